@@ -1,0 +1,319 @@
+"""What plugins and adapters implement, with their guarantees in words; interfaces alone, no behaviour but defaults."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from nornflow.errors import NornFlowError
+from nornflow.model.decision import Decision, GateRequest
+from nornflow.model.event import Event
+from nornflow.model.permission import Grant, Mode
+from nornflow.model.profile import Profile
+from nornflow.model.run import StepResult
+from nornflow.model.workflow import Scope
+from nornflow.redaction import Secret
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """A device as expressions, templates and reports see it; `data` is merged from host, groups and defaults."""
+
+    name: str
+    hostname: str = ""
+    platform: str = ""
+    groups: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run a step belongs to; `workspace` is the run's own folder, `project` the folder of the settings file."""
+
+    id: str
+    workflow: str
+    version: str
+    user: str
+    profile: Profile
+    workspace: Path
+    project: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramResult:
+    """How a child process ended; `usage` has cpu_seconds and max_memory_mb of the child."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    usage: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResult:
+    """An HTTP response; `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class Sandbox(ABC):
+    """The only way from a step to processes, files and the network; every call is held against profile and permissions.
+
+    Each method raises PolicyDenied (with rule and hint) before anything is done, StepTimeout when the time is over and
+    ResourceExhausted when a limit of the profile was hit; nothing survives the call: children are killed as a group.
+    """
+
+    @abstractmethod
+    def program(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> ProgramResult:
+        """Run a program without a shell; needs `shell.execute` and the profile's command list."""
+
+    @abstractmethod
+    def script(
+        self, text: str, *, cwd: str = "", environment: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> ProgramResult:
+        """Run a shell script whose values arrive by environment only; needs `shell.script`."""
+
+    @abstractmethod
+    def read_text(self, path: str) -> str:
+        """Read a UTF-8 file of the workspace or the project; needs `file.read`; symlinks out of there are refused."""
+
+    @abstractmethod
+    def write_text(self, path: str, text: str, *, mode: int = 0o644) -> Path:
+        """Write a file into the run's workspace, atomically; needs `file.write`."""
+
+    @abstractmethod
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 30.0,
+    ) -> HttpResult:
+        """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step may see and use. `task` is the Nornir task of a device step (None in a step of the run).
+
+    `names` is the namespace of expressions (inputs, vars, steps, workflow, run, host, env, item); `render` renders a
+    template string with it (a string that is one whole `{{ }}` keeps its type), `evaluate` evaluates an expression, both
+    take further names as keywords and raise ExpressionError. `emit` shows a line of live output. `nornir_task` imports
+    the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise).
+    """
+
+    mode: Mode
+    step: str
+    run: RunInfo
+    sandbox: Sandbox
+    names: Mapping[str, Any]
+    render: Callable[..., Any]
+    evaluate: Callable[..., Any]
+    emit: Callable[[str], None]
+    nornir_task: Callable[[str], Callable[..., Any]]
+    host: HostView | None = None
+    task: Any = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+
+    def connection(self, name: str) -> Any:
+        """Return the guarded connection of this device, opened on first use; GuardDenied without a guard for the name."""
+        return self.task.host.get_connection(name, self.task.nornir.config)
+
+
+class StepType(ABC):
+    """One kind of step: its name, parameters, needs, and what it does.
+
+    A device-scoped step's `apply` runs once per device inside a Nornir task; in plan mode the engine calls `plan`, which by
+    default calls `apply` on guarded connections that capture configuration instead of sending it. A run-scoped step is not
+    called in plan mode unless it overrides `plan`. Steps must be free of state: one instance serves all runs and threads.
+    """
+
+    name: str
+    scope: Scope = Scope.DEVICE
+    permissions: frozenset[str] = frozenset()
+    verifies: bool = False
+    """True for a check of the network after the change (assert, validate): not run while planning."""
+    result_keys: tuple[str, ...] = ()
+    """The names of the outputs this step produces, for completion and diagnostics."""
+
+    @property
+    @abstractmethod
+    def Params(self) -> type[BaseModel]:
+        """The pydantic model of the step's own keys; mark fields with `Verbatim`, `Expression` or `Words` (registration)."""
+
+    @abstractmethod
+    def apply(self, context: StepContext, params: Any) -> StepResult:
+        """Do the step's work and say how it ended; raise StepError (or a subclass) when it did not do it."""
+
+    def plan(self, context: StepContext, params: Any) -> StepResult | None:
+        """Work out what `apply` would do without doing it; None says that the step has no plan."""
+        return self.apply(context, params) if self.scope is Scope.DEVICE else None
+
+    def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """Return the permissions this step needs with these (unrendered) parameters; by default `permissions`."""
+        return frozenset(self.permissions)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options."""
+
+    host: str
+    hostname: str
+    port: int | None
+    username: str
+    password: Secret
+    platform: str
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ConnectionGuard(ABC):
+    """How one Nornir connection plugin (netmiko, napalm ...) is opened, read, configured and kept under the guard.
+
+    Only the guard calls these, and it hands tasks a facade that has `reads`, `configures` and `plain` and nothing else.
+    Errors are mapped to DeviceError subclasses: AuthenticationFailed, Unreachable, ConnectionLost, UnexpectedPrompt.
+    """
+
+    connection: ClassVar[str]
+
+    @abstractmethod
+    def open(self, target: Target) -> Any:
+        """Log in and return the driver, settled at the exec prompt with paging off."""
+
+    @abstractmethod
+    def close(self, driver: Any) -> None:
+        """End the session; never raises because the other side is gone."""
+
+    @abstractmethod
+    def read_config(self, driver: Any) -> str:
+        """Return the running configuration as the device shows it."""
+
+    @abstractmethod
+    def configure(self, driver: Any, lines: Sequence[str]) -> None:
+        """Send configuration lines one by one; LineRejected at the first that the device refuses, after leaving its mode."""
+
+
+class Gate(ABC):
+    """A check before a change: it answers allow, hold or deny with a reason. A gate that raises is a deny."""
+
+    name: ClassVar[str]
+    required: ClassVar[bool] = False
+
+    @abstractmethod
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Judge the request; no decision at all means allow."""
+
+
+class Observer(ABC):
+    """Is told what happens in a run, in order. An observer that raises is reported once and never stops a run."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def observe(self, event: Event) -> None:
+        """Take one event; secrets are already masked. Called from several threads, one call at a time."""
+
+
+@dataclass(slots=True)
+class LeaseReport:
+    """What happened under a lease: captured lines (plan), lines sent, denials, connections used and a native diff."""
+
+    captured: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    denials: list[str] = field(default_factory=list)
+    connections: list[str] = field(default_factory=list)
+    native_diff: str | None = None
+
+
+class DeviceSession(ABC):
+    """One device inside a worker thread, for the length of one piece of work."""
+
+    host: HostView
+    task: Any
+
+    @abstractmethod
+    def lease(self, grant: Grant) -> AbstractContextManager[LeaseReport]:
+        """Hold a lease: inside the `with`, connections of this device do what the grant allows, afterwards nothing."""
+
+    @abstractmethod
+    def read_config(self, connection: str) -> str:
+        """Return the running configuration over the named connection, under a read-only lease of its own."""
+
+    @abstractmethod
+    def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
+        """Send exactly these lines under a lease of their own; raises as ConnectionGuard.configure."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Close this device's connections, so that the next use opens new ones."""
+
+
+class Cancellation(ABC):
+    """Tells long work whether to stop: `stopping` after the current device, `aborted` now."""
+
+    @property
+    @abstractmethod
+    def stopping(self) -> bool:
+        """True once no new device or step shall be started."""
+
+    @property
+    @abstractmethod
+    def aborted(self) -> bool:
+        """True once work in progress shall end."""
+
+    @abstractmethod
+    def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back once on abort (at once if it already happened); returns a function that takes the callback off."""
+
+
+class Devices(ABC):
+    """The devices of one inventory: the engine's only way to them."""
+
+    @abstractmethod
+    def hosts(self) -> Mapping[str, HostView]:
+        """Return every device of the inventory by name, in the inventory's order."""
+
+    @abstractmethod
+    def run(
+        self,
+        name: str,
+        hosts: Sequence[str],
+        work: Callable[[DeviceSession], R],
+        *,
+        timeout: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Mapping[str, R | NornFlowError]:
+        """Do the work on each device in parallel; each host appears in the answer with a result or the error that ended it.
+
+        When `timeout` (seconds, per device, counted from its start) is over the device's sessions are closed, its lease is
+        revoked and the answer is StepTimeout; devices not started when `cancellation` says stop answer StepCancelled.
+        """
+
+    @abstractmethod
+    def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
+        """Import a Nornir task by its dotted path; PolicyDenied when it lies outside the project and nornir_* packages."""
+
+    @abstractmethod
+    def close(self, hosts: Sequence[str] | None = None) -> None:
+        """Close the connections of these devices, or of all."""

@@ -1,0 +1,92 @@
+"""The `nornflow` command: finds its commands by name and imports only the one that is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from nornflow.errors import NornFlowError
+
+COMMANDS = {
+    "config": "show, explain and check settings",
+    "demo": "watch a change being planned, run, verified and taken back on simulated routers",
+    "graph": "draw a workflow's steps as text, Mermaid or dot",
+    "init": "start a project in this folder",
+    "lab": "start and stop simulated or real test routers",
+    "plan": "work out what a change would do to every device",
+    "plugins": "list, show and check plugins",
+    "policy": "explain what a profile allows a workflow",
+    "profile": "list and show security profiles",
+    "run": "plan, apply, verify and, when it must be, take back a change",
+    "runs": "list and show the records of runs",
+    "schema": "print the JSON Schema of the workflow language",
+    "validate": "check workflows and report every problem",
+}
+"""Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and plugins' commands only when none of ours has the name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, ours and the plugins'."""
+        return sorted([*COMMANDS, *self._plugin_commands()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(f"nornflow.cli.{cmd_name}").command
+            return command
+        record = self._plugin_commands().get(cmd_name)
+        return record.load() if record else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of ours."""
+        rows = {**COMMANDS, **{name: record.help for name, record in self._plugin_commands().items()}}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows.items()))
+
+    def _plugin_commands(self) -> dict[str, Any]:
+        from nornflow.app.build import plugin_commands
+
+        return plugin_commands()
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"nornflow {version('nornflow-netops')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks of unexpected errors.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Plan, run, verify and take back changes of network devices."""
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit code of the error tree (0, 1, 2, 3, 4, 5 or 10)."""
+    try:
+        code = cli.main(prog_name="nornflow", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except NornFlowError as error:
+        from nornflow.cli.output import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""The Nornir adapter: inventory, selection, the runner and the guard."""

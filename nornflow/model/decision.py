@@ -1,0 +1,54 @@
+"""What a gate is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from nornflow.model.plan import Plan
+from nornflow.model.workflow import Workflow
+
+
+class Verdict(StrEnum):
+    """A gate's answer; `deny` is stricter than `hold`, and `hold` stricter than `allow`."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+_STRICTNESS = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A gate's verdict with the reason, the rule that decided and where that rule stands."""
+
+    verdict: Verdict
+    reason: str
+    gate: str = ""
+    rule: str = ""
+    where: str = ""
+    step: str = ""
+    host: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """Everything a gate may look at: who wants to run what, under which profile, with which plan."""
+
+    user: str
+    profile: str
+    workflow: Workflow
+    inputs: Mapping[str, Any]
+    hosts: tuple[str, ...]
+    plan: Plan | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def strictest(decisions: Iterable[Decision]) -> Verdict:
+    """Return the strictest verdict of all; without any decision the answer is `allow`."""
+    return max((decision.verdict for decision in decisions), key=_STRICTNESS.index, default=Verdict.ALLOW)

@@ -1,0 +1,47 @@
+"""What happens in a run, as a value that observers, logs and dashboards receive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """The closed list of things that are told about a run."""
+
+    RUN_STATE = "run.state"
+    RUN_FINISHED = "run.finished"
+    PLAN_STARTED = "plan.started"
+    PLAN_FINISHED = "plan.finished"
+    GATE_DECIDED = "gate.decided"
+    BATCH_STARTED = "batch.started"
+    BATCH_FINISHED = "batch.finished"
+    SOAK_STARTED = "soak.started"
+    STEP_STARTED = "step.started"
+    STEP_FINISHED = "step.finished"
+    STEP_RETRY = "step.retry"
+    STEP_OUTPUT = "step.output"
+    HOST_STATE = "host.state"
+    ROLLBACK_STARTED = "rollback.started"
+    ROLLBACK_FINISHED = "rollback.finished"
+    ACCESS_DENIED = "security.access_denied"
+    INJECTION_BLOCKED = "security.injection_blocked"
+    RESOURCE_EXCEEDED = "security.resource_exceeded"
+    POLICY_VIOLATION = "security.policy_violation"
+    OBSERVER_FAILED = "observer.failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: what, when (UTC), in which run, on which step and host, with details for a machine."""
+
+    kind: EventKind
+    time: datetime
+    run: str
+    step: str = ""
+    host: str = ""
+    message: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)

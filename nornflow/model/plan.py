@@ -1,0 +1,83 @@
+"""What a change would do: per device and step the exact lines, the diff and how it was come by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Method(StrEnum):
+    """How a diff or a rollback was come by; never downgraded in silence.
+
+    native: the device's own candidate; proven: played on a twin; model: predicted on the text; impossible: nobody knows.
+    """
+
+    NATIVE = "native"
+    PROVEN = "proven"
+    MODEL = "model"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """What one step would do on one device.
+
+    `lines` are the exact configuration lines in their order (`exec:` before a command that is not configuration);
+    `diff` is a unified diff of the normalised configuration, empty when nothing would change; `pre_hash` is the SHA-256
+    of the normalised configuration the diff starts from.
+    """
+
+    step: str
+    host: str
+    lines: tuple[str, ...] = ()
+    connection: str = ""
+    diff: str = ""
+    method: Method = Method.MODEL
+    pre_hash: str = ""
+    rollback: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether this step would change the device, as far as anybody knows."""
+        return bool(self.diff) or (bool(self.lines) and self.method is Method.IMPOSSIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """What the whole workflow would do on one device; `error` and `hint` say why it could not be planned."""
+
+    host: str
+    platform: str = ""
+    steps: tuple[PlannedStep, ...] = ()
+    error: str = ""
+    reason: str = ""
+    hint: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether any step would change this device."""
+        return any(step.changes for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan."""
+
+    workflow: str
+    version: str
+    profile: str
+    inputs: Mapping[str, Any]
+    hosts: tuple[HostPlan, ...] = ()
+    unplanned: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether any device would change."""
+        return any(host.changes for host in self.hosts)
+
+    def step(self, host: str, step: str) -> PlannedStep | None:
+        """Return what the step would do on the host, or None when it was not planned there."""
+        return next((s for h in self.hosts if h.host == host for s in h.steps if s.step == step), None)

@@ -1,0 +1,57 @@
+"""A security profile: what it allows, what it refuses, and the limits of what runs under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nornflow.model.permission import LineRule, covers
+
+
+class Strictness(StrEnum):
+    """How much is taken from outside: longest string in characters is 50,000 / 10,000 / 5,000 / 2,000."""
+
+    PERMISSIVE = "permissive"
+    STANDARD = "standard"
+    STRICT = "strict"
+    PARANOID = "paranoid"
+
+    @property
+    def max_string(self) -> int:
+        """Return the longest string (input value, rendered template value) in characters."""
+        return {"permissive": 50_000, "standard": 10_000, "strict": 5_000, "paranoid": 2_000}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A resolved profile: its parents are already merged in.
+
+    Durations in seconds, sizes in MiB. `commands` and `domains` are allow-lists, None allows any. `read_rules` limits exec
+    reads (empty: every read the platform knows), `deny_rules` are lines that must never reach a device. `tasks` is
+    `project` (installed nornir_* packages and the project's tasks folder) or `any`. `where` says where the profile stands.
+    """
+
+    name: str
+    description: str = ""
+    extends: str = ""
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    max_concurrent_workflows: int = 25
+    max_workflow_duration: int = 7200
+    max_step_duration: int = 1800
+    max_memory_mb: int = 2048
+    max_file_size_mb: int = 100
+    strictness: Strictness = Strictness.STANDARD
+    commands: tuple[str, ...] | None = ()
+    domains: tuple[str, ...] | None = ()
+    read_rules: tuple[LineRule, ...] = ()
+    deny_rules: tuple[LineRule, ...] = ()
+    sealed_only: bool = False
+    canary: bool = False
+    allow_destructive: bool = False
+    tasks: str = "project"
+    where: str = ""
+
+    def allows(self, permission: str) -> bool:
+        """Tell whether the profile gives a permission; `deny` wins over `allow`."""
+        return covers(self.allow, permission) and not covers(self.deny, permission)

@@ -1,0 +1,221 @@
+"""A compiled workflow: frozen, checked against the step types, its blocks flattened into one graph of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from nornflow.model.diagnostic import NOWHERE, Location
+
+
+class Scope(StrEnum):
+    """Whether a step runs once per device (as a Nornir task) or once per run."""
+
+    DEVICE = "device"
+    RUN = "run"
+
+
+class On(StrEnum):
+    """Which end of the step before lets an edge of the graph be walked.
+
+    ok: it succeeded (or its failure was rescued); failed: `rescue` steps; finished: `always` steps; then / else: the
+    branches of a `conditional` step.
+    """
+
+    OK = "ok"
+    FAILED = "failed"
+    FINISHED = "finished"
+    THEN = "then"
+    ELSE = "else"
+
+
+class OnFailure(StrEnum):
+    """What a failure does: to the workflow (stop, continue, rollback) or in a step (fail, warn, continue)."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+    FAIL = "fail"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A dependency on another step and the end of it that counts."""
+
+    step: str
+    on: On = On.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a value of an input must fulfil; `min` and `max` are bounds of the value, or of the length of strings and arrays."""
+
+    pattern: str | None = None
+    min: float | None = None
+    max: float | None = None
+    enum: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A declared input: string, number, boolean, array, object, file or artifact."""
+
+    name: str
+    type: str = "string"
+    description: str = ""
+    required: bool = False
+    default: Any = None
+    validation: Validation | None = None
+    multiline: bool = False
+    location: Location = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A declared output of the workflow or of a step; `source` is the expression or extractor given as `from`."""
+
+    name: str
+    source: str
+    type: str = "string"
+    description: str = ""
+    location: Location = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a failed step is tried (the first time included) and how long is waited between, in seconds.
+
+    backoff: fixed (delay), linear (delay, 2·delay ...), exponential (delay, 2·delay, 4·delay ...), never above `max_delay`.
+    """
+
+    attempts: int = 3
+    delay: float = 30.0
+    backoff: str = "fixed"
+    max_delay: float = 3600.0
+    on_failure: str = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Whether a step's result may be taken from an earlier run; `key` is a template, `ttl` in seconds."""
+
+    enabled: bool = True
+    key: str = ""
+    ttl: int = 3600
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A count of devices (`1`) or a share of them (`10%`)."""
+
+    value: float
+    percent: bool = False
+
+    def of(self, total: int) -> int:
+        """Return how many of `total` devices this is; a share is rounded up, as in "at least one"."""
+        if not self.percent:
+            return int(self.value)
+        return -int(-(total * self.value) // 100)
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'%' if self.percent else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """In which batches devices are changed, how many may fail, and how long is waited after each batch (`soak`, seconds).
+
+    Batches grow: each amount is the number of further devices, a share is of all targets, the last one repeats until no
+    device is left. `pause_after` names the batch (from 1) after which a human is asked to go on; 0 is never.
+    """
+
+    batches: tuple[Amount, ...] = (Amount(100, percent=True),)
+    max_failures: Amount = Amount(0)
+    soak: float = 0.0
+    pause_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Which devices a workflow is for: an expression over host data, or names, groups and a filter; all empty is every host."""
+
+    expression: str = ""
+    hosts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    location: Location = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the graph; `params` are the keys of its step type, still with their templates in them."""
+
+    id: str
+    type: str
+    scope: Scope
+    permissions: frozenset[str] = frozenset()
+    name: str = ""
+    description: str = ""
+    after: tuple[Edge, ...] = ()
+    when: str = ""
+    for_each: Any = None
+    until: str = ""
+    timeout: float | None = None
+    retry: Retry | None = None
+    cache: Cache | None = None
+    on_failure: OnFailure = OnFailure.FAIL
+    environment: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
+    rollback: bool | tuple[str, ...] = True
+    once: bool = False
+    outputs: tuple[Output, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    location: Location = NOWHERE
+    places: Mapping[str, Location] = field(default_factory=dict)
+
+    @property
+    def configures(self) -> bool:
+        """Tell whether this step may change a device."""
+        return bool(self.permissions & {"device.configure", "device.command", "device.raw"})
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A workflow that compiled without an error; `steps` stand in a topological order."""
+
+    name: str
+    version: str
+    steps: tuple[Step, ...]
+    description: str = ""
+    author: str = ""
+    tags: tuple[str, ...] = ()
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    targets: Targets = field(default_factory=Targets)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
+    permissions: frozenset[str] | None = None
+    timeout: float = 3600.0
+    retry: Retry | None = None
+    cache: Cache | None = None
+    rollout: Rollout = field(default_factory=Rollout)
+    on_failure: OnFailure = OnFailure.STOP
+    file: str = ""
+    digest: str = ""
+
+    def step(self, step_id: str) -> Step:
+        """Return the step with this id; KeyError when there is none."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+    @property
+    def needs_devices(self) -> bool:
+        """Tell whether any step runs on devices, so that an inventory is needed."""
+        return any(step.scope is Scope.DEVICE for step in self.steps)

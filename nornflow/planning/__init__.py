@@ -1,0 +1,1 @@
+"""Diffs, predictions and rollbacks worked out on configuration text."""

@@ -1,0 +1,1 @@
+"""What is known of each network platform: its exec verbs, its configuration sections and its volatile lines."""

@@ -1,0 +1,1 @@
+"""The pluggy host: finds plugins one by one and keeps what each of them brings."""

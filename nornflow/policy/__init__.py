@@ -1,0 +1,1 @@
+"""Profiles, permissions and gates: what may be done, and who says so."""

@@ -1,0 +1,1 @@
+"""The workflow language: loading, diagnostics, compiling, expressions and templates."""
