@@ -1,0 +1,31 @@
+"""The public test kit: simulated routers, a lab of real FRR routers, and the pytest fixtures that hand them out.
+
+The names are imported at first use, so that loading the pytest plugin costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nornflow.testing.routers.device import Router
+    from nornflow.testing.routers.faults import Fault
+    from nornflow.testing.routers.fleet import Fleet, FleetError
+    from nornflow.testing.routers.server import Credentials
+
+__all__ = ["Credentials", "Fault", "Fleet", "FleetError", "Router"]
+
+_HOMES = {
+    "Credentials": "nornflow.testing.routers.server",
+    "Fault": "nornflow.testing.routers.faults",
+    "Fleet": "nornflow.testing.routers.fleet",
+    "FleetError": "nornflow.testing.routers.fleet",
+    "Router": "nornflow.testing.routers.device",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
