@@ -24,9 +24,12 @@ class ModeLike(Protocol):
     """One configuration mode as this module needs it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The mode's name in the tables."""
+
     @property
-    def grammar(self) -> Grammar: ...
+    def grammar(self) -> Grammar:
+        """The lines that the mode knows."""
 
 
 @dataclass(slots=True)
@@ -152,7 +155,8 @@ class Configuration:
 
     def _open(self, section: Section, match: Match) -> Section:
         rule = match.rule
-        assert rule is not None and rule.opens is not None  # a cursor is made of section lines
+        assert rule is not None  # a cursor is made of section lines
+        assert rule.opens is not None
         item = section.items.setdefault(match.key, Item(match.words, rule))
         if item.section is None:
             item.section = Section(self._modes[rule.opens])
