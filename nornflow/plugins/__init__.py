@@ -1,1 +1,1 @@
-"""The pluggy host: finds plugins one by one and keeps what each of them brings."""
+"""The pluggy host: finds plugins, lets each register its records, and says who supplied what."""
