@@ -1,0 +1,70 @@
+"""What is known of one network platform, as one frozen value that is made of its data files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from nornflow.platforms.grammar import Mode
+
+
+class Style(StrEnum):
+    """How a configuration is written: by indentation, as `set` lines, or in a way that nobody here knows."""
+
+    INDENTED = "indented"
+    SET = "set"
+    UNKNOWN = "unknown"
+
+
+class Banner(StrEnum):
+    """How a text of several lines ends: at the delimiter it began with, at a line `EOF`, or there is none."""
+
+    DELIMITED = "delimited"
+    EOF = "eof"
+    NONE = "none"
+
+
+NO_MODE = Mode("", (), {})
+"""The mode of a section whose lines nobody here knows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Platform:
+    """One platform: its names, its configuration modes, and how its text is read and compared.
+
+    `indent` is the number of spaces per level in the device's own listing; `closers` are the words that leave a section
+    when typed (and that a listing may hold), `volatile` matches lines of a listing that change by themselves or say
+    nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec_table` is the
+    `[exec]` table of the data file: which exec lines read.
+    """
+
+    name: str
+    exec_table: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    style: Style = Style.INDENTED
+    indent: int = 1
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    closers: frozenset[str] = frozenset({"exit"})
+    section_exit: Mapping[str, str] = field(default_factory=dict)
+    banner: Banner = Banner.NONE
+    banner_delimiter: str = ""
+    volatile: re.Pattern[str] | None = None
+    errors: re.Pattern[str] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Tell whether there is a configuration grammar, so that a change can be predicted on text."""
+        return self.style is Style.SET or bool(self.modes)
+
+    def mode(self, name: str) -> Mode:
+        """Return the configuration mode of this name; one that knows no line when there is none."""
+        return self.modes.get(name, NO_MODE)
+
+    def error_in(self, answer: str) -> str:
+        """Return the first line of a device's answer that says "refused", or an empty string."""
+        if self.errors is None:
+            return ""
+        return next((line.strip() for line in answer.splitlines() if self.errors.search(line)), "")
