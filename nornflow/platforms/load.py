@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from nornflow.platforms.arguments import arguments_for
+from nornflow.platforms.exec import ExecGrammar
 from nornflow.platforms.grammar import read_modes
 from nornflow.platforms.platform import Banner, Platform, Style
 
@@ -58,7 +59,7 @@ def _load(name: str) -> Platform:
     return Platform(
         name=name,
         aliases=tuple(table.get("aliases", ())),
-        exec_table=tables.get("exec", {}),
+        exec=ExecGrammar.from_table(tables.get("exec", {})),
         style=Style(table.get("style", Style.INDENTED)),
         indent=table.get("indent", 1),
         modes=read_modes(grammar, arguments),

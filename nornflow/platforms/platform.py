@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from nornflow.platforms.exec import ExecGrammar
 from nornflow.platforms.grammar import Mode
 
 
@@ -37,12 +37,12 @@ class Platform:
 
     `indent` is the number of spaces per level in the device's own listing; `closers` are the words that leave a section
     when typed (and that a listing may hold), `volatile` matches lines of a listing that change by themselves or say
-    nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec_table` is the
-    `[exec]` table of the data file: which exec lines read.
+    nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec` says which
+    exec lines read.
     """
 
     name: str
-    exec_table: Mapping[str, Any] = field(default_factory=dict)
+    exec: ExecGrammar
     aliases: tuple[str, ...] = ()
     style: Style = Style.INDENTED
     indent: int = 1
