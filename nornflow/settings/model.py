@@ -1,0 +1,124 @@
+"""Every setting, with its type, bounds, default and what it does; the reference page is made of this model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+Whole = Annotated[int, Field(strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from: the layer, and the place in it (file:line:column, variable or option)."""
+
+    layer: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.layer} {self.place}".rstrip()
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginSettings(_Frozen):
+    """Which plugins are used."""
+
+    disabled: tuple[str, ...] = Field(default=(), description="plugins that are not loaded, by name")
+    required: tuple[str, ...] = Field(default=(), description="plugins without which nothing runs, by name")
+    local: tuple[str, ...] = Field(
+        default=(),
+        description="the project's own plugins: paths of .py files or package folders, or dotted module names",
+    )
+
+
+class Credentials(_Frozen):
+    """How to log in to devices that have no login of their own in the inventory; a password never stands in a file."""
+
+    username: str = Field(default="", description="login name; empty leaves the inventory's")
+    password_env: str = Field(
+        default="NORNFLOW_PASSWORD",
+        description="the environment variable that holds the password; unset leaves the inventory's",
+    )
+
+
+class InventoryPlugin(_Frozen):
+    """A Nornir inventory plugin with its options, as in Nornir's own configuration."""
+
+    plugin: str
+    options: dict[str, Any] = {}
+
+
+class Settings(_Frozen):
+    """The settings in force; frozen. `origin` tells where each value came from, `project` is the project's folder."""
+
+    environment: Literal["development", "staging", "production"] | None = Field(
+        default=None,
+        description="a preset of profile, default_timeout and workers; what is set anywhere wins over the preset",
+    )
+    profile: str = Field(default="standard", min_length=1, description="the security profile of a run that names none")
+    profiles: dict[str, dict[str, Any]] = Field(default={}, description="the site's own security profiles, by name")
+    inventory: Path | InventoryPlugin = Field(
+        default=Path("inventory"),
+        description="a folder with hosts.yaml, groups.yaml and defaults.yaml, a hosts file,"
+        " or a Nornir inventory plugin: {plugin: NAME, options: {...}}",
+    )
+    tasks: Path = Field(default=Path("tasks"), description="the folder of the project's own Nornir tasks")
+    workspace: Path = Field(
+        default=Path(".nornflow"), description="the folder for run records, caches and the files of runs"
+    )
+    workers: Whole = Field(default=50, ge=1, le=1000, description="on how many devices at once a step works (threads)")
+    default_timeout: Whole = Field(
+        default=3600, ge=1, le=604_800, description="how long a workflow without its own timeout may take, in seconds"
+    )
+    max_log_length: Whole = Field(
+        default=10_000,
+        ge=100,
+        le=10_000_000,
+        description="after how many characters output of a step is cut in the run record",
+    )
+    allowed_domains: tuple[str, ...] = Field(
+        default=(), description="domains that HTTP steps may reach besides those of the profile"
+    )
+    credentials: Credentials = Field(
+        default=Credentials(), description="the login for devices that have none in the inventory"
+    )
+    plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
+
+    _origins: dict[tuple[str, ...], Origin] = PrivateAttr(default_factory=dict)
+    _project: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @property
+    def project(self) -> Path:
+        """Return the folder of the project's settings file, or the folder that was started in when there is none."""
+        return self._project
+
+    def origin(self, key: str) -> Origin:
+        """Return where the value of a dotted key came from; the nearest key above it counts when it has no own place."""
+        path = tuple(key.split("."))
+        while path:
+            if path in self._origins:
+                return self._origins[path]
+            path = path[:-1]
+        return Origin("default")
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "development": {"profile": "elevated", "default_timeout": 1800, "workers": 10},
+    "staging": {"profile": "standard", "default_timeout": 3600, "workers": 25},
+    "production": {"profile": "standard", "default_timeout": 7200, "workers": 100},
+}
+"""What `environment` sets unless another place sets it."""
+
+ALIASES: Mapping[str, str] = {
+    "security_profile": "profile",
+    "custom_security_profiles": "profiles",
+    "workspace_root": "workspace",
+}
+"""Other spellings of keys that are understood in files."""
