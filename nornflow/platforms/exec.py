@@ -119,6 +119,10 @@ class ExecGrammar:
             **texts,
         )
 
+    def ambiguous_filter(self, word: str) -> bool:
+        """Tell whether a word could be the beginning of several filters; what the device makes of it is not known."""
+        return any(name.startswith(word) for name in self.filters)
+
     def verb(self, word: str) -> str:
         """Return the verb that a word stands for, or an empty string when it is unknown or ambiguous."""
         return self.verbs.get(word.lower(), "")
@@ -156,18 +160,23 @@ def classify(line: str | bytes, grammar: ExecGrammar) -> ExecVerdict:
         return ExecVerdict(Kind.REFUSED, text, f"{words[0]!r} is an unknown or ambiguous command")
     canonical = _in_full(verb, words, grammar)
     if filters:
-        if verb != "show":
-            return ExecVerdict(
-                Kind.WRITE, f"{canonical} |{'|'.join(filters)}", "pipes the output of a command that is not show"
-            )
-        for each in filters:
-            name = (each.split() or [""])[0]
-            if grammar.filters.get(name.lower(), "") not in grammar.safe_filters:
-                return ExecVerdict(
-                    Kind.WRITE, f"{canonical} |{'|'.join(filters)}", f"pipes to {name!r}, which is not a known filter"
-                )
         canonical = f"{canonical} |{'|'.join(filters)}"
+        if verb != "show":
+            return ExecVerdict(Kind.WRITE, canonical, "pipes the output of a command that is not show")
+        unknown = next((each for place, each in enumerate(filters) if not _only_filters(filters, place, grammar)), None)
+        if unknown is not None:
+            return ExecVerdict(Kind.WRITE, canonical, f"pipes to {unknown.strip()!r}, which is not a known filter")
     return _kind_of(verb, canonical, grammar)
+
+
+def _only_filters(filters: Sequence[str], place: int, grammar: ExecGrammar) -> bool:
+    """Tell whether the part behind this pipe filters, or is an alternative in the filter's expression (`include a|b`)."""
+    text = filters[place]
+    name = (text.split() or [""])[0].lower()
+    if grammar.filters.get(name, "") in grammar.safe_filters:
+        return True
+    typed_together = place > 0 and text[:1] != " " and filters[place - 1][-1:] != " "
+    return typed_together and bool(name) and name not in grammar.filters and not grammar.ambiguous_filter(name)
 
 
 def _in_full(verb: str, words: Sequence[str], grammar: ExecGrammar) -> str:
