@@ -1,0 +1,227 @@
+"""The built-in gates: permissions, lines, canary, limits and approval; each says which rule decided and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from nornflow.abc import Gate
+from nornflow.errors import NornFlowError
+from nornflow.model.decision import Decision, GateRequest, Verdict
+from nornflow.model.permission import LineRule, Mode
+from nornflow.model.plan import HostPlan, PlannedStep
+from nornflow.model.profile import Profile
+from nornflow.model.workflow import Step, Workflow
+from nornflow.policy.lowering import lower
+from nornflow.policy.permissions import Allowance, effective
+from nornflow.policy.profiles import profile_named
+from nornflow.policy.rules import RuleBook, rule_book, sections
+
+PathsOf = Callable[[str, Sequence[str]], Iterable[tuple[str, str]]]
+"""Yields for a platform's name and its lines each line with its section path."""
+
+
+def _by_indentation(platform: str, lines: Sequence[str]) -> Iterable[tuple[str, str]]:
+    return sections(lines)
+
+
+class _ProfileGate(Gate):
+    """A gate that judges by the request's profile."""
+
+    required = True
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self._profiles = profiles
+
+    def _profile(self, request: GateRequest) -> Profile:
+        return profile_named(self._profiles, request.profile)
+
+    def _step_profile(self, base: Profile, step: Step) -> Profile:
+        return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base
+
+
+class PermissionGate(_ProfileGate):
+    """Every step's needs lie within profile, workflow and user; nothing starts when one does not.
+
+    In plan mode a step only needs to read: `device.read` for a step on devices; and the run as a whole `workflow.plan`.
+    """
+
+    name = "permissions"
+
+    def __init__(
+        self,
+        profiles: Mapping[str, Profile],
+        mode: Mode = Mode.APPLY,
+        user_permissions: Callable[[str], Collection[str] | None] = lambda user: None,
+    ) -> None:
+        super().__init__(profiles)
+        self._mode = mode
+        self._user_permissions = user_permissions
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Deny each permission of each step that somebody does not give."""
+        base = self._profile(request)
+        workflow = request.workflow
+        user = self._user_permissions(request.user)
+        whole = "workflow.plan" if self._mode is Mode.PLAN else "workflow.execute"
+        decisions = list(self._missing(effective(base, None, user), {whole}, ""))
+        for step in workflow.steps:
+            try:
+                profile = self._step_profile(base, step)
+            except NornFlowError as error:
+                decisions.append(
+                    Decision(
+                        Verdict.DENY,
+                        error.message,
+                        self.name,
+                        "a step's profile may only lower the run's",
+                        str(step.places.get("profile", step.location)),
+                        step.id,
+                        hint=error.hint,
+                    )
+                )
+                continue
+            allowance = effective(profile, workflow.permissions, user, workflow_where=f"{workflow.file}: permissions")
+            decisions += self._missing(allowance, needed(step, self._mode), step.id)
+        return decisions
+
+    def _missing(self, allowance: Allowance, wanted: Collection[str], step: str) -> Iterator[Decision]:
+        for permission in sorted(wanted):
+            ruling = allowance.judge(permission)
+            if not ruling.allowed:
+                subject = f"step {step!r} needs {permission}" if step else f"the run needs {permission}"
+                reason = f"{subject}, which is not allowed under profile {allowance.profile.name!r}: {ruling.rule}"
+                yield Decision(Verdict.DENY, reason, self.name, ruling.rule, ruling.where, step, hint=ruling.hint)
+
+
+class LineGate(_ProfileGate):
+    """No planned line matches a deny rule of the profile."""
+
+    name = "lines"
+
+    def __init__(self, profiles: Mapping[str, Profile], paths_of: PathsOf = _by_indentation) -> None:
+        super().__init__(profiles)
+        self._paths_of = paths_of
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Deny each planned line that must never reach a device, with host, step and rule."""
+        if request.plan is None:
+            return ()
+        base = self._profile(request)
+        books = {step.id: rule_book(self._step_profile(base, step).deny_rules) for step in request.workflow.steps}
+        return [
+            self._denied(base, host, planned, path, rule)
+            for host in request.plan.hosts
+            for planned in host.steps
+            for path, rule in self._refused(host, planned, books.get(planned.step, rule_book(base.deny_rules)))
+        ]
+
+    def _refused(self, host: HostPlan, planned: PlannedStep, book: RuleBook) -> Iterator[tuple[str, LineRule]]:
+        for line, path in self._paths_of(host.platform, planned.lines):
+            command = line.removeprefix("exec:").strip()
+            rule = book.judge(command, "exec") if line.startswith("exec:") else book.judge(path)
+            if rule is not None:
+                yield path, rule
+
+    def _denied(self, profile: Profile, host: HostPlan, planned: PlannedStep, path: str, rule: LineRule) -> Decision:
+        refused = f"which profile {profile.name!r} refuses: {rule.reason or rule.pattern}"
+        reason = f"{host.host}: step {planned.step!r} plans {path!r}, {refused}"
+        hint = "take the line out of the change, or run it under a profile without this rule"
+        return Decision(Verdict.DENY, reason, self.name, rule.pattern, rule.where, planned.step, host.host, hint)
+
+
+class CanaryGate(_ProfileGate):
+    """A profile with `canary` changes one device first when there are several."""
+
+    name = "canary"
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Deny a first batch of more than one device."""
+        profile, workflow = self._profile(request), request.workflow
+        if not profile.canary or len(request.hosts) < 2 or not _configures(workflow):
+            return ()
+        first = workflow.rollout.batches[0].of(len(request.hosts)) if workflow.rollout.batches else len(request.hosts)
+        if first <= 1:
+            return ()
+        reason = f"the first batch would be {first} of {len(request.hosts)} devices; profile {profile.name!r} starts with one"
+        hint = "begin the workflow's rollout with one device: `rollout: {batches: [1, 10%, 100%]}`"
+        return (Decision(Verdict.DENY, reason, self.name, "canary: true", f"{profile.where}.canary", hint=hint),)
+
+
+class LimitsGate(_ProfileGate):
+    """Timeouts that a workflow asks for lie within the profile's durations."""
+
+    name = "limits"
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Deny a timeout above the profile's maximum; the workflow's default timeout is simply cut to it."""
+        base, workflow = self._profile(request), request.workflow
+        decisions = []
+        if workflow.timeout > max(base.max_workflow_duration, _DEFAULT_TIMEOUT):
+            decisions.append(self._over("the workflow", workflow.timeout, base, "max_workflow_duration", ""))
+        for step in workflow.steps:
+            if step.timeout is None:
+                continue
+            profile = self._step_profile(base, step)
+            if step.timeout > profile.max_step_duration:
+                decisions.append(self._over(f"step {step.id!r}", step.timeout, profile, "max_step_duration", step.id))
+        return decisions
+
+    def _over(self, subject: str, wanted: float, profile: Profile, limit: str, step: str) -> Decision:
+        most = getattr(profile, limit)
+        reason = f"{subject} asks for {wanted:g} s, and profile {profile.name!r} allows {most} s"
+        hint = f"lower `timeout:` to {most} or less, or take a profile with a larger {limit}"
+        return Decision(
+            Verdict.DENY, reason, self.name, f"{limit}: {most}", f"{profile.where}.limits.{limit}", step, hint=hint
+        )
+
+
+class ApprovalGate(_ProfileGate):
+    """A profile with `sealed_only` holds a change of devices until somebody has seen the plan and says yes."""
+
+    name = "approval"
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        """Hold a plan that would change a device."""
+        profile = self._profile(request)
+        if not profile.sealed_only or not _configures(request.workflow):
+            return ()
+        if request.plan is not None and not request.plan.changes:
+            return ()
+        reason = f"profile {profile.name!r} changes devices only by an approved plan"
+        hint = "look at the plan and answer the question, or give --yes"
+        return (
+            Decision(Verdict.HOLD, reason, self.name, "sealed_only: true", f"{profile.where}.sealed_only", hint=hint),
+        )
+
+
+_DEFAULT_TIMEOUT = 3600.0  # what a workflow has that asks for nothing: cut to the profile, never denied
+
+
+def needed(step: Step, mode: Mode) -> frozenset[str]:
+    """Return the permissions a step needs: in plan mode nothing is written, so reading the device is all."""
+    if mode is Mode.APPLY:
+        return step.permissions
+    return frozenset({"device.read"} if any(name.startswith("device.") for name in step.permissions) else ())
+
+
+def _configures(workflow: Workflow) -> bool:
+    return any(step.configures for step in workflow.steps)
+
+
+def built_in_gates(
+    profiles: Mapping[str, Profile],
+    *,
+    mode: Mode = Mode.APPLY,
+    paths_of: PathsOf = _by_indentation,
+    user_permissions: Callable[[str], Collection[str] | None] = lambda user: None,
+) -> tuple[Gate, ...]:
+    """Return the gates that every run passes, in the order in which they are told."""
+    if mode is Mode.PLAN:
+        return (PermissionGate(profiles, mode, user_permissions),)
+    return (
+        PermissionGate(profiles, mode, user_permissions),
+        LimitsGate(profiles),
+        LineGate(profiles, paths_of),
+        CanaryGate(profiles),
+        ApprovalGate(profiles),
+    )

@@ -1,0 +1,93 @@
+"""Profiles only go down: a step's profile is taken together with the run's, and what would rise is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nornflow.errors import PolicyDenied
+from nornflow.model.permission import PERMISSIONS, LineRule
+from nornflow.model.profile import Profile, Strictness
+
+_LIMITS = (
+    "max_concurrent_workflows",
+    "max_workflow_duration",
+    "max_step_duration",
+    "max_memory_mb",
+    "max_file_size_mb",
+)
+_LOOSE_TO_STRICT = tuple(Strictness)  # declared from permissive to paranoid
+
+
+def raised(base: Profile, other: Profile) -> tuple[str, ...]:
+    """Name everything that `other` allows and `base` does not; empty when a step may lower `base` to `other`.
+
+    Limits are not named: the smaller one counts anyway. Programs, domains and device flags count only where the
+    permission that uses them is given.
+    """
+    found = [f"permission {name}" for name in PERMISSIONS if other.allows(name) and not base.allows(name)]
+    if other.allows("shell.execute"):
+        found += _beyond("program", base.commands, other.commands)
+    if other.allows("http.request"):
+        found += _beyond("domain", base.domains, other.domains)
+    if other.allows("device.configure"):
+        for flag in ("sealed_only", "canary"):
+            if getattr(base, flag) and not getattr(other, flag):
+                found.append(f"{flag}: false")
+    if other.allow_destructive and not base.allow_destructive:
+        found.append("allow_destructive: true")
+    if other.tasks == "any" and base.tasks != "any":
+        found.append("tasks: any")
+    if base.read_rules and other.read_rules:
+        known = {rule.pattern for rule in base.read_rules}
+        found += [f"read rule {rule.pattern}" for rule in other.read_rules if rule.pattern not in known]
+    return tuple(found)
+
+
+def lower(base: Profile, other: Profile) -> Profile:
+    """Return the run's profile lowered by a step's: what both allow, the smaller limits, the rules of both.
+
+    Raises PolicyDenied when the step's profile would raise anything.
+    """
+    if base.name == other.name:
+        return base
+    if gains := raised(base, other):
+        raise PolicyDenied(
+            f"profile {other.name!r} would raise {base.name!r}: {', '.join(gains[:4])}{' …' if len(gains) > 4 else ''}",
+            hint=f"a step's profile may only lower the run's; run the workflow under {other.name!r}"
+            " or take the step's `profile:` away",
+        )
+    stricter = max(base.strictness, other.strictness, key=_LOOSE_TO_STRICT.index)
+    return replace(
+        other,
+        allow=frozenset(name for name in PERMISSIONS if base.allows(name) and other.allows(name)),
+        deny=base.deny | other.deny,
+        strictness=stricter,
+        commands=_both(base.commands, other.commands),
+        domains=_both(base.domains, other.domains),
+        read_rules=other.read_rules or base.read_rules,
+        deny_rules=_union(other.deny_rules, base.deny_rules),
+        sealed_only=base.sealed_only or other.sealed_only,
+        canary=base.canary or other.canary,
+        allow_destructive=base.allow_destructive and other.allow_destructive,
+        tasks=other.tasks if base.tasks == "any" else base.tasks,
+        **{limit: min(getattr(base, limit), getattr(other, limit)) for limit in _LIMITS},
+    )
+
+
+def _beyond(kind: str, base: tuple[str, ...] | None, other: tuple[str, ...] | None) -> list[str]:
+    if base is None:
+        return []
+    if other is None:
+        return [f"any {kind}"]
+    return [f"{kind} {name}" for name in other if name not in base]
+
+
+def _both(base: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if base is None or other is None:
+        return base if other is None else other
+    return tuple(name for name in other if name in base)
+
+
+def _union(first: Sequence[LineRule], second: Sequence[LineRule]) -> tuple[LineRule, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
