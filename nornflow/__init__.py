@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from nornflow.model.permission import Mode as Mode
     from nornflow.model.run import HostState as HostState
     from nornflow.model.run import StepResult as StepResult
+    from nornflow.model.surface import Candidate as Candidate
+    from nornflow.model.surface import Surface as Surface
     from nornflow.model.workflow import Scope as Scope
     from nornflow.model.workflow import Workflow as Workflow
     from nornflow.redaction import Secret as Secret
@@ -62,6 +64,7 @@ _HOME = {
     "nornflow.model.event": "Event EventKind",
     "nornflow.model.permission": "Mode",
     "nornflow.model.run": "HostState StepResult",
+    "nornflow.model.surface": "Candidate Surface",
     "nornflow.model.workflow": "Scope Workflow",
     "nornflow.redaction": "Secret",
     "nornflow.registration": "Check Command Expression TemplateFilter Verbatim Words as_step_result device_step run_step",

@@ -6,15 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from nornflow.errors import NornFlowError
+from nornflow.errors import DeviceError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.event import Event
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.profile import Profile
 from nornflow.model.run import StepResult
+from nornflow.model.surface import Surface
 from nornflow.model.workflow import Scope
 from nornflow.redaction import Secret
 
@@ -191,19 +193,32 @@ class Target:
 class ConnectionGuard(ABC):
     """How one Nornir connection plugin (netmiko, napalm ...) is opened, read, configured and kept under the guard.
 
-    Only the guard calls these, and it hands tasks a facade that has `reads`, `configures` and `plain` and nothing else.
-    Errors are mapped to DeviceError subclasses: AuthenticationFailed, Unreachable, ConnectionLost, UnexpectedPrompt.
+    Only the guard calls these. Tasks get a facade of the driver that has what `surface` names and nothing else. Errors are
+    mapped to DeviceError subclasses: AuthenticationFailed, Unreachable, ConnectionLost, UnexpectedPrompt. One instance
+    serves all devices and threads, so it holds no state.
     """
 
     connection: ClassVar[str]
+    surface: ClassVar[Surface]
+    native_platforms: ClassVar[frozenset[str]] = frozenset()
+    """Platforms whose candidate lives on the device and is really loaded, compared and discarded while planning."""
 
     @abstractmethod
-    def open(self, target: Target) -> Any:
-        """Log in and return the driver, settled at the exec prompt with paging off."""
+    def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
+        """Log in and return the driver, settled at the exec prompt with paging off.
+
+        A driver that works on a `paramiko.Channel` gets `wrap(channel)` in its place, as soon as there is one: from then on
+        what it writes is judged line by line, and it has `ask(command)`, `push(lines)` and `settle()`. Without a call of
+        `wrap` (API drivers) only the facade stands between a task and the device.
+        """
 
     @abstractmethod
     def close(self, driver: Any) -> None:
         """End the session; never raises because the other side is gone."""
+
+    @abstractmethod
+    def forget(self, driver: Any) -> None:
+        """Clear every copy of the credentials that the driver holds and no longer needs."""
 
     @abstractmethod
     def read_config(self, driver: Any) -> str:
@@ -212,6 +227,39 @@ class ConnectionGuard(ABC):
     @abstractmethod
     def configure(self, driver: Any, lines: Sequence[str]) -> None:
         """Send configuration lines one by one; LineRejected at the first that the device refuses, after leaving its mode."""
+
+    def execute(self, driver: Any, command: str) -> str:
+        """Run one exec command that was granted (saving, for one) and return the answer; DeviceError when it cannot."""
+        raise DeviceError(f"{self.connection}: the driver runs no exec commands", hint="use another connection for it")
+
+    def replace(self, driver: Any, text: str) -> None:
+        """Make the text the running configuration in one move; DeviceError when the driver cannot."""
+        raise DeviceError(
+            f"{self.connection}: the driver cannot replace a whole configuration",
+            hint="a platform with a native candidate can (NAPALM on Arista EOS); here the change is taken back by lines",
+        )
+
+    def settle(self, driver: Any) -> None:
+        """Bring the driver's own idea of its session back to exec mode; the wire below does so for the session itself."""
+
+    def abort(self, driver: Any) -> None:
+        """Cut the session from another thread, so that a blocked call ends; wired drivers need nothing here."""
+
+
+class ResultCache(ABC):
+    """Keeps results of cached steps between runs: at most so many entries, the oldest leave first."""
+
+    @abstractmethod
+    def get(self, key: str, now: datetime) -> StepResult | None:
+        """Return the result stored under the key if it has not expired at `now` (UTC)."""
+
+    @abstractmethod
+    def put(self, key: str, result: StepResult, now: datetime, ttl: int) -> None:
+        """Store a result for `ttl` seconds."""
+
+    @abstractmethod
+    def clear(self, pattern: str = "*") -> int:
+        """Remove the entries whose key fits the shell pattern; return how many there were."""
 
 
 class Gate(ABC):
