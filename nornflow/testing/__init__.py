@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nornflow.testing.routers.device import Router
     from nornflow.testing.routers.faults import Fault
-    from nornflow.testing.routers.fleet import Fleet, FleetError
-    from nornflow.testing.routers.server import Credentials
+    from nornflow.testing.routers.fleet import Fleet
+    from nornflow.testing.simulation import Credentials, FleetError
 
 __all__ = ["Credentials", "Fault", "Fleet", "FleetError", "Router"]
 
 _HOMES = {
-    "Credentials": "nornflow.testing.routers.server",
+    "Credentials": "nornflow.testing.simulation",
     "Fault": "nornflow.testing.routers.faults",
     "Fleet": "nornflow.testing.routers.fleet",
-    "FleetError": "nornflow.testing.routers.fleet",
+    "FleetError": "nornflow.testing.simulation",
     "Router": "nornflow.testing.routers.device",
 }
 

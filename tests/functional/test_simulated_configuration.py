@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nornflow.testing import Router
@@ -91,13 +91,13 @@ def test_no_restores_what_was_before_an_interface_line(line: str) -> None:
 @given(GLOBAL_LINES, GLOBAL_LINES)
 @settings(max_examples=60, deadline=None)
 def test_the_listing_does_not_depend_on_the_order_of_typing(first: str, second: str) -> None:
+    assume(first.split()[:3] != second.split()[:3])  # the same line with another value replaces the first one
     one, other = new_router(), new_router()
     one.configure(first)
     one.configure(second)
     other.configure(second)
     other.configure(first)
-    if first.split(" prefer")[0] != second.split(" prefer")[0] and first.split()[:2] != second.split()[:2]:
-        assert one.running_config == other.running_config
+    assert one.running_config == other.running_config
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=60))

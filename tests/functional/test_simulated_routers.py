@@ -250,7 +250,7 @@ def ssh(fleet: Fleet, name: str) -> paramiko.SSHClient:
     return client
 
 
-class raw_shell:  # noqa: N801 - reads as a verb where it is used
+class raw_shell:
     def __init__(self, fleet: Fleet, name: str) -> None:
         self._client = ssh(fleet, name)
 

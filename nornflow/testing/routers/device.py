@@ -156,6 +156,10 @@ class Router:
         with self.lock:
             self.faults = {} if kind is None else {k: fault for k, fault in self.faults.items() if k != kind}
 
+    def count(self) -> Mapping[str, int]:
+        """Return the counters by name."""
+        return self.counters.to_json()
+
     def ntp_associations(self, *, poll: bool = True) -> Mapping[str, tuple[bool, bool]]:
         """Return for each configured NTP server whether it is synchronised and whether it is the preferred one.
 

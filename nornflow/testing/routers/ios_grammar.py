@@ -47,7 +47,7 @@ spanning-tree mode ; WORD
 spanning-tree (extend|portfast|vlan|loopguard|pathcost) LINE
 license LINE
 memory LINE
-username HOST ; [LINE]
+username WORD ; [LINE]
 redundancy
 vlan INT > vlan
 lldp run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SITES = ("ams", "fra", "lon", "par")
 
@@ -18,6 +19,10 @@ class Place:
     role: str
     ports: int
     links: tuple[Link, ...]
+
+    def data(self) -> dict[str, Any]:
+        """Return what an inventory says of the device there."""
+        return {"role": self.role, "site": self.site, "asn": autonomous_system(self.number), "index": self.number}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
-"""The SSH server of one simulated router: a listening socket whose faults can change while it runs."""
+"""The SSH server of one simulated router."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncssh
 
+from nornflow.testing.listener import Listener
 from nornflow.testing.routers.device import Router
+from nornflow.testing.routers.faults import Fault
 from nornflow.testing.routers.session import Session, Timing
+from nornflow.testing.simulation import Credentials
 
 # What IOS-XE 17 offers.
 _ALGORITHMS: dict[str, Any] = {
@@ -20,14 +21,6 @@ _ALGORITHMS: dict[str, Any] = {
     "mac_algs": ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"],
     "compression_algs": ["none"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The login that every simulated device accepts."""
-
-    username: str = "netops"
-    password: str = "simulated-login"
 
 
 async def server_options(host_key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
@@ -55,7 +48,6 @@ class _Connection(asyncssh.SSHServer):
         self._number = router.counters.connections
 
     def begin_auth(self, username: str) -> bool:
-        self._username = username
         return True
 
     def password_auth_supported(self) -> bool:
@@ -65,8 +57,7 @@ class _Connection(asyncssh.SSHServer):
         faults, counters = self._router.faults, self._router.counters
         flap = faults.get("flap")
         refused = "auth" in faults or (flap is not None and self._number <= (flap.after or 1))
-        right = Credentials(username, password) == self._credentials
-        if refused or not right:
+        if refused or Credentials(username, password) != self._credentials:
             counters.refused_logins += 1
             return False
         counters.logins += 1
@@ -76,80 +67,35 @@ class _Connection(asyncssh.SSHServer):
         return self._new_session()
 
 
-class Server:
-    """Serves one router over SSH; every method runs in the fleet's event loop.
-
-    The socket is bound from the start, so the port is known and stays the router's own even while nothing listens.
-    """
+class SSHListener(Listener):
+    """Serves one router over SSH."""
 
     def __init__(
-        self, router: Router, options: asyncssh.SSHServerConnectionOptions, credentials: Credentials, timing: Timing
+        self,
+        router: Router,
+        options: asyncssh.SSHServerConnectionOptions,
+        credentials: Credentials,
+        timing: Timing,
     ) -> None:
-        self.router = router
-        self._options, self._credentials, self._timing = options, credentials, timing
-        self._listener: socket.socket | None = None
-        self._open: set[socket.socket] = set()
+        super().__init__()
+        self._router, self._options, self._credentials, self._timing = router, options, credentials, timing
         self._connections: set[asyncssh.SSHServerConnection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
 
-    def bind(self, address: str, port: int) -> None:
-        """Reserve the address; raises OSError when it is taken."""
-        self._address = address
-        self._listener = self._socket(port)
-        self.port = self._listener.getsockname()[1]
-        self.update()
+    def faults(self) -> Mapping[str, Fault]:
+        """Return the router's faults at this moment."""
+        return self._router.faults
 
-    def _socket(self, port: int) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setblocking(False)
-        try:
-            listener.bind((self._address, port))
-        except OSError:
-            listener.close()
-            raise
-        self._listening = False
-        return listener
+    def connected(self) -> None:
+        """Count a connection."""
+        self._router.counters.connections += 1
 
-    def update(self) -> None:
-        """Listen, or stop listening, as the router's faults now say."""
-        wanted = "refuse" not in self.router.faults
-        if self._listener is None or wanted == self._listening:
-            return
-        loop = asyncio.get_running_loop()
-        if wanted:
-            self._listener.listen(256)
-            loop.add_reader(self._listener.fileno(), self._accept)
-            self._listening = True
-        else:
-            # A bound socket that does not listen refuses connections, and nobody else can take its port.
-            loop.remove_reader(self._listener.fileno())
-            self._listener.close()
-            self._listener = self._socket(self.port)
-
-    def _accept(self) -> None:
-        assert self._listener is not None
-        try:
-            accepted, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        self.router.counters.connections += 1
-        accepted.setblocking(False)
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if "noanswer" in self.router.faults:
-            self._open.add(accepted)
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(accepted))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, accepted: socket.socket) -> None:
+    async def serve(self, accepted: socket.socket) -> None:
+        """Speak SSH with one client until it leaves."""
         try:
             connection = await asyncssh.run_server(
                 accepted,
                 options=self._options,
-                server_factory=lambda: _Connection(self.router, self._credentials, self._session),
+                server_factory=lambda: _Connection(self._router, self._credentials, self._session),
             )
         except (OSError, asyncssh.Error):
             return  # the client left or was refused; asyncssh has closed the socket
@@ -160,24 +106,9 @@ class Server:
             self._connections.discard(connection)
 
     def _session(self) -> Session:
-        return Session(self.router, self._timing, self.drop)
+        return Session(self._router, self._timing, self.drop)
 
-    def drop(self) -> None:
-        """Cut every connection, as a reload does."""
+    def cut(self) -> None:
+        """Cut the SSH connections."""
         for connection in list(self._connections):
             connection.abort()
-        for silent in self._open:
-            silent.close()
-        self._open.clear()
-
-    async def close(self) -> None:
-        """Stop listening and cut every connection."""
-        if self._listener is not None:
-            if self._listening:
-                asyncio.get_running_loop().remove_reader(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
-        self.drop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
