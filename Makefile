@@ -1,0 +1,72 @@
+# One word for each thing; every target installs what it needs into .venv first. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECTS := $(sort $(wildcard plugins/*/pyproject.toml))
+PLUGINS := $(foreach project,$(PROJECTS),-e ./$(patsubst %/pyproject.toml,%,$(project)))
+SOURCES := $(sort $(wildcard plugins/*/src))
+INPUTS := pyproject.toml constraints.txt $(PROJECTS)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+WORKERS ?= 2
+
+empty :=
+space := $(empty) $(empty)
+export MYPYPATH := $(subst $(space),:,$(SOURCES))
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help install demo test check docs lab bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "NornFlow needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "this Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+
+# A stamp says for which inputs the environment was made: the second `make` does not ask pip again.
+$(VENV)/.stamp-run: $(INPUTS) | $(BIN)/python
+	@echo "installing NornFlow and its plugins into $(VENV) ..."
+	@$(PIP) -e '.[testing]' $(PLUGINS)
+	@touch $@
+
+$(VENV)/.stamp-dev: $(INPUTS) | $(BIN)/python
+	@echo "installing NornFlow, its plugins and the development tools into $(VENV) ..."
+	@$(PIP) -e '.[dev]' $(PLUGINS)
+	@touch $@ $(VENV)/.stamp-run
+
+install: $(VENV)/.stamp-dev ## make .venv with NornFlow, its plugins and the development tools
+
+demo: $(VENV)/.stamp-run ## watch a change being planned, run, verified and taken back on four simulated routers
+	@$(BIN)/nornflow demo
+
+test: $(VENV)/.stamp-dev ## run every test (lab tests need root and FRR, and say so where they are skipped)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/.stamp-dev ## lint, types, layers and the tests of the documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict nornflow $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/docs
+
+docs: $(VENV)/.stamp-dev ## write the reference pages that are made of the code
+	$(BIN)/python docs/generate.py
+
+lab: $(VENV)/.stamp-dev ## the same change on four real FRR routers that speak BGP (root; installs FRR on Debian)
+	@.ci/lab-packages
+	$(BIN)/python -m pytest -n 0 -m lab -v tests/lab
+	$(BIN)/nornflow demo --frr
+
+bench: $(VENV)/.stamp-dev ## compare with a plain Nornir script: wall, CPU and memory
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove .venv and everything that was built or cached
+	rm -rf $(VENV) build dist .nornflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
