@@ -1,0 +1,1 @@
+"""Step types for devices that NAPALM drives."""

@@ -1,0 +1,96 @@
+"""NAPALM's exceptions as NornFlow's, each with a hint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nornflow import (
+    AuthenticationFailed,
+    ConnectionLost,
+    DeviceError,
+    LineRejected,
+    NornFlowError,
+    StepContext,
+    StepError,
+    UnexpectedPrompt,
+    Unreachable,
+)
+
+# pyeapi: "... CLI command 3 of 5 'foo' failed: ..."; netmiko: "... detected at command: foo, matched error: ..."
+_REFUSED_LINE = re.compile(
+    r"CLI command \d+ of \d+ '(?P<eapi>.*?)' failed: |command: (?P<cli>.*?), matched error: ", re.DOTALL
+)
+
+
+@contextmanager
+def device_errors(context: StepContext, doing: str) -> Iterator[None]:
+    """Turn what NAPALM and the libraries under it raise into DeviceError and its kinds."""
+    from napalm.base import exceptions as napalm
+
+    name = device(context)
+    try:
+        yield
+    except NornFlowError:
+        raise
+    except NotImplementedError as error:
+        raise StepError(
+            f"NAPALM's driver for {context.host.platform if context.host else name} cannot do this: {doing}",
+            hint="NAPALM's documentation has a table of what each driver supports",
+        ) from error
+    except (napalm.MergeConfigException, napalm.ReplaceConfigException) as error:
+        raise _rejected(name, str(error)) from error
+    except (napalm.SessionLockedException, napalm.LockError) as error:
+        raise DeviceError(
+            f"the configuration of {name} is locked: {_first_line(error)}",
+            hint="another session is changing it; look at the device's configuration sessions",
+        ) from error
+    except napalm.CommitConfirmException as error:
+        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="look for a pending commit") from error
+    except napalm.CommitError as error:
+        raise DeviceError(
+            f"{name} did not take the commit: {_first_line(error)}", hint="the candidate was not made the configuration"
+        ) from error
+    except napalm.ConnectAuthError as error:
+        raise AuthenticationFailed(
+            f"{name} refused the login of the user", hint="check username and password of the host in the inventory"
+        ) from error
+    except napalm.CommandTimeoutException as error:
+        raise UnexpectedPrompt(f"{name} did not answer in time: {doing}", hint="raise NAPALM's `timeout`") from error
+    except napalm.ConnectionClosedException as error:
+        raise ConnectionLost(
+            f"the session to {name} ended: {doing}", hint="the device may have restarted, or the change cut its access"
+        ) from error
+    except napalm.ConnectionException as error:
+        raise Unreachable(
+            f"{name} cannot be reached: {_first_line(error)}", hint="check hostname and port in the inventory"
+        ) from error
+    except (napalm.CommandErrorException, napalm.NapalmException) as error:
+        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="see NAPALM's documentation") from error
+    except (OSError, EOFError) as error:
+        raise ConnectionLost(
+            f"the session to {name} ended: {doing}: {_first_line(error)}",
+            hint="the device may have restarted, or the change cut its management access",
+        ) from error
+
+
+def device(context: StepContext) -> str:
+    """Return the name of the step's device for messages."""
+    return context.host.name if context.host else "the device"
+
+
+def _rejected(name: str, text: str) -> LineRejected:
+    found = _REFUSED_LINE.search(text)
+    line = (found["eapi"] or found["cli"] or "").strip() if found else ""
+    marker = " ".join((text[found.end() :] if found else text).split())
+    return LineRejected(
+        f"{name} refused the line `{line}`: {marker}" if line else f"{name} refused the configuration: {marker}",
+        line=line,
+        marker=marker,
+        hint="the candidate was thrown away: nothing of it was made the configuration",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

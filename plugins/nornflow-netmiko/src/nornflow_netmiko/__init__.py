@@ -1,0 +1,1 @@
+"""Step types for devices that netmiko logs in to over SSH or Telnet."""

@@ -1,0 +1,23 @@
+"""What this distribution brings to NornFlow; netmiko itself is imported when a connection is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nornflow import StepType, hookimpl
+
+
+@hookimpl
+def nornflow_step_types() -> Iterable[StepType]:
+    """Yield the step types of the `netmiko` family."""
+    from nornflow_netmiko.backup import BackupStep, RestoreStep
+    from nornflow_netmiko.command import CommandStep
+    from nornflow_netmiko.config import ConfigStep, SaveStep
+    from nornflow_netmiko.validate import ValidateStep
+
+    yield CommandStep()
+    yield ConfigStep()
+    yield SaveStep()
+    yield BackupStep()
+    yield RestoreStep()
+    yield ValidateStep()

@@ -1,0 +1,172 @@
+"""How the steps of this plugin talk to a netmiko connection: reading, sending lines, and errors with a hint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nornflow import (
+    AuthenticationFailed,
+    ConnectionLost,
+    DeviceError,
+    LineRejected,
+    NornFlowError,
+    StepContext,
+    StepError,
+    UnexpectedPrompt,
+    Unreachable,
+)
+from nornflow_netmiko.blocks import Block
+
+CANDIDATE_PLATFORMS = frozenset({"juniper_junos", "juniper", "junos", "cisco_xr", "iosxr", "vyos", "paloalto_panos"})
+
+_SYSLOG = r"[A-Z0-9_]+(?:-[A-Z0-9_]+)*-\d-[A-Z0-9_]+:"
+_NOTE = r" ?(?:Warning|Note|Generating|The key|Portfast|Applying|Interface \S+ IPv[46] disabled)"
+REJECTED = rf"^[ \t]*(?:%(?!{_SYSLOG}|{_NOTE}) ?[A-Z].*|syntax error.*|[Ee]rror: .*|unknown command.*)"
+"""How the platforms refuse a configuration line: `% Invalid input ...`, `error: ...`; syslog and notes are no refusals."""
+
+_REFUSED_COMMAND = re.compile(
+    r"[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
+    r"|syntax error.*|unknown command.*)",
+    re.IGNORECASE,
+)
+_NETMIKO_INVALID = re.compile(r"command: (?P<line>.*), matched error: ", re.DOTALL)
+
+
+def refused_command(output: str) -> str:
+    """Return the words with which a device refused an exec command, or an empty string.
+
+    Only the first lines count, and `% BGP not active` is an answer: a log that quotes an error must not fail a read.
+    """
+    return next((line.strip() for line in output.splitlines()[:4] if _REFUSED_COMMAND.match(line)), "")
+
+
+def read(context: StepContext, connection: Any, command: str, **options: Any) -> str:
+    """Send one command and return its output as text; raises DeviceError and its kinds."""
+    with device_errors(context, f"`{command}`"):
+        return str(connection.send_command(command, **options))
+
+
+def read_accepted(context: StepContext, connection: Any, command: str, **options: Any) -> str:
+    """Send one command and return its output; raises LineRejected when the device does not know the command."""
+    output = read(context, connection, command, **options)
+    words = refused_command(output)
+    if words:
+        raise LineRejected(
+            f"{device(context)} refused the command `{command}`: {words}",
+            line=command,
+            marker=words,
+            hint="try the command on the device; another platform may need another spelling",
+        )
+    return output
+
+
+def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], *, read_timeout: float) -> str:
+    """Send configuration block by block and leave configuration mode; return what the device said.
+
+    Every ordinary line is sent only after the device's answer to the one before it; the first refused line stops the
+    rest. Lines of a banner have no answers of their own: the device's answer to the whole block is judged.
+    Raises LineRejected with the line and the device's words, StepError on a platform with a candidate configuration.
+    """
+    platform = context.host.platform if context.host else ""
+    if platform in CANDIDATE_PLATFORMS:
+        raise StepError(
+            f"{platform} takes lines into a candidate that must be committed; this step sends lines that act at once",
+            hint="use napalm.config, which compares, commits and can take a commit back",
+        )
+    heard: list[str] = []
+    with device_errors(context, "sending configuration"):
+        try:
+            for number, block in enumerate(blocks):
+                options: dict[str, Any] = {"enter_config_mode": number == 0, "exit_config_mode": False}
+                if block.answered:
+                    options |= {"error_pattern": REJECTED, "bypass_commands": ""}
+                else:
+                    options |= {"cmd_verify": False}
+                output = connection.send_config_set(list(block.lines), read_timeout=read_timeout, **options)
+                heard.append(output)
+                found = None if block.answered else re.search(REJECTED, output, re.MULTILINE)
+                if found:
+                    raise _rejected(context, block.lines[0], found.group(0).strip())
+        except Exception as error:
+            _leave(connection, error)
+            raise
+        heard.append(connection.exit_config_mode() if blocks else "")
+    return "".join(heard)
+
+
+@contextmanager
+def device_errors(context: StepContext, doing: str) -> Iterator[None]:
+    """Turn netmiko's, paramiko's and the socket's exceptions into NornFlow's, each with a hint."""
+    from netmiko.exceptions import (
+        ConfigInvalidException,
+        NetmikoAuthenticationException,
+        NetmikoBaseException,
+        NetmikoTimeoutException,
+        ReadTimeout,
+    )
+    from paramiko.ssh_exception import SSHException
+
+    name = device(context)
+    try:
+        yield
+    except NornFlowError:
+        raise
+    except ConfigInvalidException as error:
+        found = _NETMIKO_INVALID.search(str(error))
+        line = found["line"].strip() if found else ""
+        words = str(error)[found.end() :] if found else str(error)
+        raise _rejected(context, line, " ".join(words.split())) from error
+    except NetmikoAuthenticationException as error:
+        raise AuthenticationFailed(
+            f"{name} refused the login of the user", hint="check username and password of the host in the inventory"
+        ) from error
+    except NetmikoTimeoutException as error:
+        raise Unreachable(
+            f"{name} cannot be reached: {_first_line(error)}", hint="check hostname and port in the inventory"
+        ) from error
+    except ReadTimeout as error:
+        raise UnexpectedPrompt(
+            f"{name} did not come back to its prompt after {doing}",
+            hint="raise `read_timeout`, or look whether the device asks a question there",
+        ) from error
+    except (SSHException, OSError, EOFError) as error:
+        raise ConnectionLost(
+            f"the session to {name} ended during {doing}: {_first_line(error)}",
+            hint="the device may have restarted, or the change cut its management access",
+        ) from error
+    except NetmikoBaseException as error:
+        raise DeviceError(
+            f"{name}: {doing} failed: {_first_line(error)}", hint="see netmiko's documentation"
+        ) from error
+
+
+def _leave(connection: Any, error: Exception) -> None:
+    """Leave configuration mode after an error; when the session is gone too, that stands beside the first error."""
+    from netmiko.exceptions import NetmikoBaseException
+    from paramiko.ssh_exception import SSHException
+
+    try:
+        connection.exit_config_mode()
+    except (NornFlowError, NetmikoBaseException, SSHException, OSError, EOFError) as second:
+        error.add_note(f"and the session did not come back to the exec prompt: {_first_line(second)}")
+
+
+def device(context: StepContext) -> str:
+    """Return the name of the step's device for messages."""
+    return context.host.name if context.host else "the device"
+
+
+def _rejected(context: StepContext, line: str, words: str) -> LineRejected:
+    return LineRejected(
+        f"{device(context)} refused the line `{line}`: {words}",
+        line=line,
+        marker=words,
+        hint="the lines before it were sent, the rest was not; correct the line or roll the device back",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

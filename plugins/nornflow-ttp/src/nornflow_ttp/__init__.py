@@ -1,0 +1,1 @@
+"""Step types that make data of what devices show: TTP, TextFSM and regular expressions."""

@@ -1,0 +1,96 @@
+"""What the parsing steps have in common: a command, the connection it is read over, and how a failure is told."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from nornflow import LineRejected, StepContext, StepResult, StepType
+
+_REFUSED = re.compile(
+    r"\s*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
+    r"|syntax error.*|unknown command.*)",
+    re.IGNORECASE,
+)
+
+
+class ShowParams(BaseModel):
+    """The keys that every parsing step has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: str = Field(description="The command whose output is parsed.", min_length=1)
+    connection: Literal["netmiko", "napalm"] = Field("netmiko", description="The connection that is read over.")
+    read_timeout: float = Field(30.0, description="Seconds to wait for the output (netmiko).", gt=0, le=3600)
+    empty_ok: bool = Field(True, description="Without it an output in which nothing was found fails the step.")
+
+    @field_validator("command")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if "\n" in value or "\r" in value:
+            raise ValueError("a command is one line")
+        return value
+
+
+class ShowStep(StepType):
+    """Base of the parsing steps: reads, parses, and answers with `parsed` and `output`."""
+
+    permissions = frozenset({"device.read"})
+    result_keys = ("parsed", "output")
+    nothing: ClassVar[str] = "nothing was found in the output"
+
+    @abstractmethod
+    def parse(self, context: StepContext, params: Any, output: str) -> tuple[Any, str]:
+        """Return the data of an output and a warning (or an empty string); raises StepError."""
+
+    def apply(self, context: StepContext, params: Any) -> StepResult:
+        """Read the command and parse its output; raises LineRejected, StepError and the device errors."""
+        output = read(context, params)
+        parsed, warning = self.parse(context, params, output)
+        if not parsed and not params.empty_ok:
+            from nornflow import StepError
+
+            raise StepError(
+                f"{self.nothing} of `{params.command}` on {device(context)}",
+                hint="compare the output in the record of the run with the template",
+            )
+        return StepResult(outputs={"parsed": parsed, "output": output}, stdout=output, warning=warning)
+
+
+def read(context: StepContext, params: ShowParams) -> str:
+    """Run the command over its connection and return the text; raises LineRejected when the device refuses it."""
+    connection = context.connection(params.connection)
+    if params.connection == "netmiko":
+        output = str(connection.send_command(params.command, read_timeout=params.read_timeout))
+    else:
+        output = str(connection.cli([params.command])[params.command])
+    refused = next((line.strip() for line in output.splitlines()[:4] if _REFUSED.match(line)), "")
+    if refused:
+        raise LineRejected(
+            f"{device(context)} refused the command `{params.command}`: {refused}",
+            line=params.command,
+            marker=refused,
+            hint="try the command on the device; another platform may need another spelling",
+        )
+    return output
+
+
+def device(context: StepContext) -> str:
+    """Return the name of the step's device for messages."""
+    return context.host.name if context.host else "the device"
+
+
+def platform(context: StepContext) -> str:
+    """Return the platform whose templates are used: Nornir's, with NAPALM's short names spelt out."""
+    name = context.host.platform if context.host else ""
+    long = {
+        "ios": "cisco_ios",
+        "eos": "arista_eos",
+        "junos": "juniper_junos",
+        "nxos": "cisco_nxos",
+        "iosxr": "cisco_xr",
+    }
+    return long.get(name, name)

@@ -1,0 +1,83 @@
+"""A step that makes data of an output with a TTP template."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from nornflow import StepContext, StepError, Verbatim
+from nornflow_ttp.show import ShowParams, ShowStep, device, platform
+
+
+class TtpShowParams(ShowParams):
+    """The keys of a `ttp.show` step."""
+
+    template: Annotated[str, Verbatim] | None = Field(
+        None,
+        description="A TTP template: its text, a file of the project, `ttp://` with a path in ttp-templates, or the name"
+        " of one that this plugin ships; without it ttp-templates has one for the platform and the command."
+        " The text is not rendered: `{{ }}` is TTP's own.",
+    )
+    structure: Literal["flat_list", "list", "dictionary"] = Field(
+        "flat_list", description="The form of `parsed`: one flat list of matches, or TTP's own list or dictionary."
+    )
+
+
+class TtpShowStep(ShowStep):
+    """Run a command and parse its output with a TTP template.
+
+    Templates are data here: what runs code, reads files or goes to the network (macros, Python variables, includes, file
+    returners, DNS) is refused. What TTP complains about is the step's warning.
+    """
+
+    name = "ttp.show"
+    nothing = "the template found nothing in the output"
+    Params = TtpShowParams
+
+    def parse(self, context: StepContext, params: TtpShowParams, output: str) -> tuple[Any, str]:
+        """Return what the template finds; raises StepError for a template that is broken, missing or not allowed."""
+        from nornflow_ttp.engine import parse
+
+        return parse(find_template(context, params), output, structure=params.structure)
+
+
+def find_template(context: StepContext, params: TtpShowParams) -> str:
+    """Return the text of the template that a step names; raises StepError, or PolicyDenied for the file."""
+    given = params.template
+    if given is None:
+        return _collected(context, params)
+    if "\n" in given or "{{" in given:
+        return given
+    if given.startswith("ttp://"):
+        return _packaged(given, f"ttp-templates has no {given}")
+    if "/" in given or "." in given:
+        return context.sandbox.read_text(given)
+    shipped = {path.name.removesuffix(".ttp"): path for path in files("nornflow_ttp").joinpath("templates").iterdir()}
+    if given in shipped:
+        return shipped[given].read_text("utf-8")
+    near = get_close_matches(given, shipped, n=1)
+    raise StepError(
+        f"there is no TTP template named {given!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        hint=f"shipped are {', '.join(sorted(shipped))}; a file of the project is named with its suffix",
+    )
+
+
+def _collected(context: StepContext, params: TtpShowParams) -> str:
+    command = params.command.lower().replace("|", "pipe").replace('"', "").replace("'", "")
+    name = f"{platform(context)} {command}".replace(" ", "_").replace("-", "_")
+    return _packaged(
+        f"ttp://platform/{name}.txt",
+        f"ttp-templates has no template for `{params.command}` of {device(context)} ({platform(context) or 'no platform'})",
+    )
+
+
+def _packaged(path: str, missing: str) -> str:
+    from ttp_templates import get_template
+
+    try:
+        return str(get_template(path=path))
+    except (OSError, ValueError) as error:
+        raise StepError(missing, hint="give the step a `template`") from error
