@@ -10,10 +10,21 @@ lists them:
     -neighbor WORD                      known only behind `no`: takes away everything that begins with it
     interface IFACE > interface         opens a section whose mode is `interface`
 
-Flags at the end: `@typed` (lines stay in the order of typing), `@numbered=10` (the device gives a line its number),
-`@shown` (shown as `no` when absent), `@group` (listed together with the other lines of its first argument),
-`@last` (a line typed again moves behind its sisters), `@hidden=TEXT` (this value is the default and is not shown),
-`@into=TEXT` (is put into this child section), `@empty` (the section is not shown while it is empty).
+    console=con                         typed as the first word, stored as the second (`_` there is a space)
+    [router-bgp < family]               this mode knows the lines of `family` too, behind its own
+
+Flags at the end:
+
+    @typed          lines stay in the order of typing             @group      listed with all lines of its first argument
+    @numbered=10    the device gives the line its number           @default=V  this value is not shown
+    @shown          shown as `no` when absent                      @empty      a section that is not shown while empty
+    @into="LINE"    is put into this child section                 @clears="W" takes away the lines that begin with W
+    @deep=2         `no` takes all lines that begin with its first two words, in the sections below too
+    @members        `no` takes the lines of the members of this group too
+    @whole=2        can only be taken away together with all lines that share its first two words
+    @clash          a second value is refused: `no` comes first     @cut        is taken away by its words without value
+    @impossible     what the device makes of it is not predicted
+    @unique         no two sections may hold the same value        @hashed     is stored in another form than typed
 """
 
 from __future__ import annotations
@@ -65,7 +76,7 @@ class Match:
 
 @dataclass(slots=True)
 class _Node:
-    keywords: dict[tuple[str, bool], _Node] = field(default_factory=dict)
+    keywords: dict[tuple[str, str, bool], _Node] = field(default_factory=dict)
     arguments: dict[tuple[str, bool], _Node] = field(default_factory=dict)
     rule: Rule | None = None
     cut: Rule | None = None
@@ -105,9 +116,11 @@ class Mode:
                 node.cut = node.cut or rule
             value = value or opened
             text = word.strip("{}")
-            if text:
-                table = node.arguments if text == "LINE" or text in self._arguments else node.keywords
-                node = table.setdefault((text, value), _Node())
+            if text == "LINE" or text in self._arguments:
+                node = node.arguments.setdefault((text, value), _Node())
+            elif text:
+                typed, alias, stored = text.partition("=")
+                node = node.keywords.setdefault((typed, stored.replace("_", " ") if alias else typed, value), _Node())
             if word.endswith("}"):
                 value = False
         if rule.only_negated:
@@ -131,7 +144,7 @@ class Mode:
             if index == len(words):
                 return False
             for text, taken, value, child in self._steps(node, line, words, index):
-                if descend(child, index + taken, (*done, text), key if value else (*key, text)):
+                if descend(child, index + taken, (*done, text), key if value or not text else (*key, text)):
                     return True
             return False
 
@@ -145,8 +158,8 @@ class Mode:
         exact = [(edge, child) for edge, child in node.keywords.items() if edge[0].lower() == typed]
         fits = exact or [(edge, child) for edge, child in node.keywords.items() if edge[0].lower().startswith(typed)]
         if len({edge[0] for edge, _ in fits}) == 1:  # two keywords that fit: the device calls that ambiguous
-            for (text, value), child in fits:
-                yield text, 1, value, child
+            for (_, stored, value), child in fits:
+                yield stored, 1, value, child
         if exact:
             return
         left = [word.group() for word in words[index:]] if node.arguments else []
@@ -167,7 +180,7 @@ def _match(mode: Mode, line: str) -> Match:
         words = words[1:]
     walk = mode.walk(line, words, negated)
     if walk.found:
-        return Match(" ".join(walk.words), walk.key, walk.rule, negated, True, walk.whole, walk.taken)
+        return Match(" ".join(filter(None, walk.words)), walk.key, walk.rule, negated, True, walk.whole, walk.taken)
     rest = line[words[walk.taken].start() :].rstrip() if walk.taken < len(words) else ""
     text = " ".join((*walk.words, rest) if rest else walk.words)
     return Match(text, tuple(text.split()), None, negated, False, False, walk.taken)
@@ -198,14 +211,22 @@ def _spellings(body: str) -> Iterator[list[str]]:
 def read_modes(text: str, arguments: Mapping[str, Argument]) -> dict[str, Mode]:
     """Return the modes of a grammar file by name; raises ValueError for a pattern that stands in no mode."""
     patterns: dict[str, list[str]] = {}
+    parents: dict[str, str | None] = {}
     current: list[str] | None = None
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
-        header = re.match(r"\[(\S+)\]$", line)
+        header = re.match(r"\[(\S+)(?: < (\S+))?\]$", line)
         if header:
             current = patterns.setdefault(header[1], [])
+            parents[header[1]] = header[2]
         elif line and current is None:
             raise ValueError(f"pattern before the first mode: {line}")
         elif line and current is not None:
             current.append(line)
-    return {name: Mode(name, lines, arguments) for name, lines in patterns.items()}
+    for name, parent in parents.items():
+        if parent is not None and parent not in patterns:
+            raise ValueError(f"mode {name} builds on an unknown mode {parent}")
+    return {
+        name: Mode(name, [*lines, *patterns.get(parents[name] or "", ())], arguments)
+        for name, lines in patterns.items()
+    }
