@@ -9,19 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nornflow.testing.eos.device import Switch
+    from nornflow.testing.eos.fleet import EosFleet
+    from nornflow.testing.eos.timer import ManualTimer
     from nornflow.testing.routers.device import Router
     from nornflow.testing.routers.faults import Fault
     from nornflow.testing.routers.fleet import Fleet
     from nornflow.testing.simulation import Credentials, FleetError
 
-__all__ = ["Credentials", "Fault", "Fleet", "FleetError", "Router"]
+__all__ = ["Credentials", "EosFleet", "Fault", "Fleet", "FleetError", "ManualTimer", "Router", "Switch"]
 
 _HOMES = {
     "Credentials": "nornflow.testing.simulation",
+    "EosFleet": "nornflow.testing.eos.fleet",
     "Fault": "nornflow.testing.routers.faults",
     "Fleet": "nornflow.testing.routers.fleet",
     "FleetError": "nornflow.testing.simulation",
+    "ManualTimer": "nornflow.testing.eos.timer",
     "Router": "nornflow.testing.routers.device",
+    "Switch": "nornflow.testing.eos.device",
 }
 
 

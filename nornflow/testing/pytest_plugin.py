@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from nornflow.testing.eos.fleet import EosFleet
     from nornflow.testing.routers.fleet import Fleet
 
 
@@ -31,5 +32,18 @@ def fleet() -> Iterator[Callable[..., Fleet]]:
 
         def start(*args: Any, **options: Any) -> Fleet:
             return running.enter_context(Fleet(*args, **options))
+
+        yield start
+
+
+@pytest.fixture
+def eos_fleet() -> Iterator[Callable[..., EosFleet]]:
+    """Return a function that starts an `EosFleet` with the given arguments; it is stopped after the test."""
+    from nornflow.testing.eos.fleet import EosFleet
+
+    with ExitStack() as running:
+
+        def start(*args: Any, **options: Any) -> EosFleet:
+            return running.enter_context(EosFleet(*args, **options))
 
         yield start

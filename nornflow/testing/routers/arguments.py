@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 # Canonical interface types in the order in which a device lists them.
 INTERFACE_TYPES = (
@@ -32,14 +32,17 @@ class BadArgument(ValueError):
     """A word does not fit the argument type of its place in the grammar."""
 
 
-def interface_name(word: str) -> str:
+EOS_TYPES = ("Port-Channel", "Ethernet", "Loopback", "Management", "Tunnel", "Vlan", "Vxlan")
+
+
+def interface_name(word: str, types: Sequence[str] = INTERFACE_TYPES) -> str:
     """Return the canonical name of an interface (`gi0/1` becomes `GigabitEthernet0/1`), or raise BadArgument."""
     match = _INTERFACE.match(word)
     if match is None:
         raise BadArgument(word)
     prefix = match["type"].lower()
-    exact = [kind for kind in INTERFACE_TYPES if kind.lower() == prefix]
-    kinds = exact or [kind for kind in INTERFACE_TYPES if kind.lower().startswith(prefix)]
+    exact = [kind for kind in types if kind.lower() == prefix]
+    kinds = exact or [kind for kind in types if kind.lower().startswith(prefix)]
     if len(kinds) != 1:
         raise BadArgument(word)
     return f"{kinds[0]}{match['number']}"
@@ -48,6 +51,17 @@ def interface_name(word: str) -> str:
 def interface_type(name: str) -> str:
     """Return the type part of a canonical interface name."""
     return name.rstrip("0123456789/.:")
+
+
+def listing_place(name: str) -> int:
+    """Return where the interface's type stands in a listing."""
+    kinds = [kind.lower() for kind in INTERFACE_TYPES]
+    kind = interface_type(name).lower()
+    return kinds.index(kind) if kind in kinds else len(kinds)
+
+
+def _eos_interface(word: str) -> str:
+    return interface_name(word, EOS_TYPES)
 
 
 def _address(word: str) -> str:
@@ -126,6 +140,7 @@ ARGUMENTS: Mapping[str, Callable[[str], str]] = {
     "PREFIX": _prefix,
     "IFPREFIX": _interface_prefix,
     "IFACE": interface_name,
+    "EOSIFACE": _eos_interface,
     "HOST": _host,
     "HOSTNAME": _hostname,
     "WORD": _as_typed,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nornflow.testing.routers.arguments import INTERFACE_TYPES, interface_type
+from nornflow.testing.routers.arguments import listing_place
 from nornflow.testing.routers.grammar import Grammar, Invalid, Match, Rule, Unparsed
 
 Words = tuple[str, ...]
@@ -79,11 +79,22 @@ Complete = Callable[[Section, Match], str]
 """Returns the full line of one whose number the device supplies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a platform lists its configuration: the indentation of a level, and whether families are closed by a line."""
+
+    indent: str = " "
+    closes_families: bool = True
+
+
 class Configuration:
     """A configuration tree. `apply` takes lines as a terminal does, `lines` lists what became of them."""
 
-    def __init__(self, modes: Mapping[str, ModeLike], check: Check, complete: Complete) -> None:
+    def __init__(
+        self, modes: Mapping[str, ModeLike], check: Check, complete: Complete, style: Style | None = None
+    ) -> None:
         self._modes, self._check, self._complete = modes, check, complete
+        self._style = style or Style()
         self.root = Section(modes["global"])
 
     def section(self, cursor: Cursor) -> Section:
@@ -183,13 +194,13 @@ class Configuration:
                 del items[key]
 
     def lines(self) -> list[str]:
-        """Return the listing, one string a line, with one space of indentation per level and `!` between blocks."""
+        """Return the listing, one string a line, indented by level and with `!` between blocks."""
         listing: list[str] = []
         previous: Item | None = None
         for item in self.root.ordered():
             if previous is not None and (previous.section or item.section or previous.words[0] != item.words[0]):
                 listing.append("!")
-            listing += _lines(item, 0)
+            listing += _lines(item, "", self._style)
             previous = item
         return listing
 
@@ -200,12 +211,11 @@ class Configuration:
             words = line.strip()
             if not words or words.startswith("!") or words in ("end", "exit", "exit-address-family"):
                 continue
-            depth = len(line) - len(line.lstrip(" "))
+            depth = (len(line) - len(line.lstrip(" "))) // len(self._style.indent)
             cursor = self.apply(cursor[:depth], words)
 
 
-def _lines(item: Item, depth: int) -> list[str]:
-    indent = " " * depth
+def _lines(item: Item, indent: str, style: Style) -> list[str]:
     if item.section is None:
         return [indent + item.text]
     listing = [indent + item.text]
@@ -213,10 +223,10 @@ def _lines(item: Item, depth: int) -> list[str]:
     absent = [rule for rule in shown if _is_absent(rule, item.section)]
     children = item.section.ordered() + [Item(("no", *_key_words(rule)), rule) for rule in absent]
     for child in sorted(children, key=_listing_order):
-        if child.section is not None and listing[-1].strip() != "!":
-            listing.append(indent + " !")
-        listing += _lines(child, depth + 1)
-    if item.words[0] == "address-family":
+        if child.section is not None and len(listing) > 1:
+            listing.append(indent + style.indent + "!")
+        listing += _lines(child, indent + style.indent, style)
+    if item.words[0] == "address-family" and style.closes_families:
         listing.append(indent + "exit-address-family")
     return listing
 
@@ -239,7 +249,7 @@ def _listing_order(item: Item) -> tuple[int, int, Natural, int, Natural]:
         return rule.block, 0, (), 0, ()
     if rule.block != rule.rank or "@peer" in rule.pattern:
         return rule.block, 0, _natural(words[1]), rule.rank, _natural(" ".join(words))
-    kind = INTERFACE_TYPES.index(interface_type(words[1])) if rule.opens == "interface" else 0
+    kind = listing_place(words[1]) if rule.opens == "interface" else 0
     return rule.block, kind, _natural(" ".join(words)), 0, ()
 
 

@@ -217,7 +217,7 @@ def _argument(node: _Node, line: str, words: list[_Word], index: int) -> tuple[s
         try:
             return ARGUMENTS[name](word.text), child, 1
         except BadArgument:
-            if name != "IFACE" or index + 1 == len(words):
+            if not name.endswith("IFACE") or index + 1 == len(words):
                 continue
         try:  # `interface gigabitethernet 1`: type and number may be typed apart
             return ARGUMENTS[name](word.text + words[index + 1].text), child, 2

@@ -1,0 +1,1 @@
+"""Simulated Arista-EOS-like devices that speak eAPI: configuration sessions, commit timers and rollback."""
