@@ -239,10 +239,10 @@ class ConnectionGuard(ABC):
             hint="a platform with a native candidate can (NAPALM on Arista EOS); here the change is taken back by lines",
         )
 
-    def settle(self, driver: Any) -> None:
+    def settle(self, driver: Any) -> None:  # noqa: B027 - most drivers have no idea of their own
         """Bring the driver's own idea of its session back to exec mode; the wire below does so for the session itself."""
 
-    def abort(self, driver: Any) -> None:
+    def abort(self, driver: Any) -> None:  # noqa: B027 - only drivers without a wire need it
         """Cut the session from another thread, so that a blocked call ends; wired drivers need nothing here."""
 
 

@@ -155,6 +155,8 @@ class RunRecord:
     completed_at: datetime | None = None
     error: str = ""
     hint: str = ""
+    reason: str = ""
+    exit_code: int = 0
     security_events: tuple[Mapping[str, Any], ...] = ()
     file: str = ""
 

@@ -11,10 +11,15 @@ from nornflow.model.diagnostic import NOWHERE, Location
 
 
 class Scope(StrEnum):
-    """Whether a step runs once per device (as a Nornir task) or once per run."""
+    """Whether a step runs once per device (as a Nornir task) or once per run.
+
+    A step type may say `any`: the compiler makes it `device` when a step before it is, else `run`; a compiled step is
+    never `any`.
+    """
 
     DEVICE = "device"
     RUN = "run"
+    ANY = "any"
 
 
 class On(StrEnum):

@@ -1,0 +1,143 @@
+"""The one place that wires everything together: settings, plugins, profiles, and what a run needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nornflow.errors import NornFlowError
+from nornflow.plugins.host import PluginHost, load_plugins
+from nornflow.policy.profiles import load_profiles
+from nornflow.redaction import Redactor
+from nornflow.registration import Check, Command, TemplateFilter
+from nornflow.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from nornflow.abc import Devices, Gate, Sandbox, StepType
+    from nornflow.engine.cancel import StopSwitch
+    from nornflow.model.permission import Mode
+    from nornflow.model.profile import Profile
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as it is now: its settings, its plugins, its profiles; and the builders of what a run works with."""
+
+    settings: Settings
+    plugin_host: PluginHost
+    redactor: Redactor = field(default_factory=Redactor)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the project's settings file."""
+        return self.settings.project
+
+    @property
+    def workspace(self) -> Path:
+        """Return the folder for run records, caches and the files of runs."""
+        return self.folder / self.settings.workspace
+
+    @property
+    def step_types(self) -> Mapping[str, StepType]:
+        """Return every installed step type by name."""
+        return self.plugin_host.registries.step_types
+
+    @property
+    def filters(self) -> Sequence[TemplateFilter]:
+        """Return the template filters that plugins brought."""
+        return tuple(self.plugin_host.registries.filters.values())
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """Return the further diagnostics that plugins brought."""
+        return tuple(self.plugin_host.registries.checks.values())
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Profile]:
+        """Return the built-in profiles and the site's own."""
+        where = self.settings.origin("profiles").place or "settings"
+        return load_profiles(self.settings.profiles, where)
+
+    def gates(self, mode: Mode) -> tuple[Gate, ...]:
+        """Return the built-in gates and, when something is to be applied, those of plugins."""
+        from nornflow.model.permission import Mode
+        from nornflow.platforms.tree import paths_of
+        from nornflow.policy.gates import built_in_gates
+
+        own = built_in_gates(self.profiles, mode=mode, paths_of=paths_of)
+        return own if mode is Mode.PLAN else (*own, *self.plugin_host.registries.gates.values())
+
+    def devices(self, inventory: Path | None = None) -> Devices:
+        """Load the inventory and put the guard before every host of it."""
+        from nornflow.devices.fleet import NornirDevices
+        from nornflow.settings import InventoryPlugin
+
+        source: Path | Mapping[str, Any]
+        if inventory is not None:
+            source = inventory
+        elif isinstance(self.settings.inventory, InventoryPlugin):
+            source = self.settings.inventory.model_dump()
+        else:
+            source = self.folder / self.settings.inventory
+        return NornirDevices(
+            source,
+            self.plugin_host.registries.connection_guards,
+            workers=self.settings.workers,
+            redactor=self.redactor,
+            tasks=self.folder / self.settings.tasks,
+            login=self._login(),
+        )
+
+    def _login(self) -> tuple[str, str]:
+        credentials = self.settings.credentials
+        return credentials.username, os.environ.get(credentials.password_env, "")
+
+    def sandboxes(
+        self, workspace: Path, workflow_folder: Path, switch: StopSwitch
+    ) -> Callable[[Profile, frozenset[str], str, Callable[[str], None]], Sandbox]:
+        """Return the maker of sandboxes for the steps of one run."""
+        from nornflow.sandbox.sandbox import LocalSandbox
+
+        def make(profile: Profile, permissions: frozenset[str], step: str, emit: Callable[[str], None]) -> Sandbox:
+            return LocalSandbox(
+                profile,
+                permissions,
+                workspace=workspace,
+                project=self.folder,
+                readable=(workflow_folder,),
+                emit=emit,
+                cancellation=switch,
+                redactor=self.redactor,
+                domains=self.settings.allowed_domains,
+            )
+
+        return make
+
+
+def load_project(
+    start: Path | None = None, *, config_file: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Project:
+    """Load the project that `start` (the current folder) lies in: its settings, and the plugins that they let in.
+
+    Raises ConfigurationError for settings that do not fit and PluginError for a required plugin that did not load.
+    """
+    settings = load_settings(
+        start or Path.cwd(), environ=os.environ, config_file=config_file, overrides=overrides or {}
+    )
+    plugins = settings.plugins
+    host = load_plugins(
+        disabled=plugins.disabled, required=plugins.required, local=plugins.local, project=settings.project
+    )
+    return Project(settings, host)
+
+
+def plugin_commands() -> Mapping[str, Command]:
+    """Return the commands that plugins bring; a project that cannot be loaded has none, its commands say why."""
+    try:
+        return load_project().plugin_host.registries.commands
+    except NornFlowError:
+        return {}

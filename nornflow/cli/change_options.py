@@ -1,0 +1,48 @@
+"""The options that `plan` and `run` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.argument("workflow", type=click.Path(path_type=Path)),
+    click.option(
+        "-i", "--input", "inputs", multiple=True, metavar="KEY=VALUE|@FILE", help="An input, or a YAML file of inputs."
+    ),
+    click.option(
+        "--limit", default="", metavar="EXPR", help="Narrow the targets: names, shell patterns or an expression."
+    ),
+    click.option(
+        "--profile",
+        default="",
+        metavar="NAME",
+        help="The security profile (default: the workflow's, then the settings').",
+    ),
+    click.option(
+        "--inventory", type=click.Path(path_type=Path), default=None, help="Another inventory folder or hosts file."
+    ),
+    click.option(
+        "--config", "config_file", type=click.Path(path_type=Path), default=None, help="Another settings file."
+    ),
+    click.option(
+        "--workers", type=click.IntRange(1, 1000), default=None, help="On how many devices at once a step works."
+    ),
+)
+
+
+def change_options(function: F) -> F:
+    """Add the options of a change to a command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def overrides(workers: int | None) -> dict[str, Any]:
+    """Return the settings that the command line sets."""
+    return {} if workers is None else {"workers": workers}

@@ -1,0 +1,70 @@
+"""The only module that prints: the asked-for format on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nornflow.errors import NornFlowError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show(text: str) -> None:
+    """Print the answer of a command on standard output."""
+    click.echo(text)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def tell(text: str, *, colour: str | None = None) -> None:
+    """Print something beside the answer (progress, notes, questions' context) on standard error."""
+    click.secho(text, err=True, fg=colour if colours(sys.stderr) else None)
+
+
+def show_error(error: NornFlowError) -> None:
+    """Print what went wrong and what to do next; documents show each of their problems."""
+    diagnostics = getattr(error, "diagnostics", ())
+    if diagnostics:
+        from nornflow.workflow.diagnostics import render_text
+
+        click.echo(render_text(diagnostics), err=True)
+    tell(f"error: {error.message}", colour="red")
+    if error.hint:
+        tell(f"hint: {error.hint}")
+
+
+def colours(stream: Any) -> bool:
+    """Tell whether colours are wanted: a terminal, and no NO_COLOR (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and bool(getattr(stream, "isatty", lambda: False)())
+
+
+def console(*, answer: bool = True) -> Console:
+    """Return a rich console for the answer (standard output) or for what goes beside it (standard error)."""
+    from rich.console import Console
+
+    stream = sys.stdout if answer else sys.stderr
+    terminal = colours(stream)
+    return Console(
+        file=stream,
+        no_color=not terminal,
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+        force_terminal=None if terminal else False,
+    )
+
+
+def show_diff(line: str, *, coloured: bool) -> None:
+    """Print a line of an answer; lines of a diff are green and red on a terminal."""
+    text = line.lstrip()
+    colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1]) if coloured and colours(sys.stdout) else None
+    click.secho(line, fg=colour)

@@ -1,0 +1,61 @@
+"""`nornflow plan`: work out what a change would do; devices are read, never written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nornflow.cli.change_options import change_options, overrides
+
+CHANGES = 10
+"""The exit code of `--detailed-exitcode` when a device would change."""
+
+
+@click.command(name="plan")
+@change_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to show the plan."
+)
+@click.option("--detailed-exitcode", is_flag=True, help="End with 10 when a device would change, 0 when none would.")
+def command(
+    workflow: Path,
+    inputs: tuple[str, ...],
+    limit: str,
+    profile: str,
+    inventory: Path | None,
+    config_file: Path | None,
+    workers: int | None,
+    form: str,
+    detailed_exitcode: bool,
+) -> int:
+    """Work out what WORKFLOW would do to every device, with a diff for each; nothing is written."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.change import Request, plan_change
+    from nornflow.cli.interrupt import stopping_on_interrupt
+    from nornflow.cli.plan_view import plan_markdown, plan_text
+    from nornflow.cli.screen import screen_for
+    from nornflow.model.decision import Verdict, strictest
+
+    project = load_project(config_file=config_file, overrides=overrides(workers))
+    request = Request(workflow, inputs, limit, profile, inventory)
+    with screen_for(answer=False) as screen, stopping_on_interrupt() as switch:
+        change = plan_change(project, request, screen.voices(switch))
+    masked = project.redactor
+    if form == "json":
+        from nornflow.cli.output import show_json
+        from nornflow.store.records import plain
+
+        show_json(
+            masked.value({**plain(change.plan), "changes": change.plan.changes, "decisions": plain(change.decisions)})
+        )
+    else:
+        from nornflow.cli.output import show_diff
+
+        for line in (plan_markdown if form == "markdown" else plan_text)(change):
+            show_diff(masked.text(line), coloured=form == "text")
+    if strictest(change.decisions) is Verdict.DENY:
+        return 3
+    if any(host.error for host in change.plan.hosts):
+        return 1
+    return CHANGES if detailed_exitcode and change.plan.changes else 0

@@ -1,0 +1,128 @@
+"""A plan as text, Markdown or JSON: per device the diff and how it was come by, devices with the same diff together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nornflow.app.services.change import PlannedChange
+from nornflow.model.decision import Verdict, strictest
+from nornflow.model.plan import HostPlan, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Devices that a plan would change in the same way."""
+
+    hosts: tuple[str, ...]
+    steps: tuple[tuple[str, str, str], ...]
+    """Step id, method and diff of each step that changes them."""
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def groups(plan: Plan) -> list[Group]:
+    """Return the devices that would change, those with the same diffs together, in the plan's order."""
+    found: dict[tuple[object, object], list[str]] = {}
+    for host in plan.hosts:
+        if host.changes:
+            found.setdefault(_shape(host), []).append(host.host)
+    return [Group(tuple(hosts), *shape) for shape, hosts in found.items()]  # type: ignore[arg-type]
+
+
+def _shape(host: HostPlan) -> tuple[object, object]:
+    steps = tuple((step.step, step.method.value, step.diff) for step in host.steps if step.changes)
+    unpredicted = tuple((step.step, step.lines) for step in host.steps if step.changes and not step.diff)
+    return steps, unpredicted
+
+
+def plan_text(change: PlannedChange) -> Iterator[str]:
+    """Yield the lines of a plan for a terminal or a pipe."""
+    plan = change.plan
+    yield f"plan of {plan.workflow} {plan.version} under profile {plan.profile}: {summary(plan)}"
+    for group in groups(plan):
+        yield ""
+        yield f"{_names(group.hosts)}:"
+        for step, method, diff in group.steps:
+            yield f"  {step} ({method})"
+            yield from (f"    {line}" for line in diff.splitlines())
+        for step, lines in group.lines:
+            yield f"  {step}: what these lines change cannot be predicted on this platform"
+            yield from (f"    {line}" for line in lines)
+    unchanged = [host.host for host in plan.hosts if not host.changes and not host.error]
+    if unchanged:
+        yield ""
+        yield f"no change: {_names(tuple(unchanged))}"
+    notes = {(step.step, step.note) for host in plan.hosts for step in host.steps if step.note}
+    for step, note in sorted(notes):
+        yield f"note: {step}: {note}"
+    for host in plan.hosts:
+        if host.error:
+            yield f"not planned: {host.host}: {host.error}"
+            if host.hint:
+                yield f"  hint: {host.hint}"
+    for step, reason in plan.unplanned.items():
+        yield f"not planned: step {step}: {reason}"
+    for decision in change.decisions:
+        if decision.verdict is not Verdict.ALLOW:
+            yield f"{decision.verdict.value}: {decision.reason}{f' [{decision.where}]' if decision.where else ''}"
+    if strictest(change.decisions) is Verdict.ALLOW and not plan.changes:
+        yield "nothing would change"
+
+
+def plan_markdown(change: PlannedChange) -> Iterator[str]:
+    """Yield a plan as Markdown, for a merge request or a ticket."""
+    plan = change.plan
+    yield f"## Plan of `{plan.workflow}` {plan.version}"
+    yield ""
+    yield f"Profile `{plan.profile}`: {summary(plan)}."
+    for group in groups(plan):
+        yield ""
+        yield f"### {_names(group.hosts)}"
+        for step, method, diff in group.steps:
+            yield ""
+            yield f"Step `{step}` ({method}):"
+            yield ""
+            yield "```diff"
+            yield from diff.splitlines()
+            yield "```"
+        for step, lines in group.lines:
+            yield ""
+            yield f"Step `{step}` (impossible to predict on this platform):"
+            yield ""
+            yield "```"
+            yield from lines
+            yield "```"
+    rows = [(host.host, host.error) for host in plan.hosts if host.error]
+    rows += [(f"step `{step}`", reason) for step, reason in plan.unplanned.items()]
+    if rows:
+        yield ""
+        yield "| not planned | why |"
+        yield "| --- | --- |"
+        for name, why in rows:
+            yield f"| {name} | {' '.join(why.split())} |".replace("\n", " ")
+    for decision in change.decisions:
+        if decision.verdict is not Verdict.ALLOW:
+            yield ""
+            yield f"**{decision.verdict.value}**: {decision.reason}"
+
+
+def summary(plan: Plan) -> str:
+    """Return one line that counts what would happen to the devices."""
+    changing = sum(host.changes for host in plan.hosts)
+    failing = sum(bool(host.error) for host in plan.hosts)
+    added, removed = changed_lines("\n".join(step.diff for host in plan.hosts for step in host.steps))
+    text = f"{changing} of {len(plan.hosts)} devices would change, +{added} -{removed} lines"
+    return f"{text}, {failing} could not be planned" if failing else text
+
+
+def changed_lines(diff: str) -> tuple[int, int]:
+    """Return how many lines a unified diff adds and removes."""
+    rows = diff.splitlines()
+    added = sum(row.startswith("+") and not row.startswith("+++") for row in rows)
+    removed = sum(row.startswith("-") and not row.startswith("---") for row in rows)
+    return added, removed
+
+
+def _names(hosts: tuple[str, ...]) -> str:
+    shown = ", ".join(hosts[:8])
+    return f"{shown} and {len(hosts) - 8} more ({len(hosts)} devices)" if len(hosts) > 8 else shown

@@ -1,0 +1,57 @@
+"""`nornflow run`: plan, ask, apply in batches, verify, and take back what must not stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nornflow.cli.change_options import change_options, overrides
+
+
+@click.command(name="run")
+@change_options
+@click.option("--yes", "-y", is_flag=True, help="Answer every question with yes: apply what was planned.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "markdown"]),
+    default="text",
+    help="How to show the result.",
+)
+def command(
+    workflow: Path,
+    inputs: tuple[str, ...],
+    limit: str,
+    profile: str,
+    inventory: Path | None,
+    config_file: Path | None,
+    workers: int | None,
+    yes: bool,
+    form: str,
+) -> int:
+    """Plan WORKFLOW, ask, apply it in batches, verify, and roll back what must not stay.
+
+    Ctrl-C stops after the devices at work, a second one now.
+    """
+    from nornflow.app.build import load_project
+    from nornflow.app.services.change import Request, run_change
+    from nornflow.cli.interrupt import stopping_on_interrupt
+    from nornflow.cli.output import show, show_json
+    from nornflow.cli.run_view import record_junit, record_markdown, record_text
+    from nornflow.cli.screen import screen_for
+    from nornflow.store.records import plain
+
+    project = load_project(config_file=config_file, overrides=overrides(workers))
+    request = Request(workflow, inputs, limit, profile, inventory)
+    with screen_for(answer=form == "text", yes=yes) as screen, stopping_on_interrupt() as switch:
+        record = run_change(project, request, screen.voices(switch))
+    masked = project.redactor
+    if form == "json":
+        show_json(masked.value(plain(record)))
+    elif form == "junit":
+        show(masked.text(record_junit(record)))
+    else:
+        for line in (record_markdown if form == "markdown" else record_text)(record):
+            show(masked.text(line))
+    return record.exit_code

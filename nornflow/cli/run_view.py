@@ -1,0 +1,105 @@
+"""A run's record as text, Markdown or JUnit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from nornflow.cli.plan_view import changed_lines
+from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
+
+
+def record_text(record: RunRecord) -> Iterator[str]:
+    """Yield the summary of a run for a terminal or a pipe: every device that is not simply well has its line."""
+    yield ""
+    yield f"{record.workflow} {record.version}: {record.state.value} in {record.duration:.1f} s (run {record.id})"
+    if record.hosts:
+        counts = Counter(host.state.value for host in record.hosts)
+        added, removed = changed_lines("\n".join(host.diff for host in record.hosts))
+        yield f"devices: {', '.join(f'{n} {state}' for state, n in counts.items())}; +{added} -{removed} lines"
+    for host in record.hosts:
+        if host.error or host.rollback:
+            yield from _host_lines(host)
+    for name, value in record.outputs.items():
+        yield f"output {name}: {value}"
+    if record.error:
+        yield f"error: {record.error}"
+    if record.hint:
+        yield f"hint: {record.hint}"
+
+
+def _host_lines(host: HostRecord) -> Iterator[str]:
+    step = f" at {host.failed_step}" if host.failed_step else ""
+    yield f"  {host.host}: {host.state.value}{step}{f': {host.error}' if host.error else ''}"
+    if host.rollback:
+        yield f"    rollback: {host.rollback}"
+    if host.hint:
+        yield f"    hint: {host.hint}"
+
+
+def record_markdown(record: RunRecord) -> Iterator[str]:
+    """Yield a run as Markdown, for a merge request or a ticket."""
+    yield f"## `{record.workflow}` {record.version}: {record.state.value}"
+    yield ""
+    yield f"Run `{record.id}` by {record.user} under profile `{record.profile}`, {record.duration:.1f} s."
+    if record.error:
+        yield ""
+        yield f"**{record.error}** {record.hint}".rstrip()
+    if record.hosts:
+        yield ""
+        yield "| device | state | step | what happened | rollback |"
+        yield "| --- | --- | --- | --- | --- |"
+        for host in record.hosts:
+            cells = (host.host, host.state.value, host.failed_step, host.error, host.rollback)
+            yield "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+        diffs = {host.diff: host.host for host in record.hosts if host.diff}
+        for diff, name in diffs.items():
+            yield from ("", f"### {name}", "", "```diff", *diff.splitlines(), "```")
+    else:
+        yield ""
+        yield "| step | state | what happened |"
+        yield "| --- | --- | --- |"
+        for step in record.steps:
+            error = step.result.error if step.result else ""
+            yield f"| {step.step} | {step.state.value} | {' '.join(error.split())} |"
+
+
+def record_junit(record: RunRecord) -> str:
+    """Return a run as JUnit XML: one test case per step and device."""
+    suite = Element("testsuite", name=record.workflow, time=f"{record.duration:.3f}")
+    counts: Counter[str] = Counter()
+    for step in record.steps:
+        results = step.hosts.items() if step.result is None else [("", step.result)]
+        for host, result in results:
+            _case(suite, step.step, host, result, counts)
+    if record.error and not counts["failures"]:
+        case = SubElement(suite, "testcase", classname=record.workflow, name="run", time="0")
+        SubElement(case, "failure", message=record.error).text = record.hint
+        counts["tests"] += 1
+        counts["failures"] += 1
+    for name in ("tests", "failures", "skipped"):
+        suite.set(name, str(counts[name]))
+    indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suite, encoding="unicode")
+
+
+def _case(suite: Element, step: str, host: str, result: StepResult, counts: Counter[str]) -> None:
+    counts["tests"] += 1
+    case = SubElement(
+        suite, "testcase", classname=f"{suite.get('name')}.{step}", name=host or step, time=f"{result.duration:.3f}"
+    )
+    if result.state in BAD_ENDS and not result.rescued:
+        counts["failures"] += 1
+        failure = SubElement(case, "failure", message=_xml(result.error), type=result.reason or result.state.value)
+        failure.text = _xml("\n".join(filter(None, (result.error, result.hint, result.stderr))))
+    elif result.state in (HostState.SKIPPED, HostState.PENDING):
+        counts["skipped"] += 1
+        SubElement(case, "skipped", message=_xml(result.warning or result.reason))
+    if result.stdout:
+        SubElement(case, "system-out").text = _xml(result.stdout)
+
+
+def _xml(text: str) -> str:
+    """Return the text without the control characters that XML 1.0 forbids."""
+    return "".join(char for char in text if char in "\t\n\r" or ord(char) >= 0x20)

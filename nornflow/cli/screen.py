@@ -1,0 +1,201 @@
+"""The live view of a run: a progress bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nornflow.abc import Observer
+from nornflow.app.services.change import Voices
+from nornflow.cli.output import colours, console
+from nornflow.engine.cancel import StopSwitch
+from nornflow.model.event import Event, EventKind
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from nornflow.model.plan import Plan
+
+_COLOURS = {
+    "ok": "green",
+    "changed": "yellow",
+    "failed": "red",
+    "timed_out": "red",
+    "unknown": "red",
+    "stale": "red",
+    "rollback_failed": "bold red",
+    "rolled_back": "magenta",
+    "skipped": "cyan",
+    "cancelled": "cyan",
+}
+_QUIET_FROM = 50
+"""With more devices than this in a step only those that failed get a line of their own."""
+
+
+class Screen(Observer):
+    """Shows events as lines; on a terminal the step at work has a progress bar below them."""
+
+    name = "screen"
+
+    def __init__(self, *, answer: bool, yes: bool, ask: bool) -> None:
+        self._console = console(answer=answer)
+        self._yes = yes
+        self._ask = ask
+        self._bar: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._sizes: dict[str, int] = {}
+        self._counts: dict[str, dict[str, int]] = {}
+
+    def voices(self, switch: StopSwitch) -> Voices:
+        """Return how a run talks to this screen."""
+        return Voices(observers=(self,), approve=self._approve, question=self._question, switch=switch)
+
+    @contextmanager
+    def shown(self) -> Iterator[Screen]:
+        """Show the progress bar while the `with` lasts, if this is a terminal."""
+        if not colours(self._console.file):
+            yield self
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        ) as self._bar:
+            yield self
+        self._bar = None
+
+    def observe(self, event: Event) -> None:
+        """Show one event."""
+        handler = _HANDLERS.get(event.kind)
+        if handler is not None:
+            handler(self, event)
+
+    def line(self, text: str, style: str = "") -> None:
+        """Print a line above the bar."""
+        self._console.print(text, style=style or None)
+
+    def step_started(self, event: Event) -> None:
+        """Begin the bar of a step."""
+        self._sizes[event.step] = int(event.data.get("hosts", 0) or 0)
+        self._counts[event.step] = {}
+        if self._bar is not None:
+            label = f"planning {event.step}" if event.data.get("planning") else event.step
+            self._tasks[event.step] = self._bar.add_task(label, total=self._sizes[event.step] or None)
+
+    def step_finished(self, event: Event) -> None:
+        """End the bar of a step and count how its devices ended."""
+        if self._bar is not None and event.step in self._tasks:
+            self._bar.remove_task(self._tasks.pop(event.step))
+        counts = self._counts.pop(event.step, {})
+        if counts and self._sizes.get(event.step, 0) > _QUIET_FROM:
+            shown = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+            self.line(f"  {event.step}: {shown}")
+
+    def host_state(self, event: Event) -> None:
+        """Show how a step ended on a device, or once."""
+        if event.step in self._tasks and self._bar is not None:
+            self._bar.advance(self._tasks[event.step])
+        state = str(event.data.get("state", ""))
+        counts = self._counts.setdefault(event.step, {})
+        counts[state] = counts.get(state, 0) + 1
+        bad = state in ("failed", "timed_out", "unknown", "stale")
+        if event.data.get("planning") and not bad:
+            return
+        if self._sizes.get(event.step, 0) > _QUIET_FROM and not bad:
+            return
+        where = f"{event.host}: " if event.host else ""
+        text = f": {event.message}" if event.message else ""
+        self.line(f"  {where}{event.step} {state}{text}", _COLOURS.get(state, ""))
+
+    def output(self, event: Event) -> None:
+        """Show a line of live output of a step."""
+        self.line(f"{event.host}| {event.message}" if event.host else event.message)
+
+    def told(self, event: Event) -> None:
+        """Show the milestones of a run."""
+        data, kind = event.data, event.kind
+        if kind is EventKind.BATCH_STARTED:
+            self.line(f"batch {data['batch']} of {data['of']}: {_few(data['hosts'])}", "bold")
+        elif kind is EventKind.SOAK_STARTED:
+            self.line(f"soaking {data['seconds']:g} s")
+        elif kind is EventKind.STEP_RETRY:
+            where = _few(data.get("hosts", ())) or event.host
+            count = f" ({data['attempt']} of {data['of']})" if "attempt" in data else ""
+            self.line(f"  {event.step}: again{count}{f' on {where}' if where else ''}: {event.message}", "dim")
+        elif kind is EventKind.ROLLBACK_STARTED:
+            self.line(f"rolling back {_few(data['hosts'])}", "bold magenta")
+        elif kind is EventKind.ROLLBACK_FINISHED:
+            state = str(data.get("state"))
+            text = event.message or "running == pre-image"
+            self.line(f"  {event.host}: {state}: {text}", _COLOURS.get(state, ""))
+        elif kind in (EventKind.OBSERVER_FAILED, EventKind.RESOURCE_EXCEEDED):
+            self.line(f"! {event.message}", "yellow")
+
+    def _approve(self, plan: Plan, held: bool) -> bool:
+        from nornflow.app.services.change import PlannedChange
+        from nornflow.cli.plan_view import plan_text
+        from nornflow.errors import ApprovalRequired
+        from nornflow.model.workflow import Workflow
+
+        for text in plan_text(PlannedChange(plan, (), Workflow(plan.workflow, plan.version, ()))):
+            mark = text.lstrip()[:1]
+            self.line(text, {"+": "green", "-": "red"}.get(mark, ""))
+        if self._yes:
+            return True
+        if not self._ask:
+            raise ApprovalRequired(
+                "the change waits for approval: there is no terminal to ask on",
+                hint="look at the plan, then give --yes",
+            )
+        return self._question("apply exactly this plan?" if not held else "approve and apply exactly this plan?")
+
+    def _question(self, text: str) -> bool:
+        if self._yes:
+            return True
+        if not self._ask:
+            return False
+        if self._bar is not None:
+            self._bar.stop()
+        try:
+            answer = self._console.input(f"{text} [y/N] ")
+        except EOFError:
+            answer = ""
+        finally:
+            if self._bar is not None:
+                self._bar.start()
+        return answer.strip().lower() in ("y", "yes")
+
+
+_HANDLERS: dict[EventKind, Any] = {
+    EventKind.STEP_STARTED: Screen.step_started,
+    EventKind.STEP_FINISHED: Screen.step_finished,
+    EventKind.HOST_STATE: Screen.host_state,
+    EventKind.STEP_OUTPUT: Screen.output,
+    EventKind.BATCH_STARTED: Screen.told,
+    EventKind.SOAK_STARTED: Screen.told,
+    EventKind.STEP_RETRY: Screen.told,
+    EventKind.ROLLBACK_STARTED: Screen.told,
+    EventKind.ROLLBACK_FINISHED: Screen.told,
+    EventKind.OBSERVER_FAILED: Screen.told,
+    EventKind.RESOURCE_EXCEEDED: Screen.told,
+}
+
+
+def _few(hosts: Sequence[str]) -> str:
+    return ", ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
+
+
+@contextmanager
+def screen_for(*, answer: bool, yes: bool = False) -> Iterator[Screen]:
+    """Give a screen on standard output (`answer`) or standard error, which asks only where somebody can answer."""
+    ask = sys.stdin is not None and sys.stdin.isatty()
+    with Screen(answer=answer, yes=yes, ask=ask).shown() as screen:
+        yield screen

@@ -1,0 +1,196 @@
+"""The devices of one inventory behind the guard: what the engine drives, made of Nornir."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nornflow.abc import Cancellation, ConnectionGuard, Devices, DeviceSession, HostView, LeaseReport
+from nornflow.devices.guard import (
+    Lease,
+    abort_host,
+    close_host,
+    guard_hosts,
+    guarded_configure,
+    guarded_read_config,
+    held,
+    revoke,
+)
+from nornflow.devices.inventory import host_view, load_inventory
+from nornflow.devices.runner import HostRunner
+from nornflow.devices.tasks import import_task
+from nornflow.errors import NornFlowError, StepCancelled, StepError, StepTimeout
+from nornflow.model.permission import Grant, Mode
+from nornflow.platforms.load import platform_for
+from nornflow.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nornir.core.inventory import Host
+    from nornir.core.task import Task
+
+R = TypeVar("R")
+READ_ONLY = frozenset(("device.read",))
+
+
+class NornirSession(DeviceSession):
+    """One Nornir host in a worker thread; remembers the lease it holds, so that a watchdog can take it away."""
+
+    def __init__(self, task: Task, view: HostView) -> None:
+        self.task = task
+        self.host = view
+        self._platform = platform_for(view.data.get("nos") or view.platform)
+        self._lease: Lease | None = None
+
+    @contextmanager
+    def lease(self, grant: Grant) -> Iterator[LeaseReport]:
+        """Hold a lease in this thread for the length of the `with`."""
+        report = LeaseReport()
+        lease = self._lease = Lease(grant, self._platform, report)
+        try:
+            with held(lease):
+                yield report
+        finally:
+            self._lease = None
+
+    def read_config(self, connection: str) -> str:
+        """Return the running configuration over the named connection."""
+        grant = Grant(self.host.name, "read-config", Mode.APPLY, READ_ONLY, sealed=())
+        with self.lease(grant):
+            return guarded_read_config(self.task.host, connection)
+
+    def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
+        """Send exactly these lines, in order."""
+        with self.lease(grant) as report:
+            guarded_configure(self.task.host, connection, lines)
+        return report
+
+    def drop(self) -> None:
+        """Close this device's connections."""
+        close_host(self.task.host)
+
+    def cut(self) -> None:
+        """Take the lease away and close the sockets, from another thread."""
+        lease = self._lease
+        if lease is not None:
+            revoke(lease)
+        abort_host(self.task.host)
+
+
+class NornirDevices(Devices):
+    """The hosts of a Nornir inventory, each behind the guard; built lazily: 10,000 hosts cost their YAML, nothing more."""
+
+    def __init__(
+        self,
+        source: Path | Mapping[str, Any],
+        guards: Mapping[str, ConnectionGuard],
+        *,
+        workers: int,
+        redactor: Redactor,
+        tasks: Path,
+        login: tuple[str, str] = ("", ""),
+    ) -> None:
+        from nornir.core import Nornir
+        from nornir.core.inventory import Hosts, Inventory
+
+        self._inventory = load_inventory(source)
+        defaults = self._inventory.defaults
+        defaults.username = defaults.username or login[0] or None
+        defaults.password = defaults.password or login[1] or None
+        guard_hosts(self._inventory.hosts, guards, redactor=redactor)
+        self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
+        self._workers = workers
+        self._tasks = tasks
+        self._busy: dict[str, threading.Lock] = {}
+        self._nornir = Nornir
+        self._subset: Callable[[Sequence[str]], Inventory] = lambda names: Inventory(
+            hosts=Hosts({name: self._inventory.hosts[name] for name in names}),
+            groups=self._inventory.groups,
+            defaults=self._inventory.defaults,
+        )
+
+    def hosts(self) -> Mapping[str, HostView]:
+        """Return every device by name."""
+        return self._views
+
+    def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
+        """Import a Nornir task by its dotted path."""
+        return import_task(path, anywhere=anywhere, tasks=self._tasks)
+
+    def run(
+        self,
+        name: str,
+        hosts: Sequence[str],
+        work: Callable[[DeviceSession], R],
+        *,
+        timeout: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Mapping[str, R | NornFlowError]:
+        """Do the work on each device in parallel, one piece of work per device at a time."""
+        answers: dict[str, R | NornFlowError] = {}
+        sessions: dict[str, NornirSession] = {}
+        late: set[str] = set()
+
+        def unit(task: Task) -> None:
+            host = task.host.name
+            if cancellation is not None and cancellation.stopping:
+                answers[host] = StepCancelled(f"{host}: not started, the run was stopped")
+                return
+            with self._busy.setdefault(host, threading.Lock()):
+                session = sessions[host] = NornirSession(task, self._views[host])
+                answer: R | NornFlowError
+                try:
+                    answer = work(session)
+                except NornFlowError as error:
+                    answer = error
+                except Exception as error:  # noqa: BLE001 - a stranger's task may raise anything; it fails its device
+                    answer = StepError(
+                        f"{type(error).__name__}: {error}", hint="run with --debug to see where it was raised"
+                    )
+                    answer.__cause__ = error
+                answers.setdefault(host, answer) if host in late else answers.__setitem__(host, answer)
+
+        def expired(host: str) -> None:
+            late.add(host)
+            answers[host] = StepTimeout(
+                f"{host}: {name} did not end within {timeout:g} s; its sessions were closed",
+                hint="raise the step's timeout, or look at what the device was doing",
+            )
+            if host in sessions:
+                sessions[host].cut()
+
+        def abort() -> None:
+            for host, session in list(sessions.items()):
+                if host not in answers:
+                    late.add(host)
+                    answers[host] = StepCancelled(f"{host}: cut off in the middle of {name}")
+                    session.cut()
+
+        runner = HostRunner(self._workers, timeout, expired, lambda host: None)
+        forget = cancellation.on_abort(abort) if cancellation is not None else lambda: None
+        try:
+            nornir = self._nornir(inventory=self._subset(hosts), runner=runner)
+            nornir.run(task=unit, name=name)
+        finally:
+            forget()
+        return {host: answers[host] for host in hosts}
+
+    def close(self, hosts: Sequence[str] | None = None) -> None:
+        """Close the connections of these devices, or of all, side by side."""
+        names = hosts if hosts is not None else [n for n, h in self._inventory.hosts.items() if h.connections]
+        if not names:
+            return
+
+        def shut(task: Task) -> None:
+            with suppress(NornFlowError, OSError):
+                close_host(task.host)
+
+        runner = HostRunner(self._workers, 10.0, lambda name: abort_host(self._host(name)), lambda host: None)
+        self._nornir(inventory=self._subset(list(names)), runner=runner).run(task=shut, name="close")
+
+    def _host(self, name: str) -> Host:
+        return self._inventory.hosts[name]

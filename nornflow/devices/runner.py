@@ -1,0 +1,115 @@
+"""A Nornir runner whose threads can be left behind: a device that hangs never holds up the others, or the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nornir.core.inventory import Host
+    from nornir.core.task import AggregatedResult, Task
+
+LEAVE_AFTER = 5.0
+"""Seconds that a device's thread gets to notice that its sessions were closed before it is left behind."""
+
+
+class HostRunner:
+    """Runs a task on each host in its own daemon thread, at most `workers` at once, each for at most `timeout` seconds.
+
+    `expired` is called (in the waiting thread) for a host whose time is over; it closes the host's sessions, so that the
+    work ends by an error of its own. A thread that does not end even then is left behind and `lost` is told.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        timeout: float | None,
+        expired: Callable[[str], None],
+        lost: Callable[[str], None],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._workers = workers
+        self._timeout = timeout
+        self._expired = expired
+        self._lost = lost
+        self._now = monotonic
+        self._changed = threading.Condition()
+        self._todo: deque[Host] = deque()
+        self._started: dict[str, float] = {}
+        self._told: set[str] = set()
+        self._left: set[str] = set()
+        self._open = 0
+
+    def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
+        """Run the task on the hosts and wait until each has ended or was left behind."""
+        from nornir.core.task import AggregatedResult
+
+        result: AggregatedResult = AggregatedResult(task.name)
+        self._todo = deque(hosts)
+        self._open = len(hosts)
+        for _ in range(min(self._workers, len(hosts))):
+            self._start_thread(task, result)
+        with self._changed:
+            while self._open:
+                self._changed.wait(self._until_next_deadline())
+                if self._timeout is not None:
+                    self._look_at_deadlines(task, result)
+        return result
+
+    def _start_thread(self, task: Task, result: Any) -> None:
+        threading.Thread(target=self._work, args=(task, result), daemon=True, name=f"host-{task.name}").start()
+
+    def _work(self, task: Task, result: Any) -> None:
+        while True:
+            with self._changed:
+                if not self._todo:
+                    return
+                host = self._todo.popleft()
+                self._started[host.name] = self._now()
+            answer = task.copy().start(host)
+            with self._changed:
+                del self._started[host.name]
+                if host.name in self._left:  # somebody else took this thread's place when it was given up
+                    return
+                result[host.name] = answer
+                self._open -= 1
+                if not self._open:
+                    self._changed.notify()
+
+    def _until_next_deadline(self) -> float | None:
+        if self._timeout is None:
+            return None
+        if not self._started:
+            return 0.05
+        oldest = (
+            min(began for name, began in self._started.items() if name not in self._left)
+            if (self._started.keys() - self._left)
+            else self._now()
+        )
+        return max(0.05, min(oldest + self._timeout - self._now(), 1.0))
+
+    def _look_at_deadlines(self, task: Task, result: Any) -> None:
+        assert self._timeout is not None
+        now = self._now()
+        for name, began in list(self._started.items()):
+            over = now - began - self._timeout
+            if over < 0 or name in self._left:
+                continue
+            if name not in self._told:
+                self._told.add(name)
+                # closing a socket takes no lock of ours, but a callback may: do not hold the condition meanwhile
+                self._changed.release()
+                try:
+                    self._expired(name)
+                finally:
+                    self._changed.acquire()
+            elif over > LEAVE_AFTER:
+                self._left.add(name)
+                self._lost(name)
+                self._open -= 1
+                if self._todo:
+                    self._start_thread(task, result)

@@ -1,0 +1,94 @@
+"""Which devices a change is for: an expression over host data, or names, groups and a filter; then `--limit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+from nornflow.abc import HostView
+from nornflow.errors import ExpressionError, InventoryError, UsageError
+from nornflow.model.workflow import Targets
+from nornflow.workflow.expressions import Evaluator, names_used
+
+_ALWAYS = frozenset(("name", "hostname", "platform", "groups", "inputs"))
+
+
+def select(
+    hosts: Mapping[str, HostView],
+    targets: Targets,
+    limit: str,
+    evaluator: Evaluator,
+    inputs: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """Return the names of the targeted devices in the inventory's order.
+
+    Raises InventoryError for a host or group that is not there, ExpressionError for an expression that cannot be
+    evaluated or names something that no host has.
+    """
+    chosen = list(hosts.values())
+    if targets.hosts or targets.groups:
+        _must_exist("host", targets.hosts, hosts, str(targets.location))
+        _must_exist("group", targets.groups, {g for view in chosen for g in view.groups}, str(targets.location))
+        chosen = [v for v in chosen if v.name in targets.hosts or any(g in targets.groups for g in v.groups)]
+    for key, wanted in targets.filter.items():
+        chosen = [view for view in chosen if _names(view).get(key) == wanted]
+    if targets.expression:
+        chosen = _matching(chosen, hosts, targets.expression, evaluator, inputs, str(targets.location))
+    if limit:
+        chosen = _limited(chosen, hosts, limit, evaluator, inputs)
+    return tuple(view.name for view in chosen)
+
+
+def _names(view: HostView) -> dict[str, Any]:
+    return {
+        **view.data,
+        "name": view.name,
+        "hostname": view.hostname,
+        "platform": view.platform,
+        "groups": list(view.groups),
+    }
+
+
+def _matching(
+    chosen: list[HostView],
+    hosts: Mapping[str, HostView],
+    expression: str,
+    evaluator: Evaluator,
+    inputs: Mapping[str, Any],
+    place: str,
+) -> list[HostView]:
+    wanted = names_used(expression)
+    known = _ALWAYS | {key for view in hosts.values() for key in view.data} if wanted - _ALWAYS else _ALWAYS
+    for name in sorted(wanted - known):
+        near = get_close_matches(name, known, 1)
+        raise ExpressionError(
+            f"{place}: no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
+            hint=f"what devices have: {', '.join(sorted(known)[:20])}",
+        )
+    blank: dict[str, Any] = dict.fromkeys(wanted)  # a key that a host lacks is null
+    return [view for view in chosen if evaluator.evaluate(expression, {**blank, **_names(view), "inputs": inputs})]
+
+
+def _limited(
+    chosen: list[HostView], hosts: Mapping[str, HostView], limit: str, evaluator: Evaluator, inputs: Mapping[str, Any]
+) -> list[HostView]:
+    patterns = [part.strip() for part in limit.split(",") if part.strip()]
+    if all(any(fnmatchcase(name, pattern) for name in hosts) for pattern in patterns):
+        return [view for view in chosen if any(fnmatchcase(view.name, pattern) for pattern in patterns)]
+    if len(patterns) > 1 or patterns[0].replace("-", "").replace("_", "").isalnum():
+        strange = next(pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in hosts))
+        if " " not in strange and "=" not in strange:
+            _must_exist("host", (strange,), hosts, "--limit", UsageError)
+    return _matching(chosen, hosts, limit, evaluator, inputs, "--limit")
+
+
+def _must_exist(
+    kind: str, names: tuple[str, ...], known: Any, place: str, error: type[InventoryError | UsageError] = InventoryError
+) -> None:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            guess = f", did you mean {near[0]!r}?" if near else ""
+            raise error(f"{place}: there is no {kind} {name!r} in the inventory{guess}", hint="look into the inventory")

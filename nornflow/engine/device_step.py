@@ -1,0 +1,199 @@
+"""A device-scoped step on many devices: planned without a write, applied exactly as planned, read back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nornflow.abc import DeviceSession
+from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
+from nornflow.model.event import EventKind
+from nornflow.model.permission import Mode
+from nornflow.model.plan import Method, PlannedStep
+from nornflow.model.run import HostState, StepResult
+from nornflow.planning.diff import unified
+from nornflow.planning.normalise import config_hash
+from nornflow.platforms.load import platform_for
+from nornflow.policy.grants import grant_for
+
+SAVES = ("exec:write", "exec:copy running-config startup-config", "exec:commit")
+
+
+class DeviceStep:
+    """Applies one step on devices, with its retries; answers a result for every device that it was given."""
+
+    def __init__(self, work: StepWork, planned: PlannedWork, progress: Progress, tools: Tools) -> None:
+        self._work = work
+        self._planned = planned
+        self._progress = progress
+        self._tools = tools
+        self._step = work.step
+
+    def execute(self, hosts: Sequence[str]) -> dict[str, StepResult]:
+        """Run the step on these devices and record how it ended on each."""
+        results: dict[str, StepResult] = {}
+        pending = []
+        for host in hosts:
+            result = self._before(host)
+            if result is None:
+                pending.append(host)
+            else:
+                results[host] = result
+                self._tell(host, result)
+        self._progress.record(self._step, results)
+        attempts = self._step.retry.attempts if self._step.retry else 1
+        for attempt in range(1, attempts + 1):
+            if not pending:
+                break
+            last = attempt == attempts
+            found = self._attempt(pending, attempt)
+            again = [host for host, result in found.items() if worth_retrying(result)] if not last else []
+            if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
+                again = []  # the run was stopped while it waited
+            for host, result in found.items():
+                if host not in again:
+                    results[host] = self._work.soften(result)
+                    self._tell(host, results[host])
+            self._progress.record(self._step, {host: results[host] for host in found if host not in again})
+            if again:
+                message = next(result.error for host, result in found.items() if host in again)
+                self._tools.emitter.emit(
+                    EventKind.STEP_RETRY, message, step=self._step.id, attempt=attempt + 1, of=attempts, hosts=again
+                )
+            pending = again
+        return {host: results[host] for host in hosts}
+
+    def _before(self, host: str) -> StepResult | None:
+        try:
+            return self._work.skipped(host)
+        except NornFlowError as error:
+            return self._work.soften(self._work.failed(error, host))
+
+    def _attempt(self, hosts: Sequence[str], attempt: int) -> dict[str, StepResult]:
+        if self._tools.devices is None:
+            raise StepError("this workflow needs devices", hint="give the project an inventory")
+        answers = self._tools.devices.run(
+            self._step.id, hosts, self._unit, timeout=self._work.timeout, cancellation=self._tools.switch
+        )
+        found: dict[str, StepResult] = {}
+        for host in hosts:
+            answer = answers[host]
+            result = answer if isinstance(answer, StepResult) else self._ended_from_outside(host, answer)
+            found[host] = replace(result, attempts=attempt)
+        if self._step.until:
+            self._progress.record(self._step, found)
+            found = {host: self._until(host, result) for host, result in found.items()}
+        return found
+
+    def _ended_from_outside(self, host: str, error: NornFlowError) -> StepResult:
+        """Return the result of a device whose work was cut off: it may have changed, so it is not simply "failed"."""
+        result = self._work.failed(error, host)
+        image = self._progress.pre_images.get(host)
+        if image is not None and self._step.id in image.steps and not isinstance(error, StepCancelled):
+            return replace(result, changed=True)
+        return result
+
+    def _until(self, host: str, result: StepResult) -> StepResult:
+        if result.failed:
+            return result
+        try:
+            if self._work.evaluate(self._step.until, self._progress.names(host)):
+                return result
+        except NornFlowError as error:
+            return self._work.failed(error, host)
+        return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
+
+    def _unit(self, session: DeviceSession) -> StepResult:
+        started = self._tools.clock()
+        try:
+            result = self._configure(session) if self._step.configures else self._read(session)
+        except NornFlowError as error:
+            result = self._work.failed(error, session.host.name)
+        ended = self._tools.clock()
+        return replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
+
+    def _read(self, session: DeviceSession) -> StepResult:
+        return self._leased(session, None)
+
+    def _leased(self, session: DeviceSession, planned: PlannedStep | None) -> StepResult:
+        grant = grant_for(self._work.profile, self._step, session.host.name, Mode.APPLY, planned)
+        with session.lease(grant) as report:
+            error: NornFlowError | None = None
+            result = StepResult()
+            try:
+                result = self._work.act(Mode.APPLY, session)
+            except NornFlowError as raised:
+                error = raised
+        if report.denials:  # a task may have swallowed the denial: the lease's own log decides
+            if isinstance(error, GuardDenied):
+                raise error
+            raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
+        if error is not None:
+            raise error
+        return result
+
+    def _configure(self, session: DeviceSession) -> StepResult:
+        host = session.host.name
+        planned = self._planned.for_apply(session)
+        if not planned.lines:
+            return self._leased(session, planned)
+        if not planned.changes:
+            return self._planned.result(host)
+        platform = platform_for(session.host.data.get("nos") or session.host.platform)
+        before = session.read_config(planned.connection)
+        image = self._remember(host, planned, before, config_hash(before, platform))
+        error: NornFlowError | None = None
+        result = StepResult()
+        try:
+            result = self._leased(session, planned)
+        except NornFlowError as raised:
+            error = raised
+        if any(line.startswith(SAVES) for line in planned.lines):
+            image.saved = True
+        try:
+            after = session.read_config(planned.connection)
+        except NornFlowError as unreadable:
+            reason = error or unreadable
+            return StepResult(
+                HostState.UNKNOWN,
+                changed=True,
+                error=f"{reason.message}; the configuration could not be read back: {unreadable.message}",
+                reason=reason.reason,
+                hint=reason.hint or "read the device and compare it with the plan before anything else",
+            )
+        image.expected = config_hash(after, platform)
+        diff = unified(before, after, platform)
+        if error is not None:
+            return replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
+        state = HostState.CHANGED if diff else HostState.OK
+        return replace(result, state=state, changed=bool(diff), diff=diff)
+
+    def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
+        image = self._progress.pre_images.get(host)
+        expected = image.expected if image else planned.pre_hash
+        if expected and digest != expected and planned.method is not Method.IMPOSSIBLE:
+            raise PlanStale(
+                f"{host}: the configuration is not the one that was planned against",
+                hint="somebody else changed the device: plan again",
+            )
+        if image is None:
+            image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)
+        if self._step.id not in image.steps:
+            image.steps.append(self._step.id)
+        return image
+
+    def _tell(self, host: str, result: StepResult) -> None:
+        self._tools.emitter.emit(
+            EventKind.HOST_STATE,
+            result.error or result.warning,
+            step=self._step.id,
+            host=host,
+            state=result.state.value,
+            changed=result.changed,
+            duration=result.duration,
+        )

@@ -1,0 +1,131 @@
+"""The planning phase: devices are read and configuration is captured; nothing is written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from nornflow.engine.graph import ancestors, walk
+from nornflow.engine.plan_step import PlannedWork, is_unplannable
+from nornflow.engine.progress import Progress
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.errors import NornFlowError, StepError
+from nornflow.model.event import EventKind
+from nornflow.model.permission import Mode
+from nornflow.model.plan import HostPlan, Plan
+from nornflow.model.run import HostState, StepResult
+from nornflow.model.workflow import Scope, Step
+
+
+class Planning:
+    """One planning pass: the configuring steps and everything they build on, on every target."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        works: Mapping[str, StepWork],
+        planned: Mapping[str, PlannedWork],
+        tools: Tools,
+        profile: str,
+    ) -> None:
+        self._progress = progress
+        self._works = works
+        self._planned = planned
+        self._tools = tools
+        self._profile = profile
+        self._workflow = progress.workflow
+        self._unplanned: dict[str, str] = {}
+
+    def plan(self, hosts: Sequence[str], inputs: Mapping[str, object]) -> Plan:
+        """Plan every step that may change a device, and return what it would do; read-only workflows give an empty plan."""
+        emitter = self._tools.emitter
+        configuring = [step.id for step in self._workflow.steps if step.configures]
+        cone = ancestors(self._workflow.steps, configuring) | set(configuring)
+        steps = [step for step in self._workflow.steps if step.id in cone]
+        emitter.emit(EventKind.PLAN_STARTED, hosts=len(hosts), steps=[step.id for step in steps])
+        walk(steps, lambda step: self._execute(step, hosts), lambda step: None, self._tools.switch)
+        for step in self._workflow.steps:
+            if step.scope is Scope.RUN and step.id not in self._unplanned:
+                self._unplanned[step.id] = f"{step.type} runs once, when the change is applied"
+        plan = Plan(
+            workflow=self._workflow.name,
+            version=self._workflow.version,
+            profile=self._profile,
+            inputs=dict(inputs),
+            hosts=tuple(self._host_plan(host, configuring) for host in hosts),
+            unplanned=dict(self._unplanned),
+        )
+        emitter.emit(EventKind.PLAN_FINISHED, changes=plan.changes, hosts=len(hosts))
+        return plan
+
+    def _execute(self, step: Step, hosts: Sequence[str]) -> None:
+        self._tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, planning=True)
+        work = self._works[step.id]
+        if step.scope is Scope.RUN:
+            self._progress.record(step, self._plan_run_step(step, work))
+        else:
+            self._progress.record(step, self._plan_device_step(step, work, hosts[:1] if step.once else hosts))
+        self._tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id, planning=True)
+
+    def _plan_run_step(self, step: Step, work: StepWork) -> StepResult:
+        try:
+            skipped = work.skipped(None)
+            return skipped if skipped is not None else work.act(Mode.PLAN, None)
+        except NornFlowError as error:
+            if is_unplannable(error, self._progress, work):
+                return StepResult(HostState.PLANNED, reason="unplanned")
+            return work.failed(error)
+
+    def _plan_device_step(self, step: Step, work: StepWork, hosts: Sequence[str]) -> dict[str, StepResult]:
+        if self._tools.devices is None:
+            raise StepError("this workflow needs devices", hint="give the project an inventory")
+        if work.step_type.verifies and ancestors(self._workflow.steps, [step.id]) & self._configuring():
+            return {host: StepResult(HostState.PLANNED, reason="unplanned") for host in hosts}
+        results: dict[str, StepResult] = {}
+        todo = []
+        for host in hosts:
+            try:
+                skipped = work.skipped(host)
+            except NornFlowError as error:
+                results[host] = self._result_of(step, work, error, host)
+                continue
+            if skipped is None:
+                todo.append(host)
+            else:
+                results[host] = skipped
+        answers = self._tools.devices.run(
+            step.id, todo, self._planned[step.id].plan, timeout=work.timeout, cancellation=self._tools.switch
+        )
+        for host in todo:
+            answer = answers[host]
+            results[host] = answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
+            self._tools.emitter.emit(
+                EventKind.HOST_STATE,
+                results[host].error,
+                step=step.id,
+                host=host,
+                state=results[host].state.value,
+                changed=results[host].changed,
+                planning=True,
+            )
+        return results
+
+    def _result_of(self, step: Step, work: StepWork, error: NornFlowError, host: str) -> StepResult:
+        if is_unplannable(error, self._progress, work):
+            self._unplanned[step.id] = f"it needs a result that is not known while planning: {error.message}"
+            return StepResult(HostState.PLANNED, reason="unplanned")
+        return work.soften(work.failed(error, host))
+
+    def _configuring(self) -> set[str]:
+        return {step.id for step in self._workflow.steps if step.configures}
+
+    def _host_plan(self, host: str, configuring: Sequence[str]) -> HostPlan:
+        view = self._progress.hosts[host]
+        steps = tuple(self._planned[step].planned[host] for step in configuring if host in self._planned[step].planned)
+        plan = HostPlan(host, view.data.get("nos") or view.platform, steps)
+        failed = self._progress.failure(host)
+        if failed is None:
+            return plan
+        step, result = failed
+        return replace(plan, error=f"{step.id}: {result.error}", reason=result.reason, hint=result.hint)

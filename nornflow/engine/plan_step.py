@@ -1,0 +1,94 @@
+"""Planning one step on one device: what it would send, and what that would make of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nornflow.abc import DeviceSession
+from nornflow.engine.progress import Progress
+from nornflow.engine.work import StepWork
+from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PolicyDenied
+from nornflow.model.permission import Mode
+from nornflow.model.plan import PlannedStep
+from nornflow.model.run import HostState, StepResult
+from nornflow.planning.planner import Forecast
+from nornflow.platforms.load import platform_for
+from nornflow.policy.grants import grant_for
+
+
+class PlannedWork:
+    """The plan of one step, host by host: made in the planning phase, or just before it is applied."""
+
+    def __init__(self, work: StepWork, progress: Progress, forecasts: dict[str, Forecast]) -> None:
+        self._work = work
+        self._progress = progress
+        self._forecasts = forecasts
+        self._results: dict[str, StepResult] = {}
+        self.planned: dict[str, PlannedStep] = {}
+
+    def take_over(self, earlier: PlannedWork) -> None:
+        """Keep what an earlier pass planned, so that exactly that is applied."""
+        self.planned.update(earlier.planned)
+        self._results.update(earlier._results)
+
+    def plan(self, session: DeviceSession) -> StepResult:
+        """Plan the step on a device; reads go to it, configuration is captured, nothing is written."""
+        host = session.host.name
+        grant = grant_for(self._work.profile, self._work.step, host, Mode.PLAN, None)
+        error: NornFlowError | None = None
+        result = StepResult()
+        with session.lease(grant) as report:
+            try:
+                result = self._work.act(Mode.PLAN, session)
+            except NornFlowError as raised:
+                error = raised
+        if report.denials and not isinstance(error, GuardDenied):
+            raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
+        if error is not None:
+            raise error
+        if not self._work.step.configures:
+            return result
+        connection = report.connections[-1] if report.connections else ""
+        if report.captured:
+            forecast = self._forecasts.get(host)
+            if forecast is None:
+                platform = platform_for(session.host.data.get("nos") or session.host.platform)
+                forecast = self._forecasts[host] = Forecast(host, session.read_config(connection), platform)
+            planned = forecast.plan(
+                self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
+            )
+        else:
+            planned = PlannedStep(self._work.step.id, host, connection=connection)
+        self.planned[host] = planned
+        self._results[host] = replace(result, state=HostState.OK, changed=False, reason="no-change")
+        return replace(result, state=HostState.PLANNED, changed=planned.changes, diff=planned.diff)
+
+    def for_apply(self, session: DeviceSession) -> PlannedStep:
+        """Return the approved plan for this device, or make one now when the step could not be planned before.
+
+        Raises PolicyDenied when the profile applies approved plans only.
+        """
+        host = session.host.name
+        if host in self.planned:
+            return self.planned[host]
+        if self._work.profile.sealed_only:
+            raise PolicyDenied(
+                f"step {self._work.step.id} has no approved plan for {host}",
+                hint=f"profile {self._work.profile.name} applies approved plans only: make the step independent of results "
+                "that are not known while planning",
+            )
+        self.plan(session)
+        return self.planned[host]
+
+    def result(self, host: str) -> StepResult:
+        """Return the result of a device on which the step has nothing to change."""
+        return self._results.get(host, StepResult(reason="no-change"))
+
+
+def is_unplannable(error: NornFlowError, progress: Progress, work: StepWork) -> bool:
+    """Tell whether a step could not be planned only because a step before it has no result while planning."""
+    if not isinstance(error, ExpressionError):
+        return False
+    return any(
+        result.reason == "unplanned" for step in progress.workflow.steps if (result := progress.results.get(step.id))
+    )

@@ -1,0 +1,154 @@
+"""What a run knows so far: every step's result, every device's state, and what a rollback would need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nornflow.abc import HostView, RunInfo
+from nornflow.engine.names import StepNames, fleet_names, host_names, result_names
+from nornflow.model.run import HostState, StepResult
+from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
+
+NOT_TAKEN = frozenset(("dependency", "branch"))
+"""Reasons of a skipped step after which its dependants are skipped too; a false `when` is not among them."""
+
+
+@dataclass(slots=True)
+class PreImage:
+    """A device before the run changed it: over which connection it was read, the text, and whether it was saved since."""
+
+    connection: str
+    text: str
+    saved: bool = False
+    steps: list[str] = field(default_factory=list)
+    expected: str = ""
+
+
+class Progress:
+    """The results of one pass over the graph (a plan or a run); thread-safe for one writer per (step, host)."""
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        hosts: Mapping[str, HostView],
+        run: RunInfo,
+        inputs: Mapping[str, Any],
+        user_vars: Mapping[str, Any],
+    ) -> None:
+        self.workflow = workflow
+        self.hosts = hosts
+        self.results: dict[str, StepResult] = {}
+        self.host_results: dict[str, dict[str, StepResult]] = {}
+        self.pre_images: dict[str, PreImage] = {}
+        self.batch_of: dict[str, int] = {}
+        self.over = False
+        """True once the run has failed as a whole: device steps then count as failed for steps of the run."""
+        self._ids = tuple(step.id for step in workflow.steps)
+        self._scope = {step.id: step.scope for step in workflow.steps}
+        self._lock = threading.Lock()
+        self._base: dict[str, Any] = {
+            "inputs": dict(inputs),
+            "vars": dict(user_vars),
+            "env": dict(workflow.environment),
+            "workflow": {"name": workflow.name, "version": workflow.version, "description": workflow.description},
+            "run": {"id": run.id, "user": run.user, "profile": run.profile.name, "workspace": str(run.workspace)},
+            "execution_id": run.id,
+        }
+
+    def record(self, step: Step, results: Mapping[str, StepResult] | StepResult) -> None:
+        """Keep a step's result, or its results by host."""
+        with self._lock:
+            if isinstance(results, StepResult):
+                self.results[step.id] = results
+            else:
+                self.host_results.setdefault(step.id, {}).update(results)
+
+    def result(self, step_id: str, host: str | None) -> StepResult | None:
+        """Return a step's result as the host (or, without one, the run) sees it."""
+        if self._scope[step_id] is Scope.RUN or step_id in self.results:
+            return self.results.get(step_id)
+        per_host = self.host_results.get(step_id)
+        if per_host is None:
+            return None
+        if host is not None:
+            return per_host.get(host)
+        return _summary(per_host, self.over)
+
+    def names(self, host: str | None, **more: Any) -> dict[str, Any]:
+        """Return the namespace of expressions and templates for a host, or for the run."""
+        names = {**self._base, "steps": StepNames(self._ids, lambda step: self._view(step, host)), **more}
+        if host is not None and host in self.hosts:
+            names["host"] = host_names(self.hosts[host])
+        return names
+
+    def _view(self, step: str, host: str | None) -> dict[str, Any] | None:
+        if step in self.results:
+            return result_names(self.results[step])
+        per_host = self.host_results.get(step)
+        if per_host is None:
+            return None
+        if host is None:
+            return fleet_names(per_host)
+        return result_names(per_host[host]) if host in per_host else None
+
+    def blocked(self, step: Step, host: str | None) -> str:
+        """Return why a step must not run on the host ("" when it may): `dependency` or `branch`."""
+        for edge in step.after:
+            result = self.result(edge.step, host)
+            reason = _unwalkable(edge.on, result)
+            if reason:
+                return reason
+        return ""
+
+    def rescue(self, group: Mapping[str, Iterable[str]]) -> None:
+        """Mark failed results as rescued where every step of their rescue block ran and succeeded."""
+        for failed, rescuers in group.items():
+            for host, result in list(self.host_results.get(failed, {}).items()):
+                if result.failed and self._all_well(rescuers, host):
+                    self.host_results[failed][host] = replace(result, rescued=True)
+            single = self.results.get(failed)
+            if single is not None and single.failed and self._all_well(rescuers, None):
+                self.results[failed] = replace(single, rescued=True)
+
+    def _all_well(self, steps: Iterable[str], host: str | None) -> bool:
+        results = [self.result(step, host) for step in steps]
+        return bool(results) and all(
+            result is not None and not result.failed and result.reason not in NOT_TAKEN for result in results
+        )
+
+    def failure(self, host: str | None) -> tuple[Step, StepResult] | None:
+        """Return the first step (in the graph's order) that failed on the host and counts, with its result."""
+        for step in self.workflow.steps:
+            result = self.results.get(step.id) if host is None else self.host_results.get(step.id, {}).get(host)
+            if result is not None and result.failed and step.on_failure not in (OnFailure.CONTINUE, OnFailure.WARN):
+                return step, result
+        return None
+
+    def changed(self, host: str) -> bool:
+        """Tell whether any step changed the host."""
+        return any(results[host].changed for results in self.host_results.values() if host in results)
+
+
+def _unwalkable(on: On, result: StepResult | None) -> str:
+    if result is None:
+        return "dependency"
+    if on is On.FINISHED:
+        return "dependency" if result.reason == "dependency" else ""
+    if on is On.FAILED:
+        return "" if result.failed or result.rescued else "branch"
+    if result.failed or result.reason in NOT_TAKEN:
+        return "branch" if result.reason == "branch" else "dependency"
+    if on in (On.THEN, On.ELSE):
+        return "" if result.outputs.get("branch") == on.value else "branch"
+    return ""
+
+
+def _summary(per_host: Mapping[str, StepResult], over: bool) -> StepResult:
+    """Return a device step as a step of the run may depend on it: failed when the run is over or no host succeeded."""
+    states = list(per_host.values())
+    if states and (over or all(result.failed for result in states)):
+        return StepResult(HostState.FAILED, error="failed on every device", reason="dependency")
+    return StepResult(changed=any(result.changed for result in states))

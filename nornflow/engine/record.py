@@ -1,0 +1,125 @@
+"""The record of a run, put together from what its progress knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nornflow.engine.progress import NOT_TAKEN, Progress
+from nornflow.errors import NornFlowError
+from nornflow.model.plan import Plan
+from nornflow.model.run import BAD_ENDS, HostRecord, HostState, StepRecord, StepResult
+from nornflow.model.workflow import Scope, Step
+
+
+@dataclass(slots=True)
+class Times:
+    """When a step of the run began and ended, over all its devices and batches."""
+
+    started: datetime
+    ended: datetime | None = None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the run keeps beside the results: batches, planning failures, rollbacks and the times of steps."""
+
+    batch_of: dict[str, int] = field(default_factory=dict)
+    unplanned: dict[str, StepResult] = field(default_factory=dict)
+    rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
+    times: dict[str, Times] = field(default_factory=dict)
+
+
+def step_records(progress: Progress, ledger: Ledger) -> tuple[StepRecord, ...]:
+    """Return a record of every step of the workflow, those that never ran as `pending`."""
+    return tuple(_step_record(step, progress, ledger.times.get(step.id)) for step in progress.workflow.steps)
+
+
+def _step_record(step: Step, progress: Progress, times: Times | None) -> StepRecord:
+    single = progress.results.get(step.id)
+    per_host = dict(progress.host_results.get(step.id, {}))
+    state = single.state if single is not None else _of_all(list(per_host.values()))
+    return StepRecord(
+        step.id, step.type, state, times.started if times else None, times.ended if times else None, single, per_host
+    )
+
+
+def _of_all(results: Sequence[StepResult]) -> HostState:
+    states = [result.state for result in results]
+    if not states:
+        return HostState.PENDING
+    for state in (HostState.ROLLBACK_FAILED, HostState.UNKNOWN, HostState.FAILED, HostState.TIMED_OUT, HostState.STALE):
+        if state in states:
+            return state
+    if HostState.CHANGED in states:
+        return HostState.CHANGED
+    return states[0] if len(set(states)) == 1 else HostState.OK
+
+
+def host_records(
+    hosts: Sequence[str], body: Sequence[Step], progress: Progress, ledger: Ledger
+) -> tuple[HostRecord, ...]:
+    """Return the fate of every target: no host vanishes from a report, whatever happened to the run."""
+    return tuple(_host_record(host, body, progress, ledger) for host in hosts)
+
+
+def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Ledger) -> HostRecord:
+    batch = ledger.batch_of.get(host, 0)
+    results: Mapping[str, StepResult] = {
+        step.id: progress.host_results[step.id][host] for step in body if host in progress.host_results.get(step.id, {})
+    }
+    diff = "".join(result.diff for result in results.values())
+    failure = progress.failure(host)
+    step_id, bad = (failure[0].id, failure[1]) if failure else ("", None)
+    if bad is None and host in ledger.unplanned:
+        bad = ledger.unplanned[host]
+    state = bad.state if bad else _good_state(host, results, body, ledger)
+    rollback = ""
+    if host in ledger.rollbacks:
+        error = ledger.rollbacks[host]
+        state = HostState.ROLLBACK_FAILED if error else HostState.ROLLED_BACK
+        rollback = error.message if error else "running == pre-image"
+    error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
+    return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback)
+
+
+def _good_state(host: str, results: Mapping[str, StepResult], body: Sequence[Step], ledger: Ledger) -> HostState:
+    if not body:
+        return HostState.SKIPPED
+    if host not in ledger.batch_of:
+        return HostState.SKIPPED
+    if any(step.id not in results for step in body if step.scope is Scope.DEVICE and not step.once):
+        return HostState.CANCELLED
+    if any(result.changed for result in results.values()):
+        return HostState.CHANGED
+    ran = [
+        result for result in results.values() if result.state is not HostState.SKIPPED or result.reason not in NOT_TAKEN
+    ]
+    return HostState.SKIPPED if ran and all(result.state is HostState.SKIPPED for result in ran) else HostState.OK
+
+
+def _why(state: HostState) -> tuple[str, str, str]:
+    if state is HostState.SKIPPED:
+        return "not reached", "not-reached", ""
+    if state is HostState.CANCELLED:
+        return (
+            "the run was stopped before this device was done",
+            "cancelled",
+            "run the change again: it is planned anew",
+        )
+    return "", "", ""
+
+
+def plan_failures(plan: Plan) -> dict[str, StepResult]:
+    """Return the devices that could not be planned, each with a result that says why."""
+    return {
+        host.host: StepResult(HostState.FAILED, error=host.error, reason=host.reason, hint=host.hint)
+        for host in plan.hosts
+        if host.error
+    }
+
+
+def failed_hosts(records: Sequence[HostRecord]) -> list[str]:
+    """Return the devices that ended badly."""
+    return [record.host for record in records if record.state in BAD_ENDS]

@@ -1,0 +1,108 @@
+"""Taking a device back to its pre-image, and proving by reading it that it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nornflow.abc import DeviceSession
+from nornflow.engine.device_step import SAVES
+from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.errors import NornFlowError, RollbackFailed, StepError
+from nornflow.model.event import EventKind
+from nornflow.model.permission import Mode
+from nornflow.model.plan import PlannedStep
+from nornflow.model.workflow import Step
+from nornflow.planning.diff import unified
+from nornflow.planning.rollback import rollback_lines
+from nornflow.platforms.load import platform_for
+from nornflow.policy.grants import grant_for
+
+PASSES = 2
+"""How often the remaining difference is worked out and sent; some lines only go once others are gone (planning.md)."""
+
+ROLLBACK_TIMEOUT = 300.0
+
+
+class Rollback:
+    """Brings devices back to the configuration they had before the run changed them."""
+
+    def __init__(self, progress: Progress, works: Mapping[str, StepWork], tools: Tools) -> None:
+        self._progress = progress
+        self._works = works
+        self._tools = tools
+
+    def roll_back(self, hosts: Sequence[str]) -> dict[str, NornFlowError | None]:
+        """Roll these devices back; the answer is None where `running == pre-image` was read, else what went wrong."""
+        hosts = [host for host in hosts if host in self._progress.pre_images]
+        if not hosts or self._tools.devices is None:
+            return {}
+        self._tools.emitter.emit(EventKind.ROLLBACK_STARTED, hosts=list(hosts))
+        # a cancelled run still takes back what it did: the rollback does not listen to the switch
+        answers = self._tools.devices.run("rollback", hosts, self._unit, timeout=ROLLBACK_TIMEOUT)
+        ends: dict[str, NornFlowError | None] = {}
+        for host in hosts:
+            answer = answers[host]
+            ends[host] = answer if isinstance(answer, NornFlowError) else None
+            self._tools.emitter.emit(
+                EventKind.ROLLBACK_FINISHED,
+                str(ends[host] or ""),
+                host=host,
+                state="rollback_failed" if ends[host] else "rolled_back",
+            )
+        return ends
+
+    def _unit(self, session: DeviceSession) -> bool:
+        host = session.host.name
+        image = self._progress.pre_images[host]
+        platform = platform_for(session.host.data.get("nos") or session.host.platform)
+        own = self._own_lines(image, host)
+        remaining = ""
+        for attempt in range(PASSES + 1):
+            current = session.read_config(image.connection)
+            remaining = unified(current, image.text, platform)
+            if not remaining:
+                self._save(session, image)
+                return True
+            if attempt == PASSES:
+                break
+            lines = own if own and attempt == 0 else rollback_lines(current, image.text, platform)
+            if not lines:
+                break
+            self._send(session, image, tuple(lines))
+        raise RollbackFailed(
+            f"{host}: the configuration is not back at its pre-image; what is still to do:\n{remaining}",
+            hint="bring the device back by hand with the diff above (- is what stands there now, + is what should)",
+        )
+
+    def _own_lines(self, image: PreImage, host: str) -> tuple[str, ...]:
+        """Return the lines that the steps themselves give for a rollback, last step first."""
+        lines: list[str] = []
+        for step_id in reversed(image.steps):
+            rollback = self._works[step_id].step.rollback
+            if isinstance(rollback, tuple):
+                names = self._progress.names(host)
+                lines += [str(self._tools.renderer.render(line, names)) for line in rollback]
+        return tuple(lines)
+
+    def _send(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
+        work = self._works[image.steps[0]]
+        planned = PlannedStep("rollback", session.host.name, lines=lines, connection=image.connection)
+        grant = grant_for(work.profile, _as_rollback(work.step), session.host.name, Mode.APPLY, planned)
+        try:
+            session.configure(image.connection, lines, grant)
+        except StepError as error:
+            # one line that does not go must not keep the others from being tried: the next pass works from what is there
+            self._tools.emitter.emit(EventKind.STEP_RETRY, error.message, step="rollback", host=session.host.name)
+            session.drop()
+
+    def _save(self, session: DeviceSession, image: PreImage) -> None:
+        if image.saved:
+            self._send(session, image, (next(line for line in SAVES if line.startswith("exec:write")) + " memory",))
+
+
+def _as_rollback(step: Step) -> Step:
+    from dataclasses import replace
+
+    return replace(step, id="rollback")

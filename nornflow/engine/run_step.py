@@ -1,0 +1,132 @@
+"""A run-scoped step: done once, with its retries, its cache and an end to its time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import replace
+
+from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.progress import Progress
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
+from nornflow.model.event import EventKind
+from nornflow.model.permission import Mode
+from nornflow.model.run import HostState, StepResult
+
+GRACE = 10.0
+"""Seconds that a step gets beyond its timeout to end its own children before the engine goes on without it."""
+
+
+class RunStep:
+    """Executes one run-scoped step."""
+
+    def __init__(self, work: StepWork, progress: Progress, tools: Tools) -> None:
+        self._work = work
+        self._progress = progress
+        self._tools = tools
+        self._step = work.step
+
+    def execute(self) -> StepResult:
+        """Run the step and return how it ended; a failure is a result, not an exception."""
+        started = self._tools.clock()
+        try:
+            result = self._work.skipped(None) or self._cached() or self._with_retries()
+        except NornFlowError as error:
+            result = self._work.failed(error)
+        ended = self._tools.clock()
+        return replace(
+            self._work.soften(result),
+            started_at=started,
+            completed_at=ended,
+            duration=(ended - started).total_seconds(),
+        )
+
+    def _with_retries(self) -> StepResult:
+        retry = self._step.retry
+        attempts = retry.attempts if retry else 1
+        attempt = 1
+        while True:
+            result = replace(self._attempt(), attempts=attempt)
+            if retry is None or attempt == attempts or not worth_retrying(result):
+                break
+            self._tools.emitter.emit(
+                EventKind.STEP_RETRY, result.error, step=self._step.id, attempt=attempt + 1, of=attempts
+            )
+            if self._tools.sleep(delay_before(attempt + 1, retry)):
+                break
+            attempt += 1
+        if not result.failed:
+            self._keep(result)
+        return result
+
+    def _attempt(self) -> StepResult:
+        answer: list[StepResult | BaseException] = []
+
+        def work() -> None:
+            try:
+                answer.append(self._work.act(Mode.APPLY, None))
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
+                answer.append(error)
+
+        thread = threading.Thread(target=work, name=f"step-{self._step.id}", daemon=True)
+        thread.start()
+        thread.join(self._work.timeout + GRACE)
+        if not answer:
+            return self._work.failed(
+                StepTimeout(
+                    f"step {self._step.id} did not end within {self._work.timeout:g} s", hint="raise its timeout"
+                )
+            )
+        outcome = answer[0]
+        if isinstance(outcome, StepResult):
+            return self._until(outcome)
+        if isinstance(outcome, NornFlowError):
+            return self._work.failed(outcome)
+        raise outcome
+
+    def _until(self, result: StepResult) -> StepResult:
+        if not self._step.until or result.failed:
+            return result
+        self._progress.record(self._step, result)
+        if self._work.evaluate(self._step.until, self._progress.names(None)):
+            return result
+        if self._tools.switch.stopping:
+            return self._work.failed(StepCancelled(f"step {self._step.id} was stopped before: {self._step.until}"))
+        return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
+
+    def _cache_key(self) -> str:
+        step, cache = self._step, self._step.cache
+        assert cache is not None
+        names = self._progress.names(None)
+        if cache.key:
+            own = str(self._tools.renderer.render(cache.key, names))
+        else:
+            render = self._tools.renderer.render_value
+            own = json.dumps(
+                [step.type, render(dict(step.params), names), render(dict(step.environment), names)],
+                sort_keys=True,
+                default=str,
+            )
+        text = json.dumps([self._progress.workflow.name, step.id, cache.version, own])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _cached(self) -> StepResult | None:
+        cache = self._step.cache
+        if cache is None or not cache.enabled or self._tools.cache is None:
+            return None
+        key = self._cache_key()
+        found = self._tools.cache.get(key, self._tools.clock())
+        return replace(found, state=HostState.CACHED, cache_key=key) if found else None
+
+    def _keep(self, result: StepResult) -> None:
+        cache = self._step.cache
+        if (
+            cache is not None
+            and cache.enabled
+            and self._tools.cache is not None
+            and result.state is not HostState.SKIPPED
+        ):
+            self._tools.cache.put(self._cache_key(), result, self._tools.clock(), cache.ttl)

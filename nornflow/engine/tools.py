@@ -1,0 +1,41 @@
+"""What the engine works with: everything it needs from outside, handed in by whoever builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from nornflow.abc import Devices, Gate, ResultCache, Sandbox, StepType
+from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.emit import Emitter
+from nornflow.model.plan import Plan
+from nornflow.model.profile import Profile
+from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.templating import Renderer
+
+SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]], Sandbox]
+"""Makes the sandbox of one step: profile, permissions, step id, and where lines of live output go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The engine's surroundings for one run; `clock` gives UTC, `sleep` waits seconds and is True when cut short.
+
+    `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed.
+    """
+
+    step_types: Mapping[str, StepType]
+    profiles: Mapping[str, Profile]
+    gates: tuple[Gate, ...]
+    devices: Devices | None
+    evaluator: Evaluator
+    renderer: Renderer
+    sandbox: SandboxFactory
+    emitter: Emitter
+    switch: StopSwitch
+    cache: ResultCache | None
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], bool]
+    approve: Callable[[Plan, bool], bool]
+    question: Callable[[str], bool]

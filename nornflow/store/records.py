@@ -1,0 +1,77 @@
+"""Run records as JSON files in the workspace: one folder per run, written atomically, masked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from nornflow.errors import UsageError
+from nornflow.model.run import RunRecord
+from nornflow.redaction import Redactor
+
+FILE = "run.json"
+
+
+def plain(value: Any) -> Any:
+    """Return a record as JSON types: dataclasses become objects, times ISO 8601 (UTC), anything strange its text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        if hasattr(value, "duration"):
+            shown["duration"] = value.duration
+        return shown
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+class RunRecords:
+    """The records under `<workspace>/runs/<run id>/run.json`."""
+
+    def __init__(self, workspace: Path, redactor: Redactor | None = None) -> None:
+        self._runs = workspace / "runs"
+        self._redactor = redactor or Redactor()
+
+    def folder(self, run_id: str) -> Path:
+        """Return the folder of a run, which holds its record and its steps' files."""
+        return self._runs / run_id
+
+    def write(self, record: RunRecord) -> Path:
+        """Write the record, replacing an earlier one whole or not at all; returns the file."""
+        folder = self.folder(record.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / FILE
+        text = json.dumps(self._redactor.value(plain(record)), indent=2, ensure_ascii=False)
+        temporary = folder / f".{FILE}.{os.getpid()}"
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(file)
+        return file
+
+    def read(self, run_id: str) -> dict[str, Any]:
+        """Return a record as it was written; an unambiguous beginning of its id is enough; UsageError when none fits."""
+        found = [name for name in self.ids() if name.startswith(run_id)]
+        if run_id in found:
+            found = [run_id]
+        if len(found) != 1:
+            what = "there is no run" if not found else "more than one run begins with"
+            raise UsageError(f"{what} {run_id!r}", hint="nornflow runs list")
+        record: dict[str, Any] = json.loads((self.folder(found[0]) / FILE).read_text(encoding="utf-8"))
+        return record
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all recorded runs, newest first."""
+        if self._runs.is_dir():
+            yield from sorted((p.name for p in self._runs.iterdir() if (p / FILE).is_file()), reverse=True)
