@@ -12,6 +12,10 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FILE_SYSTEM = re.compile(
     r"\b(?:boot)?(?:flash|disk|slot|usbflash|usb|nvram|system|crashinfo|harddisk|null|tftp|scp|sftp|r?ftp|rcp|https?)\d*:"
 )
+_NEVER_CONFIG = (
+    *("clear", "configure", "copy", "debug", "delete", "erase", "format", "reload", "rename", "request", "rmdir"),
+    *("rollback", "squeeze", "ssh", "tclsh", "telnet", "undebug", "upgrade", "write"),
+)
 _METACHARACTERS = (";", "`", "\\", "<", ">", "$(", "&&", "||")
 
 
@@ -58,8 +62,9 @@ class ExecGrammar:
     """What a platform's exec mode knows, made of the `[exec]` table of its data file.
 
     `verbs` is the platform's whole verb table: an abbreviation counts only when it fits exactly one verb. `arguments`
-    does the same for the first arguments of a verb. `reads` are verbs and beginnings of canonical lines that only read, `writes`
-    beginnings that do more than their verb says. `filters` may follow a pipe; `other_filters` exist too and may not.
+    does the same for the first arguments of a verb. `reads` are verbs and beginnings of canonical lines that only read,
+    `writes` beginnings that do more than their verb says, `never_config` verbs that no configuration line begins with.
+    `filters` may follow a pipe; `other_filters` exist too and may not.
     """
 
     verbs: Prefixes
@@ -77,9 +82,11 @@ class ExecGrammar:
     leave_config: frozenset[str] = frozenset({"end"})
     do: tuple[str, ...] = ("do",)
     deferred: tuple[str, ...] = ()
+    never_config: frozenset[str] = frozenset()
     free_text: frozenset[str] = frozenset()
     exec_prompt: re.Pattern[bytes] = field(default=re.compile(rb"^[^\s#>()]+[#>]\s?$"))
     config_prompt: re.Pattern[bytes] = field(default=re.compile(rb"^[^\s#>()]+\(conf[^)\s]*\)#\s?$"))
+    config_echo: re.Pattern[str] = field(default=re.compile(r"^[^\s#>()]+\(conf[^)\s]*\)#(.*)$"))
     virtual_prompt: str = "{base}(config)#"
     virtual_greeting: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +121,7 @@ class ExecGrammar:
             leave_config=frozenset(table.get("leave_config", ("end",))),
             do=tuple(table.get("do", ("do",))),
             deferred=tuple(table.get("deferred", ())),
+            never_config=frozenset(table.get("never_config", _NEVER_CONFIG)),
             free_text=frozenset(table.get("free_text", ("description", "remark"))),
             answers=dict(table.get("answers", {})),
             **texts,
@@ -157,7 +165,7 @@ def classify(line: str | bytes, grammar: ExecGrammar) -> ExecVerdict:
         return ExecVerdict(Kind.REFUSED, text, "is not a command")
     verb = grammar.verb(words[0])
     if not verb:
-        return ExecVerdict(Kind.REFUSED, text, f"{words[0]!r} is an unknown or ambiguous command")
+        return ExecVerdict(Kind.WRITE, text, f"{words[0]!r} is an unknown or ambiguous command")
     canonical = _in_full(verb, words, grammar)
     if filters:
         canonical = f"{canonical} |{'|'.join(filters)}"

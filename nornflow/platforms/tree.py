@@ -114,6 +114,11 @@ class SectionTracker:
         """The section lines that are open now, outermost first."""
         return tuple(opened.text for opened in self._stack) or self._edit
 
+    @property
+    def in_text(self) -> bool:
+        """Whether the next line belongs to a text of several lines (a banner)."""
+        return self._banner is not None
+
     def feed(self, line: str) -> str:
         """Take the next typed line and return it with its section path, e.g. `interface Vlan10 / no shutdown`.
 

@@ -1,0 +1,215 @@
+"""The judge of lines: what may be sent, what is captured, and what is denied, in exec and in configuration mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from nornflow.devices.guard.lease import Lease
+from nornflow.errors import GuardDenied
+from nornflow.platforms.exec import ExecVerdict, Kind, classify
+from nornflow.platforms.expand import locate
+from nornflow.platforms.platform import Style
+from nornflow.platforms.tree import SEPARATOR, SectionTracker
+
+
+class Act(Enum):
+    """What happens to a line that is not denied.
+
+    `SEND` it, or when planning: `ENTER` the virtual configuration mode, `CAPTURE` the line, `PASS` over one that changes
+    nothing. `LEAVE` ends configuration mode.
+    """
+
+    SEND = auto()
+    ENTER = auto()
+    CAPTURE = auto()
+    PASS = auto()
+    LEAVE = auto()
+
+
+class Judge:
+    """Judges the lines of one session under one lease, in their order; keeps the section that lines land in."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._platform = lease.platform
+        self._grammar = lease.platform.exec
+        self.enter()
+
+    def enter(self) -> None:
+        """Begin a configuration session at its top."""
+        self._tracker = SectionTracker(self._platform)
+        self._unsure = False  # a line that nobody knows may have opened a section
+
+    @property
+    def in_text(self) -> bool:
+        """Whether the next line belongs to a text of several lines (a banner)."""
+        return self._tracker.in_text
+
+    def exec_line(self, raw: str) -> Act:
+        """Judge a line of exec mode; raises GuardDenied."""
+        lease = self.lease
+        lease.check()
+        verdict = classify(raw, self._grammar)
+        if verdict.kind is Kind.SESSION:
+            return Act.SEND
+        self._check_rules(verdict, raw)
+        match verdict.kind:
+            case Kind.READ:
+                self._check_read(verdict)
+                return Act.SEND
+            case Kind.ENABLE:
+                return Act.SEND
+            case Kind.ENTER:
+                if not lease.planning:
+                    self._need("device.configure", raw)
+                return Act.ENTER
+            case Kind.LEAVE:
+                raise lease.denied(
+                    f"{raw.strip()!r} would end the session", hint="the guard opens and closes sessions; leave it out"
+                )
+            case Kind.SAVE:
+                return self._command(verdict, raw, "device.configure")
+            case _:
+                return self._command(verdict, raw, "device.command")
+
+    def _check_rules(self, verdict: ExecVerdict, raw: str) -> None:
+        rule = self.lease.rules.denies_exec(verdict.canonical, raw)
+        if rule is not None:
+            raise self.lease.denied_by(rule, verdict.canonical or raw)
+        if verdict.kind is Kind.REFUSED and not verdict.canonical:
+            raise self.lease.denied(f"a line {verdict.why}", hint="send one line of printable ASCII at a time")
+
+    def _check_read(self, verdict: ExecVerdict) -> None:
+        lease = self.lease
+        if not any(map(lease.permits, ("device.read", "device.configure", "device.command"))):
+            self._need("device.read", verdict.canonical)
+        if not lease.rules.allows_exec(verdict.canonical):
+            raise lease.denied(
+                f"{verdict.canonical!r} is not among the reads that the profile allows",
+                hint="see the profile's read rules: nornflow profile show",
+            )
+
+    def _command(self, verdict: ExecVerdict, raw: str, permission: str) -> Act:
+        lease = self.lease
+        canonical = verdict.canonical
+        if not (lease.planning and verdict.kind is Kind.SAVE):
+            self._need(permission, raw, verdict.why)
+        if verdict.kind is Kind.REFUSED and not lease.permits("device.raw"):
+            raise lease.denied(f"{raw.strip()!r} {verdict.why}", hint="write the command out in full, one per line")
+        return self._sealed_or_captured(f"exec:{canonical}")
+
+    def _need(self, permission: str, line: str, why: str = "") -> None:
+        if not self.lease.permits(permission):
+            reason = f" ({why})" if why else ""
+            raise self.lease.denied(
+                f"{line.strip()!r} needs the permission {permission}{reason}",
+                hint=f"use a profile that allows {permission} and declare it in the workflow's permissions",
+            )
+
+    def config_line(self, raw: str) -> Act:
+        """Judge a line of configuration mode; raises GuardDenied."""
+        lease = self.lease
+        lease.check()
+        line = raw.rstrip()
+        text = line.strip()
+        if self.in_text:
+            self._tracker.feed(line)
+            return self._configured(line)
+        if not text or text[0] == "!":
+            return Act.PASS
+        if text.lower() in self._grammar.leave_config or self._leaves(text):
+            self.enter()
+            return Act.LEAVE
+        command = self._grammar.behind_do(text)
+        if command is not None:
+            return self._behind_do(command, line)
+        if self._platform.style is Style.SET and text.split()[0] == "show":
+            return Act.PASS
+        self._check_not_exec(text)
+        path = self._tracker.feed(line)
+        if SEPARATOR not in path:
+            closes = text in self._platform.closers
+            self._unsure = not closes and not locate(text, (), self._platform).match.known
+        rule = lease.rules.denies_config(path, line)
+        if rule is not None:
+            raise lease.denied_by(rule, path)
+        return self._configured(line)
+
+    def _leaves(self, text: str) -> bool:
+        """Tell whether `exit` stands at the top of the configuration, where it leaves configuration mode."""
+        at_top = not self._tracker.path and not self._unsure and self._platform.style is not Style.SET
+        return at_top and text.lower() in ("exit", "quit")
+
+    def _behind_do(self, command: str, line: str) -> Act:
+        verdict = classify(command, self._grammar)
+        if verdict.kind in (Kind.READ, Kind.SESSION):
+            self._check_rules(verdict, command)
+            if verdict.kind is Kind.READ:
+                self._check_read(verdict)
+            return Act.PASS
+        self._check_rules(verdict, command)
+        self._need("device.command", line, verdict.why)
+        return self._configured(line)
+
+    def _check_not_exec(self, text: str) -> None:
+        """Refuse exec commands that would do harm if the session were not in configuration mode after all."""
+        word = text.split()[0]
+        verb = self._grammar.verb(word)
+        if len(word) > 1 and verb in self._grammar.never_config and not self.lease.permits("device.command"):
+            raise self.lease.denied(
+                f"{text!r} is an exec command ({verb}), not configuration",
+                hint="take it out of the configuration lines; exec commands need the permission device.command",
+            )
+
+    def _configured(self, line: str) -> Act:
+        if not self.lease.planning:
+            self._need("device.configure", line)
+        return self._sealed_or_captured(line)
+
+    def _sealed_or_captured(self, entry: str) -> Act:
+        lease = self.lease
+        if lease.planning:
+            lease.report.captured.append(entry)
+            return Act.CAPTURE
+        if lease.grant.sealed is not None:
+            if lease.next_sealed() != entry:
+                raise self._not_sealed(entry)
+            lease.cursor += 1
+        lease.report.sent.append(entry)
+        return Act.SEND
+
+    def _not_sealed(self, entry: str) -> GuardDenied:
+        expected = self.lease.next_sealed()
+        return self.lease.denied(
+            f"{entry!r} is not what the plan has next ({'nothing more' if expected is None else repr(expected)})",
+            hint="plan again: only the lines that were planned are sent, in their order",
+        )
+
+    def rehearse(self, lines: Sequence[str], *, entered: bool) -> None:
+        """Judge a whole block without effect, so that nothing of it is sent when one line is denied.
+
+        `entered` says that the session is in configuration mode already, in the section where this judge is.
+        """
+        lease = self.lease
+        marks = (lease.cursor, len(lease.report.captured), len(lease.report.sent))
+        trial = Judge(lease)
+        if entered:
+            for above in self._tracker.path:
+                trial._tracker.feed(above)
+        try:
+            for line in lines:
+                trial.config_line(line)
+        finally:
+            self.restore(marks)
+
+    def marks(self) -> tuple[int, int, int]:
+        """Return how far the lease's lines are used, captured and sent."""
+        report = self.lease.report
+        return self.lease.cursor, len(report.captured), len(report.sent)
+
+    def restore(self, marks: tuple[int, int, int]) -> None:
+        """Take back what was used, captured and recorded as sent since the marks."""
+        self.lease.cursor, captured, sent = marks
+        del self.lease.report.captured[captured:]
+        del self.lease.report.sent[sent:]

@@ -1,0 +1,123 @@
+"""The lease: what one step may do on one device, held by the thread that does it and revoked when the step ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from nornflow.abc import LeaseReport
+from nornflow.devices.guard.rules import RuleBook
+from nornflow.errors import GuardDenied, LineRejected
+from nornflow.model.permission import Grant, LineRule, Mode, covers
+from nornflow.platforms.platform import Platform
+
+_HELD: ContextVar[Lease | None] = ContextVar("nornflow_lease", default=None)
+
+
+class GuardDeniedAttribute(GuardDenied, AttributeError):
+    """An attribute that tasks may not use; also an AttributeError, so that `hasattr` and `getattr` stay well-behaved."""
+
+
+class Lease:
+    """A grant while it is in force: its rules, how far the sealed lines are used up, and what was done under it.
+
+    It is in force between entering and leaving `held` and ends at once when it is revoked, from whatever thread.
+    """
+
+    __slots__ = ("_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules")
+
+    def __init__(self, grant: Grant, platform: Platform, report: LeaseReport) -> None:
+        self.grant = grant
+        self.platform = platform
+        self.report = report
+        self.active = False
+        self.cursor = 0
+        self.rejected: LineRejected | None = None
+        deferred = () if self.permits("device.raw") else tuple(map(_deferred_rule, platform.exec.deferred))
+        self.rules = RuleBook((*grant.deny, *deferred), grant.allow_exec, platform)
+        self._releases: list[Callable[[], None]] = []
+
+    @property
+    def planning(self) -> bool:
+        """Whether configuration is captured and not sent."""
+        return self.grant.mode is Mode.PLAN
+
+    @property
+    def who(self) -> str:
+        """The device and step, as error messages begin."""
+        return f"{self.grant.host}: step {self.grant.step!r}" if self.grant.step else self.grant.host
+
+    def permits(self, permission: str) -> bool:
+        """Tell whether the grant has a permission."""
+        return covers(self.grant.permissions, permission)
+
+    def check(self) -> None:
+        """Raise GuardDenied unless the lease is in force."""
+        if not self.active:
+            raise self.denied(
+                "the step is over and its connection was taken back",
+                hint="use a connection only inside the task that asked for it",
+            )
+
+    def denied(self, what: str, *, hint: str, attribute: bool = False) -> GuardDenied:
+        """Put a denial on record and return the error to raise."""
+        message = f"{self.who}: {what}"
+        self.report.denials.append(message)
+        return (GuardDeniedAttribute if attribute else GuardDenied)(message, hint=hint)
+
+    def denied_by(self, rule: LineRule, line: str) -> GuardDenied:
+        """Put a denial by a rule on record, saying which rule it was and where it stands."""
+        where = f" ({rule.where})" if rule.where else ""
+        why = f": {rule.reason}" if rule.reason else ""
+        if not rule.pattern:
+            return self.denied(f"{line!r} was refused{why}", hint="write the line in full words")
+        return self.denied(
+            f"{line!r} is refused by the rule {rule.pattern!r}{where}{why}",
+            hint="take the line out of the change, or use a profile without this rule",
+        )
+
+    def next_sealed(self) -> str | None:
+        """Return the line that the plan has next, None when all were used."""
+        sealed = self.grant.sealed or ()
+        return sealed[self.cursor] if self.cursor < len(sealed) else None
+
+    def on_release(self, release: Callable[[], None]) -> None:
+        """Call back in the holder's thread once the lease has ended."""
+        self._releases.append(release)
+
+    def release(self) -> None:
+        """End the lease and give back the sessions that were used under it."""
+        self.active = False
+        while self._releases:
+            self._releases.pop()()
+
+
+def _deferred_rule(words: str) -> LineRule:
+    return LineRule(
+        rf"^{words}\b", reason="it changes what later lines mean or runs commands later", where="built into the guard"
+    )
+
+
+def current_lease() -> Lease | None:
+    """Return the lease that this thread holds."""
+    return _HELD.get()
+
+
+@contextmanager
+def held(lease: Lease) -> Iterator[Lease]:
+    """Hold the lease in this thread; raises LineRejected at the end when a device refused a line and nobody said so."""
+    token = _HELD.set(lease)
+    lease.active = True
+    try:
+        yield lease
+    finally:
+        _HELD.reset(token)
+        lease.release()
+    if lease.rejected is not None:
+        raise lease.rejected
+
+
+def revoke(lease: Lease) -> None:
+    """End a lease from another thread: nothing more is sent under it, whatever its holder still tries."""
+    lease.active = False

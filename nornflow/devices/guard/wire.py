@@ -1,0 +1,251 @@
+"""The wire: every byte of a session passes it, and a line is judged before any byte of it goes out."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from enum import Enum, auto
+from threading import Lock
+
+from nornflow.devices.guard.judge import Act, Judge
+from nornflow.devices.guard.lease import Lease
+from nornflow.errors import GuardDenied, LineRejected
+from nornflow.platforms.exec import Kind, classify
+from nornflow.platforms.platform import Platform
+
+_LINE_END = re.compile(rb"(\r\n|\r|\n)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\t]")
+_ANSWER = re.compile(r"(?:y|yes|n|no)?", re.IGNORECASE)
+_TAIL = 300  # bytes of the unfinished last line that a prompt is looked for in
+
+
+class Phase(Enum):
+    """Who writes: the guard while it logs in, a task under a lease, or the driver while it says good-bye."""
+
+    OPENING = auto()
+    GUARDED = auto()
+    CLOSING = auto()
+
+
+class Wire:
+    """The line discipline of one session. `write` takes what a driver writes and returns what may go to the device.
+
+    When planning, configuration mode is played here: `configure terminal` is not sent, each line is captured and
+    answered in `answers` as the device would, and `end` returns. After a denial the session is `dead`: driver and device
+    no longer agree about its state, so nothing more is sent and it has to be opened anew.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.phase = Phase.OPENING
+        self.judge: Judge | None = None
+        self.answers: deque[bytes] = deque()
+        self.virtual = False
+        self.config = False  # the device is in configuration mode, as far as anybody can tell
+        self.confirmed = True  # the device has answered the last configuration line with its prompt
+        self.dead = False
+        self.prompt = b""  # the last exec prompt seen
+        self.tail = b""  # what the device has written since the last line end
+        self._lock = Lock()
+        self._line = b""  # the line that is being typed
+        self._forwarded = 0  # how much of it the device has
+        self._echoed = 0  # how much of it was echoed here
+        self._after_return = False
+        self._asked = False  # a command that is not a read was sent: the next line may be its confirmation
+        self._answer = b""  # what the device wrote since the last configuration line
+        self._sent_line = ""
+        self._texts: set[str] = set()
+
+    def take(self, lease: Lease) -> None:
+        """Begin with a new lease; the session must be in exec mode."""
+        self.platform = lease.platform
+        self.judge = Judge(lease)
+        self.virtual = self._asked = False
+        self._line, self._forwarded, self._echoed = b"", 0, 0
+        self._answer = b""
+        self.answers.clear()
+
+    @property
+    def at_prompt(self) -> bool:
+        """Whether the device shows its exec prompt and nothing behind it."""
+        return bool(self.prompt) and self.tail.strip() == self.prompt.strip()
+
+    @property
+    def at_config_prompt(self) -> bool:
+        """Whether the device shows a prompt of configuration mode."""
+        return self.platform.exec.config_prompt.match(self.tail) is not None
+
+    def read(self, data: bytes) -> None:
+        """Look at what the device wrote: its prompts tell the mode, its error markers which line it refused."""
+        self.tail = _LINE_END.split((self.tail + data)[-_TAIL * 4 :])[-1][-_TAIL:]
+        if self.judge is not None and self.config and not self.judge.lease.planning:
+            self._look_for_errors(data)
+        if self.at_config_prompt:
+            self.config = self.confirmed = True
+        elif self.platform.exec.exec_prompt.match(self.tail):
+            self.prompt = self.tail
+            if self.confirmed:
+                self.config = False
+
+    def _look_for_errors(self, data: bytes) -> None:
+        assert self.judge is not None
+        lease = self.judge.lease
+        whole, end, self._answer = (self._answer + data).rpartition(b"\n")
+        if lease.rejected is not None or not end:
+            return
+        refused = self._sent_line
+        for raw in whole.split(b"\n"):
+            line = raw.decode("utf-8", "replace").strip()
+            echo = self.platform.exec.config_echo.match(line)
+            if echo:
+                refused = echo[1].strip() or refused
+            elif line and line not in self._texts and self.platform.error_in(line):
+                lease.rejected = LineRejected(
+                    f"{lease.grant.host} refused the line {refused!r}: {line}",
+                    line=refused,
+                    marker=line,
+                    hint="the lines before it are in force, the ones behind it were not sent; correct it and plan again",
+                )
+                return
+
+    def write(self, data: bytes) -> list[bytes]:
+        """Judge all of it and return the pieces to send, line by line; raises GuardDenied with nothing sent."""
+        with self._lock:
+            if self.phase is Phase.OPENING:
+                return [data]
+            if self.phase is Phase.CLOSING:
+                return [data] if self._only_leaves(data) else []
+            if self.judge is None:
+                raise GuardDenied("no step holds this session", hint="ask the host for the connection inside a task")
+            self.judge.lease.check()
+            if self.dead:
+                raise self.judge.lease.denied(
+                    "the session was closed after a denial", hint="ask the host for the connection again"
+                )
+            marks, answers = self.judge.marks(), len(self.answers)
+            try:
+                return self._judged(data, self.judge)
+            except (GuardDenied, UnicodeDecodeError) as error:
+                self.dead = True
+                self.judge.restore(marks)
+                while len(self.answers) > answers:
+                    self.answers.pop()
+                if isinstance(error, UnicodeDecodeError):
+                    raise self.judge.lease.denied("a line is not UTF-8 text", hint="send text") from error
+                raise
+
+    def _only_leaves(self, data: bytes) -> bool:
+        grammar = self.platform.exec
+        words = [part.strip().decode("latin-1") for part in _LINE_END.split(data)]
+        return all(not word or word in grammar.leave or word in grammar.leave_config for word in words)
+
+    def _judged(self, data: bytes, judge: Judge) -> list[bytes]:
+        if data == b"\x00":
+            return []  # the keepalive of netmiko and NAPALM: the transport has its own
+        pieces: list[bytes] = []
+        for part in _LINE_END.split(data):
+            if part in (b"\r\n", b"\r", b"\n"):
+                if part == b"\n" and self._after_return and not self._line:
+                    self._after_return = False
+                    continue
+                self._after_return = part == b"\r"
+                sent = self._finished(self._line, judge)
+                if sent:
+                    pieces.append(self._line[self._forwarded :] + part)
+                self._line, self._forwarded, self._echoed = b"", 0, 0
+            elif part:
+                control = _CONTROL.search(part)
+                if control:
+                    raise judge.lease.denied(
+                        f"the control character {control.group()!r} was written to the session",
+                        hint="send whole lines of text; the guard ends modes and pages by itself",
+                    )
+                self._line += part
+        pieces.extend(self._unfinished(judge))
+        return pieces
+
+    def _unfinished(self, judge: Judge) -> list[bytes]:
+        """Forward a line that is still being typed only if it is a read already; otherwise echo it from here."""
+        if not self._line:
+            return []
+        lease = judge.lease
+        if not self.virtual and not self.config and not self._echoed:
+            verdict = classify(self._line, self.platform.exec)
+            text = self._line.decode("latin-1")
+            if verdict.kind is Kind.READ and lease.rules.denies_exec(verdict.canonical, text) is None:
+                judge.exec_line(text)
+                rest = self._line[self._forwarded :]
+                self._forwarded = len(self._line)
+                return [rest]
+        if self._forwarded == 0:
+            self.answers.append(self._line[self._echoed :])
+            self._echoed = len(self._line)
+        return []
+
+    def _finished(self, line: bytes, judge: Judge) -> bool:
+        """Judge a finished line; True when it goes to the device, otherwise it was answered here."""
+        text = line.decode("utf-8")
+        if self.virtual:
+            self._played(line, judge.config_line(text), judge)
+            return False
+        if self.config:
+            return self._configuring(text, judge)
+        if self._asked and not self.at_prompt and _ANSWER.fullmatch(text.strip()):
+            return True  # the confirmation of a command that was allowed
+        act = judge.exec_line(text)
+        self._asked = act is Act.SEND and classify(text, self.platform.exec).kind in (Kind.WRITE, Kind.SAVE)
+        if act is Act.ENTER:
+            judge.enter()
+            if not judge.lease.planning:
+                self.config, self.confirmed = True, False
+                self._sent_line, self._answer = text, b""
+                return True
+            self.virtual = True
+        if act in (Act.ENTER, Act.CAPTURE):
+            self._played(line, act, judge)
+            return False
+        return True
+
+    def _configuring(self, text: str, judge: Judge) -> bool:
+        lease = judge.lease
+        if lease.planning and text.strip() not in (*self.platform.exec.leave_config, ""):
+            raise lease.denied(
+                "the session is in configuration mode while planning", hint="close the connection and plan again"
+            )
+        leaving = text.strip().lower() in self.platform.exec.leave_config
+        if lease.rejected is not None and text.strip() and not leaving:
+            raise lease.rejected
+        if judge.in_text:
+            self._texts.add(text.strip())
+        act = judge.config_line(text)
+        if act is Act.LEAVE:
+            self.config, self.confirmed = False, True
+        elif text.strip():
+            self.confirmed = judge.in_text
+            self._sent_line = text.strip()
+        return True
+
+    def _played(self, line: bytes, act: Act, judge: Judge) -> None:
+        """Answer a line as the device would have: echo, what it says, prompt."""
+        grammar = self.platform.exec
+        says = ""
+        if act is Act.ENTER:
+            says = grammar.virtual_greeting
+        elif act is Act.LEAVE:
+            self.virtual = False
+        elif self.virtual:
+            text = line.decode("utf-8").strip()
+            says = next((answer for pattern, answer in grammar.answers.items() if re.search(pattern, text)), "")
+        elif classify(line, grammar).kind is Kind.SAVE:
+            says = "[OK]"
+        self.answers.append(
+            line[self._echoed :] + b"\r\n" + (says.encode() + b"\r\n" if says else b"") + self._virtual_prompt(judge)
+        )
+
+    def _virtual_prompt(self, judge: Judge) -> bytes:
+        if not self.virtual:
+            return self.prompt
+        if judge.in_text:
+            return b""
+        base = self.prompt.strip().rstrip(b"#>").decode("utf-8", "replace")
+        return self.platform.exec.virtual_prompt.format(base=base).encode()
