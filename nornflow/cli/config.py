@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from nornflow.cli.output import show, show_json
 
 if TYPE_CHECKING:
     from nornflow.settings import Problem, Settings
@@ -27,10 +28,10 @@ def _settings(ctx: click.Context) -> Settings:
     return load_settings(Path.cwd(), environ=os.environ, config_file=ctx.obj["config"])
 
 
-@command.command()
+@command.command("show")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @click.pass_context
-def show(ctx: click.Context, form: str) -> None:
+def show_settings(ctx: click.Context, form: str) -> None:
     """Show the settings in force in this folder."""
     import yaml
 
@@ -38,9 +39,9 @@ def show(ctx: click.Context, form: str) -> None:
 
     values = shown(_settings(ctx))
     if form == "json":
-        click.echo(json.dumps(values, indent=2, default=str))
+        show_json(values)
     else:
-        click.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
+        show(yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip())
 
 
 @command.command()
@@ -58,11 +59,11 @@ def explain(ctx: click.Context, key: str | None, form: str) -> None:
             raise click.BadParameter(f"{key} is not a setting; known are {', '.join(row[0] for row in rows)}")
         rows = wanted
     if form == "json":
-        click.echo(json.dumps([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows], indent=2))
+        show_json([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows])
         return
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, origin in rows:
-        click.echo(f"{name:<{widths[0]}}  {value:<{min(widths[1], 40)}}  {origin}")
+        show(f"{name:<{widths[0]}}  {value:<{min(widths[1], 40)}}  {origin}")
 
 
 @command.command()
@@ -79,16 +80,16 @@ def validate(ctx: click.Context, file: Path | None) -> None:
     else:
         found, problems = examine_file(file)
         for problem in problems:
-            click.echo(f"error: {problem}")
+            show(f"error: {problem}")
         if found is None:
             ctx.exit(2)
         settings = found
     advice = advise(settings)
     for each in advice:
-        click.echo(f"{each.severity}: {each.key}: {each.message}")
+        show(f"{each.severity}: {each.key}: {each.message}")
     wrong = bool(problems) or any(each.severity is Severity.ERROR for each in advice)
     if not wrong:
-        click.echo(f"{file or 'the settings'}: in order")
+        show(f"{file or 'the settings'}: in order")
     ctx.exit(2 if wrong else 0)
 
 
@@ -97,4 +98,4 @@ def template() -> None:
     """Print a settings file with every key, its default and what it does."""
     from nornflow.settings.template import template as text
 
-    click.echo(text(), nl=False)
+    show(text().rstrip())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from nornflow.cli.output import show
+
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path))
@@ -14,6 +16,6 @@ def command(folder: Path) -> None:
     from nornflow.app.services.project import start_project
 
     for path in start_project(folder):
-        click.echo(f"wrote {path}")
+        show(f"wrote {path}")
     where = "" if folder == Path(".") else f"cd {folder} && "
-    click.echo(f"try: {where}nornflow run workflows/hello.yaml -i name=World")
+    show(f"try: {where}nornflow run workflows/hello.yaml -i name=World")

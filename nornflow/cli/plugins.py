@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nornflow.cli.output import show, show_json
+
 if TYPE_CHECKING:
     from nornflow.app.services.plugins import PluginView
     from nornflow.plugins.host import PluginHost
@@ -40,15 +42,15 @@ def list_plugins(ctx: click.Context, form: str) -> None:
     """List every plugin with its state, version and what it brings."""
     plugins = _host(ctx).plugins
     if form == "json":
-        click.echo(json.dumps([_as_json(info) for info in plugins], indent=2))
+        show_json([_as_json(info) for info in plugins])
         return
     if not plugins:
-        click.echo("no plugins are installed")
+        show("no plugins are installed")
     width = max((len(info.name) for info in plugins), default=0)
     for info in plugins:
         brings = ", ".join(f"{len(names)} {kind.replace('_', ' ')}" for kind, names in info.brings.items())
         supplier = f"{info.distribution} {info.version}" if info.distribution else info.origin
-        click.echo(f"{info.name:<{width}}  {info.state:<8}  {supplier}" + (f": {brings}" if brings else ""))
+        show(f"{info.name:<{width}}  {info.state:<8}  {supplier}" + (f": {brings}" if brings else ""))
         _show_problems(ctx, info)
 
 
@@ -62,28 +64,28 @@ def show_plugin(ctx: click.Context, name: str, form: str) -> None:
 
     view = describe_plugin(_host(ctx), name)
     if form == "json":
-        click.echo(json.dumps(_view_as_json(view), indent=2, default=str))
+        show_json(_view_as_json(view))
         return
     info = view.info
-    click.echo(f"{info.name} ({info.state})" + (f": {info.description}" if info.description else ""))
+    show(f"{info.name} ({info.state})" + (f": {info.description}" if info.description else ""))
     if info.distribution:
-        click.echo(f"  distribution  {info.distribution} {info.version}")
-    click.echo(f"  origin        {info.origin}")
+        show(f"  distribution  {info.distribution} {info.version}")
+    show(f"  origin        {info.origin}")
     _show_problems(ctx, info)
     for step in view.step_types:
-        click.echo(f"\nstep type {step.name}")
-        click.echo("".join(f"  {line}".rstrip() + "\n" for line in step.documentation.splitlines()), nl=False)
-        click.echo(f"  runs          {'on each device' if step.scope == 'device' else 'once in a run'}")
-        click.echo(f"  permissions   {', '.join(step.permissions) or 'none'}")
+        show(f"\nstep type {step.name}")
+        show("\n".join(f"  {line}".rstrip() for line in step.documentation.splitlines()))
+        show(f"  runs          {'on each device' if step.scope == 'device' else 'once in a run'}")
+        show(f"  permissions   {', '.join(step.permissions) or 'none'}")
         if step.problem:
-            click.echo(f"  problem       {step.problem}")
+            show(f"  problem       {step.problem}")
         for each in step.parameters:
             default = "required" if each.required else f"default {json.dumps(each.default, default=str)}"
-            click.echo(f"  {each.name}: {each.type}, {default}" + (f": {each.description}" if each.description else ""))
+            show(f"  {each.name}: {each.type}, {default}" + (f": {each.description}" if each.description else ""))
     for noun, records in view.others.items():
-        click.echo()
+        show("")
         for record, summary in records:
-            click.echo(f"{noun} {record}" + (f": {summary}" if summary else ""))
+            show(f"{noun} {record}" + (f": {summary}" if summary else ""))
 
 
 @command.command("check")
@@ -99,21 +101,21 @@ def check(ctx: click.Context, module: str, form: str) -> None:
 
     info = check_module(module, Path.cwd())
     if form == "json":
-        click.echo(json.dumps(_as_json(info), indent=2))
+        show_json(_as_json(info))
     elif info.problems:
-        click.echo(f"{info.name} ({info.origin}) has {len(info.problems)} problem(s)")
+        show(f"{info.name} ({info.origin}) has {len(info.problems)} problem(s)")
         _show_problems(ctx, info)
     else:
         brings = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(names)}" for kind, names in info.brings.items())
-        click.echo(f"{info.name} ({info.origin}) is in order and brings {brings or 'nothing'}")
+        show(f"{info.name} ({info.origin}) is in order and brings {brings or 'nothing'}")
     ctx.exit(2 if info.problems else 0)
 
 
 def _show_problems(ctx: click.Context, info: PluginInfo) -> None:
     for problem in info.problems:
-        click.echo(f"  {problem}")
+        show(f"  {problem}")
     if info.traceback and ctx.obj.get("debug"):
-        click.echo("".join(f"    {line}\n" for line in info.traceback.splitlines()), nl=False)
+        show("\n".join(f"    {line}" for line in info.traceback.splitlines()))
 
 
 def _as_json(info: PluginInfo) -> dict[str, Any]:
