@@ -12,12 +12,25 @@ if TYPE_CHECKING:
     from nornflow.testing.eos.device import Switch
     from nornflow.testing.eos.fleet import EosFleet
     from nornflow.testing.eos.timer import ManualTimer
+    from nornflow.testing.frr.lab import FrrLab
+    from nornflow.testing.frr.system import LabError
     from nornflow.testing.routers.device import Router
     from nornflow.testing.routers.faults import Fault
     from nornflow.testing.routers.fleet import Fleet
     from nornflow.testing.simulation import Credentials, FleetError
 
-__all__ = ["Credentials", "EosFleet", "Fault", "Fleet", "FleetError", "ManualTimer", "Router", "Switch"]
+__all__ = [
+    "Credentials",
+    "EosFleet",
+    "Fault",
+    "Fleet",
+    "FleetError",
+    "FrrLab",
+    "LabError",
+    "ManualTimer",
+    "Router",
+    "Switch",
+]
 
 _HOMES = {
     "Credentials": "nornflow.testing.simulation",
@@ -25,6 +38,8 @@ _HOMES = {
     "Fault": "nornflow.testing.routers.faults",
     "Fleet": "nornflow.testing.routers.fleet",
     "FleetError": "nornflow.testing.simulation",
+    "FrrLab": "nornflow.testing.frr.lab",
+    "LabError": "nornflow.testing.frr.system",
     "ManualTimer": "nornflow.testing.eos.timer",
     "Router": "nornflow.testing.routers.device",
     "Switch": "nornflow.testing.eos.device",

@@ -4,8 +4,8 @@ The plugin is loaded by its entry point as soon as NornFlow is installed. Fixtur
 
 - `fleet`: a function; `fleet(count=2, latency=0.01)` starts Cisco-IOS-like routers and stops them after the test.
 - `eos_fleet`: the same for Arista-EOS-like devices that speak eAPI.
-- `frr_lab`: a running lab of real FRR routers, one for the whole session; skips the test with the reason where the
-  machine cannot run it.
+- `frr_lab`: a ring of four real FRR routers, which the test has for itself and which are as at first afterwards; skips
+  the test with the reason where the machine cannot run it. Several test processes take turns.
 
 Nothing of the kit is imported before a test asks for a fixture.
 """
@@ -20,6 +20,7 @@ import pytest
 
 if TYPE_CHECKING:
     from nornflow.testing.eos.fleet import EosFleet
+    from nornflow.testing.frr.lab import FrrLab
     from nornflow.testing.routers.fleet import Fleet
 
 
@@ -47,3 +48,26 @@ def eos_fleet() -> Iterator[Callable[..., EosFleet]]:
             return running.enter_context(EosFleet(*args, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def shared_frr_lab() -> Iterator[FrrLab]:
+    """Keep the lab up until the last test process of the machine is done; `frr_lab` is the fixture for tests."""
+    from nornflow.testing.frr.lab import FrrLab
+    from nornflow.testing.frr.sharing import joined
+    from nornflow.testing.frr.system import obstacle
+
+    problem = obstacle()
+    if problem is not None:
+        pytest.skip(f"{problem.message} ({problem.hint})")
+    with joined(FrrLab(4)) as lab:
+        yield lab
+
+
+@pytest.fixture
+def frr_lab(shared_frr_lab: FrrLab) -> Iterator[FrrLab]:
+    """Return the running lab, alone in it; every router returns to its first configuration after the test."""
+    from nornflow.testing.frr.sharing import turn
+
+    with turn(shared_frr_lab) as lab:
+        yield lab

@@ -1,0 +1,1 @@
+"""A lab of real FRRouting routers in network namespaces, each with an SSH login into vtysh and eBGP to its neighbours."""
