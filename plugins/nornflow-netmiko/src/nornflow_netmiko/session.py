@@ -76,6 +76,8 @@ def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], 
             f"{platform} takes lines into a candidate that must be committed; this step sends lines that act at once",
             hint="use napalm.config, which compares, commits and can take a commit back",
         )
+    from netmiko.exceptions import ConfigInvalidException
+
     heard: list[str] = []
     with device_errors(context, "sending configuration"):
         try:
@@ -90,7 +92,7 @@ def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], 
                 found = None if block.answered else re.search(REJECTED, output, re.MULTILINE)
                 if found:
                     raise _rejected(context, block.lines[0], found.group(0).strip())
-        except Exception as error:
+        except (ConfigInvalidException, LineRejected) as error:
             _leave(connection, error)
             raise
         heard.append(connection.exit_config_mode() if blocks else "")
@@ -144,7 +146,7 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
 
 
 def _leave(connection: Any, error: Exception) -> None:
-    """Leave configuration mode after an error; when the session is gone too, that stands beside the first error."""
+    """Leave configuration mode after a refused line; when that does not work either, it stands beside the first error."""
     from netmiko.exceptions import NetmikoBaseException
     from paramiko.ssh_exception import SSHException
 

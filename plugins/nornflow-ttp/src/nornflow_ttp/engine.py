@@ -1,5 +1,7 @@
 """TTP with its doors shut: templates are data, so nothing in one may run code, read a file or use the network.
 
+Only the templates of the installed package ttp-templates, which are code as any package is, are taken with open doors.
+
 TTP itself evaluates the arguments of a template's functions with `eval`, runs `<macro>` and `<vars>` with `exec`, and takes
 texts that happen to be paths for files. Its functions are looked up in one registry per parser: there they are replaced.
 """
@@ -13,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nornflow import StepError
@@ -32,46 +35,53 @@ _CLOSED = {
 _CALL = re.compile(r"^(?P<name>\S+?)\s?(\((?P<options>.*)\))?$")
 _KEPT = 16
 _LOCK = threading.Lock()  # TTP hands its registry to its modules as a global: one thread at a time may be inside
-_PARSERS: OrderedDict[str, Any] = OrderedDict()  # making a parser takes some ten times as long as using it
+_PARSERS: OrderedDict[tuple[str, bool], Any] = OrderedDict()  # making a parser takes some ten times as long as using it
 
 
-def parse(template: str, text: str, *, structure: str = "flat_list") -> tuple[Any, str]:
+def parse(template: str, text: str, *, structure: str = "flat_list", installed: bool = False) -> tuple[Any, str]:
     """Parse a text with a template; return the data, and as one line what TTP complained about.
+
+    `installed` says that the template comes from an installed package and may use all of TTP.
 
     Raises StepError for a template that is broken or does what is not allowed.
     """
     with _LOCK, _complaints() as complaints:
         try:
-            parser = _parser(template)
+            parser = _parser(template, installed)
             parser.add_input(text, template_name="_all_")
             parser.parse(one=True)
-            found = parser.result(structure=structure)
+            found = deepcopy(parser.result(structure=structure))  # the parser empties its own below
         except StepError:
-            _PARSERS.pop(template, None)
+            _PARSERS.pop((template, installed), None)
             raise
         except (SystemExit, SyntaxError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            _PARSERS.pop(template, None)
+            _PARSERS.pop((template, installed), None)
             reason = complaints[-1] if complaints else f"{type(error).__name__}: {error}"
             raise StepError(
                 f"the TTP template is broken: {reason}", hint="see https://ttp.readthedocs.io for the template language"
             ) from error
         parser.clear_input()
         parser.clear_result()
+    if structure == "flat_list":
+        found = [entry for entry in found if entry]  # TTP gives an empty match where it found nothing
     return found, "; ".join(dict.fromkeys(complaints))
 
 
-def _parser(template: str) -> Any:
-    if template not in _PARSERS:
+def _parser(template: str, installed: bool) -> Any:
+    key = (template, installed)
+    if key not in _PARSERS:
         from ttp import ttp
 
         parser = ttp(log_level="WARNING")
-        _shut(parser._ttp_)
+        if not installed:
+            _shut(parser._ttp_)
         parser.add_template(template)
-        _PARSERS[template] = parser
+        parser._ttp_["utils"]["load_files"] = _load_text  # from here on: what a device says is a text, never a path
+        _PARSERS[key] = parser
         if len(_PARSERS) > _KEPT:
             _PARSERS.popitem(last=False)
-    _PARSERS.move_to_end(template)
-    return _PARSERS[template]
+    _PARSERS.move_to_end(key)
+    return _PARSERS[key]
 
 
 def _shut(registry: dict[str, Any]) -> None:

@@ -29,8 +29,8 @@ class TtpShowParams(ShowParams):
 class TtpShowStep(ShowStep):
     """Run a command and parse its output with a TTP template.
 
-    Templates are data here: what runs code, reads files or goes to the network (macros, Python variables, includes, file
-    returners, DNS) is refused. What TTP complains about is the step's warning.
+    A template of yours is data: what runs code, reads files or goes to the network (macros, Python variables, includes,
+    file returners, DNS) is refused. What TTP complains about is the step's warning.
     """
 
     name = "ttp.show"
@@ -41,23 +41,27 @@ class TtpShowStep(ShowStep):
         """Return what the template finds; raises StepError for a template that is broken, missing or not allowed."""
         from nornflow_ttp.engine import parse
 
-        return parse(find_template(context, params), output, structure=params.structure)
+        template, installed = find_template(context, params)
+        return parse(template, output, structure=params.structure, installed=installed)
 
 
-def find_template(context: StepContext, params: TtpShowParams) -> str:
-    """Return the text of the template that a step names; raises StepError, or PolicyDenied for the file."""
+def find_template(context: StepContext, params: TtpShowParams) -> tuple[str, bool]:
+    """Return the text of the template that a step names, and whether it comes from the installed ttp-templates.
+
+    Raises StepError, or PolicyDenied for a file.
+    """
     given = params.template
     if given is None:
-        return _collected(context, params)
+        return _collected(context, params), True
     if "\n" in given or "{{" in given:
-        return given
+        return given, False
     if given.startswith("ttp://"):
-        return _packaged(given, f"ttp-templates has no {given}")
+        return _packaged(given, f"ttp-templates has no {given}"), True
     if "/" in given or "." in given:
-        return context.sandbox.read_text(given)
+        return context.sandbox.read_text(given), False
     shipped = {path.name.removesuffix(".ttp"): path for path in files("nornflow_ttp").joinpath("templates").iterdir()}
     if given in shipped:
-        return shipped[given].read_text("utf-8")
+        return shipped[given].read_text("utf-8"), False
     near = get_close_matches(given, shipped, n=1)
     raise StepError(
         f"there is no TTP template named {given!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
