@@ -1,0 +1,212 @@
+"""The table of every key of the workflow language, with its bounds: what the compiler reads and the schema describes.
+
+Keys of a step type are not here; they come from the type's own pydantic model.
+"""
+
+from __future__ import annotations
+
+from nornflow.workflow.forms import Anything, Boolean, Choice, Number, OneOf, Text
+from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
+
+DAY = 86_400
+STEP_ID = r"[A-Za-z](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?"
+NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
+INPUT_TYPES = ("string", "number", "boolean", "array", "object", "file", "artifact")
+MAX_STEPS = 1000
+
+_AMOUNT = OneOf(
+    (
+        Number(0, 1_000_000, whole=True),
+        Text(r"(?:100|[1-9]?[0-9])(?:\.[0-9]{1,3})?%", "10%", what="a share of the devices"),
+    ),
+    what="a number of devices (1) or a share of them (10%)",
+)
+_EXPRESSION = Text(shortest=1, longest=2000, what="an expression")
+_CONDITION = OneOf((Boolean(), _EXPRESSION), what="an expression")
+_ENVIRONMENT = MapOf(
+    Text(longest=32_768, numbers=True, what="a text or a number"), r"[A-Z_][A-Z0-9_]*", "NTP_SERVER", most=200
+)
+_VALIDATION = Record(
+    {
+        "pattern": Key(Text(shortest=1, longest=1000, what="a regular expression"), "RE2 pattern that is searched for"),
+        "min": Key(Number(-1e15, 1e15), "smallest value of a number, or smallest length of a text, list or mapping"),
+        "max": Key(Number(-1e15, 1e15), "largest value of a number, or largest length of a text, list or mapping"),
+        "enum": Key(ListOf(Anything(), 1, 1000), "the only values that are taken"),
+    }
+)
+_INPUT = Record(
+    {
+        "type": Key(Choice(INPUT_TYPES), "what kind of value the input is", default="string"),
+        "description": Key(Text(longest=5000), "what the input is for"),
+        "required": Key(Boolean(), "whether a run without this input is refused", default=False),
+        "default": Key(Anything(), "the value of an input that is not given"),
+        "validation": Key(_VALIDATION, "what a value must fulfil"),
+        "multiline": Key(Boolean(), "whether line ends and tabs are taken in the text", default=False),
+    },
+    instead={"values": "validation: {enum: [...]}", "choices": "validation: {enum: [...]}"},
+    what="a mapping such as {type: string, required: true}",
+)
+_OUTPUT = Record(
+    {
+        "from": Key(
+            Text(shortest=1, longest=2000, what="an expression or extractor"), "where the value comes from", True
+        ),
+        "type": Key(Choice((*INPUT_TYPES, "any")), "what kind of value the output is", default="any"),
+        "description": Key(Text(longest=5000), "what the output says"),
+    },
+    instead={"value": "from", "path": "from"},
+    what="a mapping such as {from: steps.check.stdout}",
+)
+RETRY = Record(
+    {
+        "attempts": Key(Number(1, 10, whole=True), "how often the step is tried, the first time included", default=3),
+        "delay": Key(Number(1, 300, unit="seconds"), "seconds between two attempts", default=30),
+        "backoff": Key(Choice(("fixed", "linear", "exponential")), "how the delay grows", default="fixed"),
+        "exponential_backoff": Key(Boolean(), "short for `backoff: exponential`"),
+        "max_delay": Key(Number(1, 3600, unit="seconds"), "the longest delay, in seconds", default=3600),
+        "on_failure": Key(
+            Choice(("retry", "continue", "fail")),
+            "what a failed attempt does: try again, go on as if it were fine, or fail at once",
+            default="retry",
+        ),
+    },
+    instead={"max_attempts": "attempts", "count": "attempts", "interval": "delay", "backoff_factor": "backoff"},
+    what="a mapping such as {attempts: 3, delay: 30}",
+)
+CACHE = Record(
+    {
+        "enabled": Key(Boolean(), "whether results may be taken from an earlier run", default=True),
+        "key": Key(Text(longest=2000), "template of what the result depends on, besides the step itself"),
+        "ttl": Key(Number(60, 2_592_000, whole=True, unit="seconds"), "seconds a result may be used", default=3600),
+        "version": Key(Text(longest=100, numbers=True), "changing it makes earlier results void"),
+    },
+    what="a mapping such as {enabled: true, ttl: 3600}",
+)
+_CACHE = OneOf((Boolean(), CACHE), what="true, false or a mapping such as {ttl: 3600}")
+_ROLLOUT = Record(
+    {
+        "batches": Key(ListOf(_AMOUNT, 1, 100), "sizes of the batches, the last one repeats", default=["100%"]),
+        "max_failures": Key(_AMOUNT, "how many devices may fail before the rollout stops", default=0),
+        "soak": Key(Number(0, DAY, unit="seconds"), "seconds to wait after each batch", default=0),
+        "pause_after": Key(Number(0, 100, whole=True), "the batch after which a human is asked; 0 is never", default=0),
+    },
+    instead={"serial": "batches", "max_fail_percentage": "max_failures"},
+)
+_HOSTS = ListOf(Text(shortest=1, longest=255, what="a name"), 0, 100_000, alone=True)
+TARGETS = OneOf(
+    (
+        _EXPRESSION,
+        Record(
+            {
+                "hosts": Key(_HOSTS, "names of devices"),
+                "groups": Key(_HOSTS, "names of groups"),
+                "filter": Key(MapOf(Anything(), r".+", "site"), "data that the devices have, as Nornir's filter"),
+            }
+        ),
+    ),
+    what="an expression or a mapping with hosts, groups or filter",
+)
+_TIMEOUT = Number(1, DAY, unit="seconds")
+_STEPS = ListOf(Anything(), 1, MAX_STEPS)
+
+WORKFLOW = Record(
+    {
+        "name": Key(
+            Text(r"[a-z][a-z0-9-]*", "ntp-rollout", 1, 100, what="a kebab-case name"), "the workflow's name", True
+        ),
+        "version": Key(
+            Text(r"\d+\.\d+(\.\d+)?", "1.0 or 1.0.2", 1, 50, numbers=True, what="a version"),
+            "its version: a number or a text",
+            True,
+        ),
+        "description": Key(Text(longest=10_000), "what the workflow does"),
+        "author": Key(Text(longest=200), "who wrote it"),
+        "tags": Key(ListOf(Text(shortest=1, longest=64, numbers=True, what="a word"), 0, 50), "words to find it by"),
+        "inputs": Key(MapOf(_INPUT, NAME, "servers", 200), "the values a run is given"),
+        "outputs": Key(MapOf(_OUTPUT, NAME, "changed", 200), "the values a run ends with"),
+        "targets": Key(TARGETS, "which devices the workflow is for; without it, all of the inventory"),
+        "environment": Key(_ENVIRONMENT, "variables of the programs that steps start"),
+        "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "the profile it is written for"),
+        "permissions": Key(ListOf(Text(shortest=1, longest=64), 0, 50), "the only permissions its steps may use"),
+        "timeout": Key(_TIMEOUT, "seconds the whole run may take", default=3600),
+        "retry": Key(RETRY, "how failed steps are tried again, for every step that does not say so itself"),
+        "cache": Key(_CACHE, "whether results may be taken from earlier runs, for every step"),
+        "rollout": Key(_ROLLOUT, "in which batches devices are changed"),
+        "on_failure": Key(
+            Choice(("stop", "continue", "rollback")), "what a failed device does to the run", default="stop"
+        ),
+        "steps": Key(_STEPS, "the steps of the workflow", True),
+    },
+    instead={
+        "hosts": "targets: {hosts: [...]}",
+        "vars": "inputs: declare each value with its type",
+        "env": "environment",
+        "tasks": "steps",
+        "jobs": "steps",
+        "batches": "rollout: {batches: [...]}",
+    },
+)
+"""The keys at the top of a workflow, in canonical order."""
+
+STEP = Record(
+    {
+        "id": Key(
+            Text(STEP_ID, "run-tests or run_tests", 1, 64, what="an id of letters, digits, hyphens and underscores"),
+            "the step's name in expressions, unique in the workflow",
+            True,
+        ),
+        "name": Key(Text(longest=200), "what people are shown"),
+        "description": Key(Text(longest=10_000), "what the step does"),
+        "type": Key(Text(shortest=1, longest=100, what="the name of a step type"), "the step type", True),
+        "depends_on": Key(
+            ListOf(Text(shortest=1, longest=64, what="the id of a step"), 0, MAX_STEPS, alone=True),
+            "the steps that must have ended well before",
+        ),
+        "when": Key(_CONDITION, "expression: when it is false, the step is skipped"),
+        "for_each": Key(
+            OneOf((ListOf(Anything(), 0, 10_000), _EXPRESSION), what="a list or an expression that gives one"),
+            "repeats the step for each item, with the names `item` and `index`",
+        ),
+        "until": Key(_CONDITION, "expression over `result`: the step is tried again (see retry) until it is true"),
+        "timeout": Key(_TIMEOUT, "seconds the step may take; the profile's max_step_duration is the cap"),
+        "retry": Key(RETRY, "how the step is tried again when it fails"),
+        "cache": Key(_CACHE, "whether the result may be taken from an earlier run"),
+        "on_failure": Key(Choice(("fail", "warn", "continue")), "what a failure of the step means", default="fail"),
+        "environment": Key(_ENVIRONMENT, "variables of the programs that the step starts"),
+        "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "lowers the profile for this step"),
+        "once": Key(Boolean(), "whether a device step runs on the first device only", default=False),
+        "rollback": Key(
+            OneOf(
+                (Boolean(), ListOf(Text(longest=1000, what="a configuration line"), 0, 10_000)),
+                what="true, false or a list of lines",
+            ),
+            "whether (or with which lines) the step's change is taken back",
+            default=True,
+        ),
+        "inputs": Key(MapOf(Anything(), NAME, "servers", 200), "values that the step is given"),
+        "outputs": Key(MapOf(_OUTPUT, NAME, "lines", 200), "values that the step gives, and where they come from"),
+        "then_steps": Key(_STEPS, "steps of a `conditional` step whose condition is true"),
+        "else_steps": Key(_STEPS, "steps of a `conditional` step whose condition is false"),
+        "rescue": Key(_STEPS, "steps that run when this step failed; when they end well, the failure is rescued"),
+        "always": Key(_STEPS, "steps that run when this step has ended, well or not"),
+    },
+    instead={
+        "unless": "when: not (...)",
+        "if": "when",
+        "needs": "depends_on",
+        "loop": "for_each",
+        "with_items": "for_each",
+        "ignore_errors": "on_failure: continue",
+        "register": "nothing: the result is `steps.<id>`",
+        "set_to": "nothing: the result is `steps.<id>`",
+        "env": "environment",
+        "hosts": "targets, at the top of the workflow",
+        "parameters": "the keys of the step type, beside `type`",
+        "params": "the keys of the step type, beside `type`",
+        "with": "the keys of the step type, beside `type`",
+        "uses": "type",
+    },
+)
+"""The keys that every step may have, in canonical order; the keys of its type follow them."""
+
+BLOCKS = ("then_steps", "else_steps", "rescue", "always")
