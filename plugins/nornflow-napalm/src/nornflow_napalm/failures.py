@@ -73,6 +73,12 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
             f"the session to {name} ended: {doing}: {_first_line(error)}",
             hint="the device may have restarted, or the change cut its management access",
         ) from error
+    except Exception as error:
+        # the drivers let through what their libraries raise: pyeapi, ncclient, netmiko, PyEZ, TypeErrors of getters
+        raise DeviceError(
+            f"{name}: {doing} failed: {type(error).__name__}: {_first_line(error)}",
+            hint="the library under NAPALM's driver raised this; see its documentation",
+        ) from error
 
 
 def device(context: StepContext) -> str:
