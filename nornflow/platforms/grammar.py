@@ -12,6 +12,7 @@ lists them:
 
     console=con                         typed as the first word, stored as the second (`_` there is a space)
     [router-bgp < family]               this mode knows the lines of `family` too, behind its own
+    [route-map alphabetical]            the device sorts the lines of this mode by their letters
 
 Flags at the end:
 
@@ -19,6 +20,8 @@ Flags at the end:
     @numbered=10    the device gives the line its number           @default=V  this value is not shown
     @shown          shown as `no` when absent                      @empty      a section that is not shown while empty
     @into="LINE"    is put into this child section                 @clears="W" takes away the lines that begin with W
+    @moves="A / B"  is kept as line B of section A ({1}: word 1)   @member     makes a neighbour the member of a group
+    @existing       stands for the section of this kind that is there already
     @deep=2         `no` takes all lines that begin with its first two words, in the sections below too
     @members        `no` takes the lines of the members of this group too
     @whole=2        can only be taken away together with all lines that share its first two words
@@ -95,8 +98,11 @@ class _Walk:
 class Mode:
     """The lines that one configuration mode knows."""
 
-    def __init__(self, name: str, patterns: Sequence[str], arguments: Mapping[str, Argument]) -> None:
+    def __init__(
+        self, name: str, patterns: Sequence[str], arguments: Mapping[str, Argument], *, alphabetical: bool = False
+    ) -> None:
         self.name = name
+        self.alphabetical = alphabetical
         self.rules = tuple(_rule(pattern, rank) for rank, pattern in enumerate(patterns))
         self._root = _Node()
         self._arguments = arguments
@@ -212,13 +218,15 @@ def read_modes(text: str, arguments: Mapping[str, Argument]) -> dict[str, Mode]:
     """Return the modes of a grammar file by name; raises ValueError for a pattern that stands in no mode."""
     patterns: dict[str, list[str]] = {}
     parents: dict[str, str | None] = {}
+    alphabetical: set[str] = set()
     current: list[str] | None = None
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
-        header = re.match(r"\[(\S+)(?: < (\S+))?\]$", line)
+        header = re.match(r"\[(\S+)(?: < (\S+))?( alphabetical)?\]$", line)
         if header:
             current = patterns.setdefault(header[1], [])
             parents[header[1]] = header[2]
+            alphabetical |= {header[1]} if header[3] else set()
         elif line and current is None:
             raise ValueError(f"pattern before the first mode: {line}")
         elif line and current is not None:
@@ -227,6 +235,6 @@ def read_modes(text: str, arguments: Mapping[str, Argument]) -> dict[str, Mode]:
         if parent is not None and parent not in patterns:
             raise ValueError(f"mode {name} builds on an unknown mode {parent}")
     return {
-        name: Mode(name, [*lines, *patterns.get(parents[name] or "", ())], arguments)
+        name: Mode(name, [*lines, *patterns.get(parents[name] or "", ())], arguments, alphabetical=name in alphabetical)
         for name, lines in patterns.items()
     }

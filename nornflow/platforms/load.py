@@ -65,6 +65,8 @@ def _load(name: str) -> Platform:
         modes=read_modes(grammar, arguments),
         closers=frozenset(table.get("closers", ("exit",))),
         section_exit=table.get("section_exit", {}),
+        interfaces=tuple(table.get("interfaces", ())),
+        single=_any_of(tables.get("config", {}).get("single", ())),
         banner=Banner(text.get("banner", Banner.NONE)),
         banner_delimiter=text.get("banner_delimiter", ""),
         volatile=_any_of(text.get("volatile", ())),

@@ -36,7 +36,9 @@ class Platform:
     """One platform: its names, its configuration modes, and how its text is read and compared.
 
     `indent` is the number of spaces per level in the device's own listing; `closers` are the words that leave a section
-    when typed (and that a listing may hold), `volatile` matches lines of a listing that change by themselves or say
+    when typed (and that a listing may hold), `section_exit` the word by the first word of a section where it is not `exit`.
+    `interfaces` are the types in the order of the listing; `single` matches `set` lines up to a value that only one line
+    can hold. `volatile` matches lines of a listing that change by themselves or say
     nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec` says which
     exec lines read.
     """
@@ -49,6 +51,8 @@ class Platform:
     modes: Mapping[str, Mode] = field(default_factory=dict)
     closers: frozenset[str] = frozenset({"exit"})
     section_exit: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
+    single: re.Pattern[str] | None = None
     banner: Banner = Banner.NONE
     banner_delimiter: str = ""
     volatile: re.Pattern[str] | None = None
