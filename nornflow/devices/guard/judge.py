@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from enum import Enum, auto
 
 from nornflow.devices.guard.lease import Lease
@@ -99,6 +100,13 @@ class Judge:
             raise lease.denied(f"{raw.strip()!r} {verdict.why}", hint="write the command out in full, one per line")
         return self._sealed_or_captured(f"exec:{canonical}")
 
+    def device_action(self, entry: str) -> None:
+        """Judge something that a driver does on its device without a line of ours (`exec:roll back`); GuardDenied."""
+        self.lease.check()
+        if not self.lease.planning:
+            self._need("device.configure", entry)
+        self._sealed_or_captured(entry)
+
     def _need(self, permission: str, line: str, why: str = "") -> None:
         if not self.lease.permits(permission):
             reason = f" ({why})" if why else ""
@@ -191,17 +199,37 @@ class Judge:
 
         `entered` says that the session is in configuration mode already, in the section where this judge is.
         """
-        lease = self.lease
-        marks = (lease.cursor, len(lease.report.captured), len(lease.report.sent))
-        trial = Judge(lease)
-        if entered:
-            for above in self._tracker.path:
-                trial._tracker.feed(above)
+        marks, state = self.marks(), self.state()
+        if not entered:
+            self.enter()
         try:
             for line in lines:
-                trial.config_line(line)
+                self.config_line(line)
         finally:
+            self.return_to(state)
             self.restore(marks)
+
+    def rehearse_all(self, lines: Sequence[str]) -> None:
+        """Judge configuration lines and `exec:` commands without effect, as one block."""
+        marks, state = self.marks(), self.state()
+        self.enter()
+        try:
+            for line in lines:
+                if line.startswith("exec:"):
+                    self.exec_line(line.removeprefix("exec:"))
+                else:
+                    self.config_line(line)
+        finally:
+            self.return_to(state)
+            self.restore(marks)
+
+    def state(self) -> tuple[SectionTracker, bool]:
+        """Return a copy of where in the configuration the judge is."""
+        return deepcopy(self._tracker, {id(self._platform): self._platform}), self._unsure
+
+    def return_to(self, state: tuple[SectionTracker, bool]) -> None:
+        """Go back to where the judge was in the configuration."""
+        self._tracker, self._unsure = state
 
     def marks(self) -> tuple[int, int, int]:
         """Return how far the lease's lines are used, captured and sent."""

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 from nornflow.abc import LeaseReport
 from nornflow.devices.guard.rules import RuleBook
-from nornflow.errors import GuardDenied, LineRejected
+from nornflow.errors import GuardDenied, LineRejected, NornFlowError
 from nornflow.model.permission import Grant, LineRule, Mode, covers
 from nornflow.platforms.platform import Platform
 
@@ -111,6 +111,12 @@ def held(lease: Lease) -> Iterator[Lease]:
     lease.active = True
     try:
         yield lease
+    except NornFlowError:
+        raise
+    except Exception as error:
+        if lease.rejected is not None:  # what the driver makes of it says less than what the device said
+            raise lease.rejected from error
+        raise
     finally:
         _HELD.reset(token)
         lease.release()

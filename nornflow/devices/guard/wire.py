@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from copy import copy
 from enum import Enum, auto
 from threading import Lock
 
@@ -16,6 +17,7 @@ from nornflow.platforms.platform import Platform
 _LINE_END = re.compile(rb"(\r\n|\r|\n)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\t]")
 _ANSWER = re.compile(r"(?:y|yes|n|no)?", re.IGNORECASE)
+_NOT_REHEARSED = frozenset({"platform", "judge", "_lock"})
 _TAIL = 300  # bytes of the unfinished last line that a prompt is looked for in
 
 
@@ -29,6 +31,7 @@ class Phase(Enum):
 
 class Wire:
     """The line discipline of one session. `write` takes what a driver writes and returns what may go to the device.
+    Several lines at once are rehearsed first, so that none of them goes out when one is denied.
 
     When planning, configuration mode is played here: `configure terminal` is not sent, each line is captured and
     answered in `answers` as the device would, and `end` returns. After a denial the session is `dead`: driver and device
@@ -43,6 +46,7 @@ class Wire:
         self.virtual = False
         self.config = False  # the device is in configuration mode, as far as anybody can tell
         self.confirmed = True  # the device has answered the last configuration line with its prompt
+        self._entering = False  # `configure terminal` was sent and its prompt has not come yet
         self.dead = False
         self.prompt = b""  # the last exec prompt seen
         self.tail = b""  # what the device has written since the last line end
@@ -65,6 +69,11 @@ class Wire:
         self._answer = b""
         self.answers.clear()
 
+    def leave(self) -> None:
+        """Note that configuration mode is being left by the guard itself."""
+        self.config, self.confirmed, self._entering = False, True, False
+        self._line, self.tail, self._answer = b"", b"", b""
+
     @property
     def at_prompt(self) -> bool:
         """Whether the device shows its exec prompt and nothing behind it."""
@@ -82,10 +91,11 @@ class Wire:
             self._look_for_errors(data)
         if self.at_config_prompt:
             self.config = self.confirmed = True
+            self._entering = False
         elif self.platform.exec.exec_prompt.match(self.tail):
             self.prompt = self.tail
-            if self.confirmed:
-                self.config = False
+            if not self._entering:
+                self.config, self.confirmed = False, True
 
     def _look_for_errors(self, data: bytes) -> None:
         assert self.judge is not None
@@ -108,41 +118,69 @@ class Wire:
                 )
                 return
 
-    def write(self, data: bytes) -> list[bytes]:
-        """Judge all of it and return the pieces to send, line by line; raises GuardDenied with nothing sent."""
+    def write(self, data: bytes) -> bytes:
+        """Judge what ends at most one line and return what may go to the device; raises GuardDenied with nothing sent."""
         with self._lock:
             if self.phase is Phase.OPENING:
-                return [data]
+                return data
             if self.phase is Phase.CLOSING:
-                return [data] if self._only_leaves(data) else []
-            if self.judge is None:
-                raise GuardDenied("no step holds this session", hint="ask the host for the connection inside a task")
-            self.judge.lease.check()
-            if self.dead:
-                raise self.judge.lease.denied(
-                    "the session was closed after a denial", hint="ask the host for the connection again"
-                )
-            marks, answers = self.judge.marks(), len(self.answers)
+                return data if self._only_leaves(data) else b""
+            judge = self._in_force()
+            marks, answers = judge.marks(), len(self.answers)
             try:
-                return self._judged(data, self.judge)
-            except (GuardDenied, UnicodeDecodeError) as error:
-                self.dead = True
-                self.judge.restore(marks)
+                return self._judged(data, judge)
+            except (GuardDenied, UnicodeDecodeError, LineRejected) as error:
+                self.dead = not isinstance(error, LineRejected)
+                judge.restore(marks)
                 while len(self.answers) > answers:
                     self.answers.pop()
                 if isinstance(error, UnicodeDecodeError):
-                    raise self.judge.lease.denied("a line is not UTF-8 text", hint="send text") from error
+                    raise judge.lease.denied("a line is not UTF-8 text", hint="send text") from error
                 raise
+
+    def _in_force(self) -> Judge:
+        if self.judge is None:
+            raise GuardDenied("no step holds this session", hint="ask the host for the connection inside a task")
+        self.judge.lease.check()
+        if self.dead:
+            raise self.judge.lease.denied(
+                "the session was closed after a denial", hint="ask the host for the connection again"
+            )
+        return self.judge
+
+    def rehearse(self, data: bytes) -> None:
+        """Judge several lines without effect; raises GuardDenied when one of them would be denied."""
+        with self._lock:
+            if self.phase is not Phase.GUARDED:
+                return
+            judge = self._in_force()
+            marks = judge.marks()
+            before = {name: copy(value) for name, value in vars(self).items() if name not in _NOT_REHEARSED}
+            tracked = judge.state()
+            try:
+                self._judged(data, judge)
+            except UnicodeDecodeError as error:
+                self.dead = True
+                raise judge.lease.denied("a line is not UTF-8 text", hint="send text") from error
+            except GuardDenied:
+                self.dead = True
+                raise
+            finally:
+                dead = self.dead
+                vars(self).update(before)
+                self.dead = dead
+                judge.return_to(tracked)
+                judge.restore(marks)
 
     def _only_leaves(self, data: bytes) -> bool:
         grammar = self.platform.exec
         words = [part.strip().decode("latin-1") for part in _LINE_END.split(data)]
         return all(not word or word in grammar.leave or word in grammar.leave_config for word in words)
 
-    def _judged(self, data: bytes, judge: Judge) -> list[bytes]:
+    def _judged(self, data: bytes, judge: Judge) -> bytes:
         if data == b"\x00":
-            return []  # the keepalive of netmiko and NAPALM: the transport has its own
-        pieces: list[bytes] = []
+            return b""  # the keepalive of netmiko and NAPALM: the transport has its own
+        pieces = b""
         for part in _LINE_END.split(data):
             if part in (b"\r\n", b"\r", b"\n"):
                 if part == b"\n" and self._after_return and not self._line:
@@ -151,7 +189,7 @@ class Wire:
                 self._after_return = part == b"\r"
                 sent = self._finished(self._line, judge)
                 if sent:
-                    pieces.append(self._line[self._forwarded :] + part)
+                    pieces += self._line[self._forwarded :] + part
                 self._line, self._forwarded, self._echoed = b"", 0, 0
             elif part:
                 control = _CONTROL.search(part)
@@ -161,13 +199,12 @@ class Wire:
                         hint="send whole lines of text; the guard ends modes and pages by itself",
                     )
                 self._line += part
-        pieces.extend(self._unfinished(judge))
-        return pieces
+        return pieces + self._unfinished(judge)
 
-    def _unfinished(self, judge: Judge) -> list[bytes]:
+    def _unfinished(self, judge: Judge) -> bytes:
         """Forward a line that is still being typed only if it is a read already; otherwise echo it from here."""
         if not self._line:
-            return []
+            return b""
         lease = judge.lease
         if not self.virtual and not self.config and not self._echoed:
             verdict = classify(self._line, self.platform.exec)
@@ -176,11 +213,11 @@ class Wire:
                 judge.exec_line(text)
                 rest = self._line[self._forwarded :]
                 self._forwarded = len(self._line)
-                return [rest]
+                return rest
         if self._forwarded == 0:
             self.answers.append(self._line[self._echoed :])
             self._echoed = len(self._line)
-        return []
+        return b""
 
     def _finished(self, line: bytes, judge: Judge) -> bool:
         """Judge a finished line; True when it goes to the device, otherwise it was answered here."""
@@ -197,7 +234,7 @@ class Wire:
         if act is Act.ENTER:
             judge.enter()
             if not judge.lease.planning:
-                self.config, self.confirmed = True, False
+                self.config, self.confirmed, self._entering = True, False, True
                 self._sent_line, self._answer = text, b""
                 return True
             self.virtual = True
@@ -219,7 +256,7 @@ class Wire:
             self._texts.add(text.strip())
         act = judge.config_line(text)
         if act is Act.LEAVE:
-            self.config, self.confirmed = False, True
+            self.config, self.confirmed, self._entering = False, True, False
         elif text.strip():
             self.confirmed = judge.in_text
             self._sent_line = text.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nornflow import StepType, hookimpl
+from nornflow import ConnectionGuard, StepType, hookimpl
 
 
 @hookimpl
@@ -21,3 +21,11 @@ def nornflow_step_types() -> Iterable[StepType]:
     yield BackupStep()
     yield RestoreStep()
     yield ValidateStep()
+
+
+@hookimpl
+def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
+    """Yield the guards of the connection plugins `netmiko` and `paramiko`."""
+    from nornflow_netmiko.guard import NetmikoGuard
+
+    yield NetmikoGuard()

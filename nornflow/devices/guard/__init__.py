@@ -1,0 +1,26 @@
+"""The guard: what stands between a task and a device, down to the bytes on the wire."""
+
+from nornflow.devices.guard.host import (
+    GuardedHost,
+    abort_host,
+    close_host,
+    guard_hosts,
+    guarded_configure,
+    guarded_read_config,
+    guarded_replace,
+)
+from nornflow.devices.guard.lease import Lease, current_lease, held, revoke
+
+__all__ = [
+    "GuardedHost",
+    "Lease",
+    "abort_host",
+    "close_host",
+    "current_lease",
+    "guard_hosts",
+    "guarded_configure",
+    "guarded_read_config",
+    "guarded_replace",
+    "held",
+    "revoke",
+]

@@ -1,0 +1,212 @@
+"""Nornir hosts under the guard: their connections open through it, do what the held lease allows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NoReturn
+
+from nornir.core.inventory import Host
+
+from nornflow.abc import ConnectionGuard, Target
+from nornflow.devices.guard.lease import Lease, current_lease
+from nornflow.devices.guard.session import Book, Session
+from nornflow.devices.guard.vault import Vault, inventory_elements
+from nornflow.errors import GuardDenied
+from nornflow.redaction import Redactor, Secret
+
+_EXEC = "exec:"
+_KEY = object()  # only this module can ask a host for its sessions
+_FIXED = frozenset(
+    ("hostname", "port", "username", "password", "platform", "connection_options", "groups", "defaults", "name")
+)
+
+
+class Connection:
+    """What stands in `Host.connections`: gives the facade to whoever holds the lease."""
+
+    __slots__ = ("_facade",)
+
+    def __init__(self, facade: Callable[[], Any]) -> None:
+        self._facade = facade
+
+    @property
+    def connection(self) -> Any:
+        """The facade for the lease that this thread holds."""
+        return self._facade()
+
+    def close(self) -> None:
+        """Do nothing: the host closes its sessions itself."""
+
+
+class GuardedHost(Host):
+    """A Nornir host that opens its connections through the guard alone."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        lease = current_lease()
+        if name in _FIXED and lease is not None:
+            raise lease.denied(
+                f"a task may not change {name!r} of a host: it says where and how its sessions are opened",
+                hint="change the inventory",
+            )
+        super().__setattr__(name, value)
+
+
+def guard_hosts(hosts: Mapping[str, Host], guards: Mapping[str, ConnectionGuard], *, redactor: Redactor) -> None:
+    """Put hosts under the guard: from now on `get_connection` needs a lease, and passwords read as masks.
+
+    The hosts stay the same objects, so every filtered Nornir object has them guarded too. Nothing is global: each call
+    makes a class of hosts of its own, with its own sessions and guards. Passwords are added to the redactor.
+    """
+    vault = Vault(redactor)
+    for element in inventory_elements(hosts.values()):
+        vault.hide(element)
+    guarded = _guarded_class(Book(dict(guards)), vault)
+    for host in hosts.values():
+        host.__class__ = guarded
+
+
+def _guarded_class(book: Book, vault: Vault) -> type[GuardedHost]:
+    def session_of(host: Host, connection: str) -> Session:
+        return book.session(host.name, connection, lambda: _target(host, connection, vault))
+
+    class Guarded(GuardedHost):
+        __slots__ = ()
+
+        def get_connection(self, connection: str, configuration: Any) -> Any:
+            lease = _lease_for(self, connection)
+            try:
+                session = session_of(self, connection)
+            except GuardDenied as error:
+                raise lease.denied(error.message.partition(": ")[2], hint=error.hint) from error
+            facade = session.facade(lease)
+            self.connections.setdefault(
+                connection,
+                Connection(lambda: session.facade(_lease_for(self, connection))),  # type: ignore[arg-type]
+            )
+            return facade
+
+        def open_connection(self, connection: str, configuration: Any, *arguments: Any, **options: Any) -> Any:
+            given = [
+                name for name, value in options.items() if value is not None and name != "default_to_host_attributes"
+            ]
+            if given or any(value is not None for value in arguments):
+                raise _lease_for(self, connection).denied(
+                    "open_connection() may not say where and how to log in", hint="put it into the inventory"
+                )
+            self.get_connection(connection, configuration)
+            return self.connections[connection]
+
+        def close_connection(self, connection: str) -> None:
+            self.connections.pop(connection, None)
+            book.close(self.name, connection)
+
+        def close_connections(self) -> None:
+            self.connections.clear()
+            book.close(self.name)
+
+        def sessions(self, key: object) -> Any:
+            """Give the module its sessions; nobody else has the key."""
+            if key is not _KEY:
+                raise GuardDenied("sessions are the guard's own", hint="use host.get_connection()")
+            return book, session_of
+
+    return Guarded
+
+
+def _lease_for(host: Host, connection: str) -> Lease:
+    lease = current_lease()
+    if lease is None or not lease.active:
+        raise GuardDenied(
+            f"{host.name}: no step holds a lease in this thread, so {connection!r} stays closed",
+            hint="use connections in the task's own thread, while it runs",
+        )
+    if lease.grant.host != host.name:
+        raise lease.denied(
+            f"the step may not use the connection of {host.name}", hint="run the step on that device too"
+        )
+    return lease
+
+
+def _target(host: Host, connection: str, vault: Vault) -> Target:
+    options = host.get_connection_parameters(connection)
+    return Target(
+        host=host.name,
+        hostname=options.hostname or host.name,
+        port=options.port,
+        username=options.username or "",
+        password=Secret(vault.reveal(options.password)),
+        platform=options.platform or "",
+        extras=vault.extras(options.extras),
+    )
+
+
+def _inside(host: Host) -> tuple[Book, Callable[[Host, str], Session]]:
+    if not isinstance(host, GuardedHost):
+        _not_guarded(host)
+    inside: tuple[Book, Callable[[Host, str], Session]] = host.sessions(_KEY)  # type: ignore[attr-defined]
+    return inside
+
+
+def _not_guarded(host: Host) -> NoReturn:
+    raise GuardDenied(f"{host.name} is not under the guard", hint="call guard_hosts first")
+
+
+def guarded_read_config(host: Host, connection: str) -> str:
+    """Return the running configuration under the lease that this thread holds."""
+    lease = _lease_for(host, connection)
+    session = _inside(host)[1](host, connection)
+    driver = session.driver(lease)
+    if not session.wired and not lease.permits("device.read"):
+        raise lease.denied("reading needs the permission device.read", hint="use a profile that allows device.read")
+    return session.guard.read_config(driver)
+
+
+def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None:
+    """Send these lines under the held lease; `exec:` lines run in exec mode. LineRejected at the first refused line.
+
+    The whole block is judged before the first byte of it is sent.
+    """
+    lease = _lease_for(host, connection)
+    session = _inside(host)[1](host, connection)
+    driver, judge = session.driver(lease), session.judge(lease)
+    if lease.planning:
+        raise lease.denied("nothing is configured while planning", hint="take a grant for applying")
+    judge.rehearse_all(lines)
+    for is_exec, group in groupby(lines, key=lambda line: line.startswith(_EXEC)):
+        if not is_exec:
+            block = list(group)
+            if not session.wired:
+                judge.enter()
+                for line in block:
+                    judge.config_line(line)
+            session.guard.configure(driver, block)
+        else:
+            for line in group:
+                command = line.removeprefix(_EXEC)
+                if not session.wired:
+                    judge.exec_line(command)
+                session.guard.execute(driver, command)
+
+
+def guarded_replace(host: Host, connection: str, text: str) -> None:
+    """Make the text the running configuration of the device; DeviceError when its driver cannot."""
+    lease = _lease_for(host, connection)
+    session = _inside(host)[1](host, connection)
+    driver, judge = session.driver(lease), session.judge(lease)
+    judge.device_action("exec:replace configuration")
+    session.guard.replace(driver, text)
+
+
+def close_host(host: Host) -> None:
+    """Close the sessions of a host."""
+    host.connections.clear()
+    _inside(host)[0].close(host.name)
+
+
+def abort_host(host: Host) -> None:
+    """Cut the sessions of a host from another thread, so that its blocked reads end at once."""
+    for session in _inside(host)[0].of(host.name):
+        session.abort()

@@ -1,0 +1,186 @@
+"""A guarded session: one open connection of one device, lent to one lease at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from nornflow.abc import ConnectionGuard, Target
+from nornflow.devices.guard.candidate import CandidateDesk
+from nornflow.devices.guard.channel import GuardedChannel
+from nornflow.devices.guard.facade import Facade, facade_of
+from nornflow.devices.guard.judge import Judge
+from nornflow.devices.guard.lease import Lease
+from nornflow.devices.guard.wire import Phase, Wire
+from nornflow.errors import GuardDenied
+
+_TURN = 0.05  # seconds between two looks at whether a lease that waits for its turn is still in force
+
+
+class Session:
+    """Opens the driver at its first use, hands out facades of it, and brings it back to exec mode after each lease."""
+
+    def __init__(self, guard: ConnectionGuard, host: str, target: Callable[[], Target]) -> None:
+        self.guard = guard
+        self._host = host
+        self._target = target
+        self._turn = Lock()
+        self._driver: Any = None
+        self._wire: Wire | None = None
+        self._channel: GuardedChannel | None = None
+        self._lease: Lease | None = None
+        self._judge: Judge | None = None
+        self._desk: CandidateDesk | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open and driver and wire agree about its state."""
+        return self._driver is not None and not (self._wire is not None and self._wire.dead) and not self._gone()
+
+    def _gone(self) -> bool:
+        return self._channel is not None and self._channel.closed
+
+    def facade(self, lease: Lease) -> Facade:
+        """Return the facade for a lease, waiting for its turn; opens the session, or opens it anew after a denial."""
+        self._take(lease)
+        assert self._judge is not None
+        return facade_of(self.guard, self._driver, self._wire, self._judge, self._desk, lambda: self._in_force(lease))
+
+    def driver(self, lease: Lease) -> Any:
+        """Return the driver itself, for the guard's own calls; what it writes is judged all the same."""
+        self._take(lease)
+        return self._driver
+
+    def judge(self, lease: Lease) -> Judge:
+        """Return the judge of this session's lines under the lease."""
+        self._take(lease)
+        assert self._judge is not None
+        return self._judge
+
+    @property
+    def wired(self) -> bool:
+        """Whether a wire judges what the driver writes."""
+        return self._wire is not None
+
+    def _in_force(self, lease: Lease) -> None:
+        lease.check()
+        if self._lease is not lease:
+            raise lease.denied("the connection belongs to another step", hint="ask the host for the connection again")
+
+    def _take(self, lease: Lease) -> None:
+        lease.check()
+        if self._lease is not lease:
+            while not self._turn.acquire(timeout=_TURN):
+                lease.check()
+            self._lease = lease
+            lease.on_release(self._give_back)
+            if self.guard.connection not in lease.report.connections:
+                lease.report.connections.append(self.guard.connection)
+            self._judge = None
+        if not self.usable:
+            self.close()
+            self._open(lease)
+            self._judge = None
+        if self._judge is None:
+            self._begin(lease)
+
+    def _begin(self, lease: Lease) -> None:
+        if self._wire is not None:
+            self._wire.take(lease)
+            self._judge = self._wire.judge
+        else:
+            self._judge = Judge(lease)
+        assert self._judge is not None
+        candidate = self.guard.surface.candidate
+        self._desk = CandidateDesk(self.guard, self._driver, lease, self._judge) if candidate else None
+
+    def _open(self, lease: Lease) -> None:
+        target = self._target()
+        where = f"{self._host} ({target.hostname}:{target.port or 'default port'})"
+
+        def wrap(channel: Any) -> GuardedChannel:
+            self._wire = Wire(lease.platform)
+            self._channel = GuardedChannel(channel, self._wire, where)
+            return self._channel
+
+        try:
+            self._driver = self.guard.open(target, wrap)
+            self.guard.forget(self._driver)
+        except BaseException:
+            self.close()
+            raise
+        if self._wire is not None:
+            self._wire.phase = Phase.GUARDED
+
+    def _give_back(self) -> None:
+        """End a lease: discard its candidate, return to exec mode, or close the session when that does not work."""
+        try:
+            if self._desk is not None and self._driver is not None:
+                self._desk.drop()
+            if self.usable:
+                if self._channel is not None:
+                    self._channel.settle()
+                self.guard.settle(self._driver)
+            else:
+                self.close()
+        except Exception:  # noqa: BLE001 - whatever a driver raises here, a session in doubt is not used again
+            self.close()
+        finally:
+            self._lease = self._judge = self._desk = None
+            self._turn.release()
+
+    def close(self) -> None:
+        """Close the session; the wire stays in force until the end."""
+        driver, self._driver = self._driver, None
+        if self._wire is not None:
+            self._wire.phase = Phase.CLOSING
+        try:
+            if driver is not None:
+                self.guard.close(driver)
+        finally:
+            if self._channel is not None:
+                self._channel.close()
+            self._wire = self._channel = None
+
+    def abort(self) -> None:
+        """Cut the session from another thread, so that a blocked read ends."""
+        driver, channel = self._driver, self._channel
+        if channel is not None:
+            channel.cut()
+        if driver is not None:
+            self.guard.abort(driver)
+
+
+class Book:
+    """The sessions of one inventory's devices, by host and connection."""
+
+    def __init__(self, guards: dict[str, ConnectionGuard]) -> None:
+        self._guards = guards
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._lock = Lock()
+
+    def session(self, host: str, connection: str, target: Callable[[], Target]) -> Session:
+        """Return the session of a host; raises GuardDenied for a connection that has no guard."""
+        guard = self._guards.get(connection)
+        if guard is None:
+            known = ", ".join(sorted(self._guards)) or "none"
+            raise GuardDenied(
+                f"{host}: no guard knows the connection {connection!r}, so it stays closed",
+                hint=f"connections with a guard: {known}; install or write the plugin that guards it",
+            )
+        with self._lock:
+            return self._sessions.setdefault((host, connection), Session(guard, host, target))
+
+    def of(self, host: str) -> list[Session]:
+        """Return the sessions of a host."""
+        with self._lock:
+            return [session for (name, _), session in self._sessions.items() if name == host]
+
+    def close(self, host: str, connection: str | None = None) -> None:
+        """Close the sessions of a host, or one of them."""
+        with self._lock:
+            keys = [key for key in self._sessions if key[0] == host and connection in (None, key[1])]
+            sessions = [self._sessions[key] for key in keys]
+        for session in sessions:
+            session.close()
