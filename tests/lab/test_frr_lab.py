@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +132,30 @@ def test_down_leaves_nothing_and_up_again_works(frr_lab: FrrLab) -> None:
     frr_lab.down()
     frr_lab.up()
     assert all(router.converged for router in frr_lab.routers.values())
+
+
+def test_the_command_line_brings_a_lab_up_and_down(frr_lab: FrrLab, tmp_path: Path) -> None:
+    def lab(*words: str) -> str:
+        command = [sys.executable, "-m", "nornflow", "lab", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return f"{done.returncode} {done.stdout}{done.stderr}"
+
+    assert lab("up", "--kind", "frr").startswith("1 ")
+    frr_lab.down()
+    try:
+        assert lab("up", "--kind", "frr", "--count", "2", "--topology", "chain").startswith("0 2 devices are up")
+        hosts = json.loads((tmp_path / ".nornflow" / "lab" / "hosts.yaml").read_text())
+        host = hosts["r2"]
+        access = {"host": host["hostname"], "username": host["username"], "password": host["password"]}
+        with ConnectHandler(device_type="cisco_ios", **access) as session:
+            assert "Established" in str(session.send_command("show ip bgp neighbors 10.0.1.1"))
+        assert lab("status").startswith("0 frr lab: running")
+        assert lab("down").startswith("0 the frr lab is down")
+        assert list(tmp_path.iterdir()) == []
+        assert namespace.existing() == []
+    finally:
+        frr_lab.down()
+        frr_lab.up()
 
 
 def test_without_root_the_lab_says_so(monkeypatch: pytest.MonkeyPatch, frr_lab: FrrLab) -> None:

@@ -41,6 +41,12 @@ class FrrLab:
         found = _read(state)
         return None if found is None else cls(found["count"], topology=found["topology"], state=state)
 
+    @classmethod
+    def owner(cls, state: Path = STATE) -> Path | None:
+        """Return the folder from which the lab of this machine was started, or None when none is up."""
+        found = _read(state)
+        return None if found is None else Path(found["directory"])
+
     def __enter__(self) -> FrrLab:
         self.up()
         return self
