@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,29 +18,32 @@ _HINT = "give a path inside the run's workspace (or, for reading, inside the pro
 
 
 class Files:
-    """The two folders that a step may use and the size of a file; every path is held against them when it is opened.
+    """The folders that a step may use and the size of a file; every path is held against them when it is opened.
+
+    Written is into the workspace alone; read from there, from the `readable` folders and from the project, in this order.
 
     A path is resolved first (a symbolic link inside a folder is fine, one that leads out is refused) and then opened folder
     by folder without following links, so that one that is swapped in between is refused as well.
     """
 
-    def __init__(self, workspace: Path, project: Path, max_file_size_mb: int) -> None:
+    def __init__(self, workspace: Path, project: Path, max_file_size_mb: int, readable: Sequence[Path] = ()) -> None:
         self.workspace = workspace.resolve()
         self.project = project.resolve()
+        self._roots = tuple(dict.fromkeys((self.workspace, *(folder.resolve() for folder in readable), self.project)))
         self._most = max_file_size_mb * _MIB
         self._limit = f"{max_file_size_mb} MiB"
 
     def read_text(self, path: str) -> str:
-        """Return a UTF-8 file of the workspace, or else of the project."""
+        """Return a UTF-8 file of the first folder that has it."""
         wanted = _checked(path)
-        candidates = [wanted] if wanted.is_absolute() else [self.workspace / wanted, self.project / wanted]
+        candidates = [wanted] if wanted.is_absolute() else [root / wanted for root in self._roots]
         existing = next((candidate for candidate in candidates if os.path.lexists(candidate)), None)
         if existing is None:
-            self._inside(candidates[0], (self.workspace, self.project), path)
+            self._inside(candidates[0], self._roots, path)
             raise StepError(
                 f"there is no file {path!r}", hint="paths are relative to the workspace, then to the project"
             )
-        root, inner = self._inside(existing, (self.workspace, self.project), path)
+        root, inner = self._inside(existing, self._roots, path)
         with _opened(root, inner.parent, path) as folder, _file(inner.name, os.O_RDONLY, folder, path) as file:
             data = file.read(self._most + 1)
         if len(data) > self._most:
@@ -72,7 +75,8 @@ class Files:
         return root / inner
 
     def folder(self, path: str) -> Path:
-        """Return a folder of the workspace as an absolute path; it must exist."""
+        """Return a folder of the workspace as an absolute path; it must exist (the workspace itself is made)."""
+        self.workspace.mkdir(parents=True, exist_ok=True)
         if not path:
             return self.workspace
         root, inner = self._inside(self.workspace / _checked(path), (self.workspace,), path)

@@ -25,18 +25,21 @@ _BASH = re.compile(r"#!\s*\S*\bbash\b")
 class LocalSandbox(Sandbox):
     """Runs children of this process, under one profile; made per run, or per step when the step lowers the profile.
 
-    `permissions` narrows the profile further (workflow and user); `environment` is the surrounding one, of which only PATH
-    and the language are taken; `emit` gets each line of live output, already masked, without control characters and cut;
-    `outbound` false forbids every request (setting `allow_outbound_requests`).
+    `permissions` narrows the profile further (workflow and user); `readable` are folders besides workspace and project that
+    files may be read from (the workflow's own); `domains` are added to the profile's (setting `allowed_domains`), where it
+    has a list. `environment` is the surrounding one, of which only PATH and the language are taken. `emit` gets each line
+    of live output, already masked, without control characters and cut. `outbound` false forbids every request.
     """
 
     def __init__(
         self,
         profile: Profile,
+        permissions: Collection[str] | None = None,
         *,
         workspace: Path,
         project: Path,
-        permissions: Collection[str] | None = None,
+        readable: Sequence[Path] = (),
+        domains: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
         emit: Callable[[str], None] = lambda line: None,
@@ -45,7 +48,8 @@ class LocalSandbox(Sandbox):
     ) -> None:
         self._profile = profile
         self._allowance = effective(profile, permissions)
-        self._files = Files(workspace, project, profile.max_file_size_mb)
+        self._files = Files(workspace, project, profile.max_file_size_mb, readable)
+        self._domains = None if profile.domains is None else (*profile.domains, *domains)
         self._redactor = redactor or Redactor()
         self._emit = emit
         self._cancellation = cancellation
@@ -126,7 +130,7 @@ class LocalSandbox(Sandbox):
                 headers=headers or {},
                 body=body,
                 timeout=min(timeout, _LONGEST_REQUEST, self._profile.max_step_duration),
-                check=lambda target: http.check_url(target, self._profile.domains, self._profile.name),
+                check=lambda target: http.check_url(target, self._domains, self._profile.name),
                 cancellation=self._cancellation,
             )
         except NornFlowError as error:

@@ -1,0 +1,1 @@
+"""NornFlow's basic step types."""
