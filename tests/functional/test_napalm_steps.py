@@ -64,13 +64,6 @@ class TestConfig:
         result = bench.apply(ConfigStep(), config=CHANGE)
         assert (result.state, result.changed, result.diff) == (HostState.OK, False, "")
 
-    def test_a_plan_shows_the_devices_diff_and_leaves_nothing_behind(self, switch: Any, bench: Bench) -> None:
-        before = switch.running_config
-        planned = bench.plan(ConfigStep(), config=CHANGE, revert_in=60)
-        assert "+ntp server 192.0.2.7" in planned.diff
-        assert switch.running_config == before
-        assert bench.connections["napalm"].config_session is None
-
     def test_a_replacement_removes_what_it_does_not_name(self, switch: Any, bench: Bench) -> None:
         whole = switch.running_config.replace("ntp server 192.0.2.1\n", "ntp server 192.0.2.9\n")
         assert whole != switch.running_config
@@ -144,8 +137,16 @@ class TestCommitConfirm:
         with pytest.raises(DeviceError, match="pending on sw1 already"):
             bench.apply(ConfigStep(), lines=["ntp server 192.0.2.8"], revert_in=120)
 
-    def test_a_plan_confirms_nothing(self, bench: Bench) -> None:
-        assert bench.plan(ConfirmStep()) is None
+    def test_a_plan_only_shows_the_confirmation_to_the_guard(self, bench: Bench) -> None:
+        asked: list[str] = []
+
+        class Guarded:
+            def __getattr__(self, name: str) -> Callable[[], None]:
+                return lambda: asked.append(name)
+
+        bench.connections["napalm"] = Guarded()
+        assert bench.plan(ConfirmStep()).outputs == {"confirmed": False}
+        assert asked == ["confirm_commit"]
 
 
 class TestReading:

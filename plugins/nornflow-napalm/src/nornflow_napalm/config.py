@@ -44,7 +44,7 @@ class ConfigStep(StepType):
         return self.permissions | ({"file.read"} if reads else frozenset())
 
     def apply(self, context: StepContext, params: ConfigParams) -> StepResult:
-        """Load, compare and commit; while planning the candidate is thrown away.
+        """Load, compare and commit; while planning the guard captures the commit and throws the candidate away.
 
         Raises LineRejected when the device refuses a line, DeviceError when a commit is pending already, and the others.
         """
@@ -60,11 +60,6 @@ class ConfigStep(StepType):
         try:
             with device_errors(context, "comparing the candidate"):
                 diff = str(connection.compare_config())
-            if context.mode is Mode.PLAN:
-                _discard(context, connection)
-                return StepResult(
-                    HostState.CHANGED if diff else HostState.OK, changed=bool(diff), outputs={"diff": diff}, diff=diff
-                )
             if not diff.strip():
                 _discard(context, connection)
                 return StepResult(outputs={"diff": "", "pending": False, "revert_in": None})
@@ -95,17 +90,21 @@ class ConfirmParams(BaseModel):
 
 
 class ConfirmStep(StepType):
-    """Confirm a commit that stands under the device's timer, so that it stays."""
+    """Confirm a commit that stands under the device's timer, so that it stays.
+
+    Put it after the checks, with `when: steps.<the change>.changed`, so that a device with nothing to change is left out.
+    """
 
     name = "napalm.confirm"
     permissions = frozenset({"device.configure"})
-    verifies = True
     result_keys = ("confirmed",)
     Params = ConfirmParams
 
-    def plan(self, context: StepContext, params: ConfirmParams) -> StepResult | None:
-        """Say that there is nothing to plan: a plan commits nothing, so nothing is pending."""
-        return None
+    def plan(self, context: StepContext, params: ConfirmParams) -> StepResult:
+        """Let the guard capture the confirmation; nothing is pending yet, so the device is not asked."""
+        with device_errors(context, "confirming the commit"):
+            context.connection("napalm").confirm_commit()
+        return StepResult(outputs={"confirmed": False})
 
     def apply(self, context: StepContext, params: ConfirmParams) -> StepResult:
         """Confirm; raises DeviceError when no commit is pending: the device has taken the change back already."""

@@ -118,7 +118,7 @@ class RestoreStep(StepType):
     Params = RestoreParams
 
     def apply(self, context: StepContext, params: RestoreParams) -> StepResult:
-        """Send the lines; then (not while planning) compare the device with the backup."""
+        """Send the lines; then (not while planning) compare the device with the backup; StepError when it must be exact."""
         backup = context.sandbox.read_text(params.file)
         blocks = split_blocks(_body(backup))
         lines = all_lines(blocks)
@@ -136,14 +136,9 @@ class RestoreStep(StepType):
         results |= {"missing": missing, "remaining": remaining, "exact": not (missing or remaining)}
         if params.require_exact and (missing or remaining):
             first = f"lacks `{missing[0]}`" if missing else f"still has `{remaining[0]}`"
-            return StepResult(
-                HostState.FAILED,
-                changed=True,
-                outputs=results,
-                stdout=output,
-                error=f"{device(context)} is not as in {params.file}: it {first}"
+            raise StepError(
+                f"{device(context)} is not as in {params.file}: it {first}"
                 f" ({len(missing)} lines missing, {len(remaining)} too many)",
-                reason="not-exact",
                 hint="remove the remaining lines with a netmiko.config step, or replace with napalm.config",
             )
         return StepResult(HostState.CHANGED, changed=True, outputs=results, stdout=output)

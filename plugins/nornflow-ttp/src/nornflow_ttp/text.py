@@ -15,7 +15,7 @@ from nornflow_ttp.show import ShowParams, ShowStep, device, platform
 class TtpShowParams(ShowParams):
     """The keys of a `ttp.show` step."""
 
-    template: Annotated[str, Verbatim] | None = Field(
+    template: Annotated[str | None, Verbatim] = Field(
         None,
         description="A TTP template: its text, a file of the project, `ttp://` with a path in ttp-templates, or the name"
         " of one that this plugin ships; without it ttp-templates has one for the platform and the command."
