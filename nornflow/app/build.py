@@ -65,7 +65,7 @@ class Project:
     def gates(self, mode: Mode) -> tuple[Gate, ...]:
         """Return the built-in gates and, when something is to be applied, those of plugins."""
         from nornflow.model.permission import Mode
-        from nornflow.platforms.tree import paths_of
+        from nornflow.platforms.paths import paths_of
         from nornflow.policy.gates import built_in_gates
 
         own = built_in_gates(self.profiles, mode=mode, paths_of=paths_of)
@@ -105,14 +105,13 @@ class Project:
         def make(profile: Profile, permissions: frozenset[str], step: str, emit: Callable[[str], None]) -> Sandbox:
             return LocalSandbox(
                 profile,
-                permissions,
+                permissions=permissions,
                 workspace=workspace,
                 project=self.folder,
                 readable=(workflow_folder,),
+                redactor=self.redactor,
                 emit=emit,
                 cancellation=switch,
-                redactor=self.redactor,
-                domains=self.settings.allowed_domains,
             )
 
         return make

@@ -30,7 +30,7 @@ def groups(plan: Plan) -> list[Group]:
 
 
 def _shape(host: HostPlan) -> tuple[object, object]:
-    steps = tuple((step.step, step.method.value, step.diff) for step in host.steps if step.changes)
+    steps = tuple((step.step, step.method.value, step.diff) for step in host.steps if step.diff)
     unpredicted = tuple((step.step, step.lines) for step in host.steps if step.changes and not step.diff)
     return steps, unpredicted
 
@@ -46,7 +46,7 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
             yield f"  {step} ({method})"
             yield from (f"    {line}" for line in diff.splitlines())
         for step, lines in group.lines:
-            yield f"  {step}: what these lines change cannot be predicted on this platform"
+            yield f"  {step}: what these lines change cannot be predicted"
             yield from (f"    {line}" for line in lines)
     unchanged = [host.host for host in plan.hosts if not host.changes and not host.error]
     if unchanged:
@@ -87,7 +87,7 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
             yield "```"
         for step, lines in group.lines:
             yield ""
-            yield f"Step `{step}` (impossible to predict on this platform):"
+            yield f"Step `{step}` (impossible to predict):"
             yield ""
             yield "```"
             yield from lines

@@ -14,14 +14,12 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
-from nornflow.model.plan import Method, PlannedStep
+from nornflow.model.plan import SAVES, Method, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
 from nornflow.policy.grants import grant_for
-
-SAVES = ("exec:write", "exec:copy running-config startup-config", "exec:commit")
 
 
 class DeviceStep:
@@ -140,8 +138,8 @@ class DeviceStep:
     def _configure(self, session: DeviceSession) -> StepResult:
         host = session.host.name
         planned = self._planned.for_apply(session)
-        if not planned.lines:
-            return self._leased(session, planned)
+        if not planned.configuration and not planned.actions:
+            return self._leased(session, planned)  # it reads, or saves what is there
         if not planned.changes:
             return self._planned.result(host)
         platform = platform_for(session.host.data.get("nos") or session.host.platform)

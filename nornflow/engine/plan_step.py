@@ -11,7 +11,7 @@ from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PolicyD
 from nornflow.model.permission import Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.run import HostState, StepResult
-from nornflow.planning.planner import Forecast
+from nornflow.planning.planner import Planner
 from nornflow.platforms.load import platform_for
 from nornflow.policy.grants import grant_for
 
@@ -19,10 +19,10 @@ from nornflow.policy.grants import grant_for
 class PlannedWork:
     """The plan of one step, host by host: made in the planning phase, or just before it is applied."""
 
-    def __init__(self, work: StepWork, progress: Progress, forecasts: dict[str, Forecast]) -> None:
+    def __init__(self, work: StepWork, progress: Progress, planners: dict[str, Planner]) -> None:
         self._work = work
         self._progress = progress
-        self._forecasts = forecasts
+        self._planners = planners
         self._results: dict[str, StepResult] = {}
         self.planned: dict[str, PlannedStep] = {}
 
@@ -50,11 +50,11 @@ class PlannedWork:
             return result
         connection = report.connections[-1] if report.connections else ""
         if report.captured:
-            forecast = self._forecasts.get(host)
-            if forecast is None:
+            planner = self._planners.get(host)
+            if planner is None:
                 platform = platform_for(session.host.data.get("nos") or session.host.platform)
-                forecast = self._forecasts[host] = Forecast(host, session.read_config(connection), platform)
-            planned = forecast.plan(
+                planner = self._planners[host] = Planner(host, session.read_config(connection), platform)
+            planned = planner.plan(
                 self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
             )
         else:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nornflow.abc import DeviceSession
-from nornflow.engine.device_step import SAVES
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
@@ -99,10 +99,8 @@ class Rollback:
 
     def _save(self, session: DeviceSession, image: PreImage) -> None:
         if image.saved:
-            self._send(session, image, (next(line for line in SAVES if line.startswith("exec:write")) + " memory",))
+            self._send(session, image, ("exec:write memory",))
 
 
 def _as_rollback(step: Step) -> Step:
-    from dataclasses import replace
-
     return replace(step, id="rollback")

@@ -25,7 +25,7 @@ from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunRecord, RunState, StepResult
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
-from nornflow.planning.planner import Forecast
+from nornflow.planning.planner import Planner
 from nornflow.policy.evaluate import evaluate_gates
 from nornflow.policy.lowering import lower
 from nornflow.policy.profiles import profile_named
@@ -53,7 +53,7 @@ class Run:
         self._tools = tools
         self._hosts = hosts or {}
         self._variables = variables or {}
-        self._forecasts: dict[str, Forecast] = {}
+        self._planners: dict[str, Planner] = {}
         self._planned_works: dict[str, PlannedWork] = {}
         self._ledger = Ledger()
         self._groups = rescue_groups(workflow.steps)
@@ -117,7 +117,7 @@ class Run:
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
         works = {
-            step.id: PlannedWork(self._works[step.id], self._progress, self._forecasts) for step in self._workflow.steps
+            step.id: PlannedWork(self._works[step.id], self._progress, self._planners) for step in self._workflow.steps
         }
         for step_id, earlier in before.items():
             works[step_id].take_over(earlier)

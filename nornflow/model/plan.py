@@ -20,6 +20,12 @@ class Method(StrEnum):
     IMPOSSIBLE = "impossible"
 
 
+EXEC = "exec:"
+"""Begins a planned line that is an exec command and not configuration."""
+SAVES = ("exec:write", "exec:copy running-config startup-config")
+"""How planned lines begin that save the configuration: they change what the device starts with, not what it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """What one step would do on one device.
@@ -40,9 +46,19 @@ class PlannedStep:
     note: str = ""
 
     @property
+    def configuration(self) -> tuple[str, ...]:
+        """Return the planned configuration lines, without exec commands."""
+        return tuple(line for line in self.lines if not line.startswith(EXEC))
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return the planned exec commands that do something else than save."""
+        return tuple(line for line in self.lines if line.startswith(EXEC) and not line.startswith(SAVES))
+
+    @property
     def changes(self) -> bool:
         """Tell whether this step would change the device, as far as anybody knows."""
-        return bool(self.diff) or (bool(self.lines) and self.method is Method.IMPOSSIBLE)
+        return bool(self.diff or self.actions) or (bool(self.lines) and self.method is Method.IMPOSSIBLE)
 
 
 @dataclass(frozen=True, slots=True)

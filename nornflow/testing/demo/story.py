@@ -1,0 +1,60 @@
+"""The two stories: an NTP roll-out on simulated routers, a BGP change on FRR routers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from nornflow.testing.demo.stage import demo_project
+from nornflow.testing.routers.fleet import Fleet
+
+GOOD, BAD = "192.0.2.10", "203.0.113.99"
+
+
+def simulated_story() -> int:
+    """Plan, run, repeat, and take back a change on four simulated routers."""
+    with demo_project() as stage, Fleet(count=4, latency=0.01, ntp_reachable=(GOOD,)) as fleet:
+        fleet.write_inventory(stage.folder / "inventory" / "hosts.yaml")
+        change = f"workflows/ntp-rollout.yaml -i servers='[\"{GOOD}\"]'"
+        stage.say(f"Four routers answer on SSH: {', '.join(fleet.devices)}. What would the change do to them?")
+        well = stage.nornflow(f"plan {change}")
+        stage.say("Nothing was written. Now for real: one router first, then the others, each verified.")
+        well &= stage.nornflow(f"run {change} --yes")
+        stage.say("Once more: nothing is left to change.")
+        well &= stage.nornflow(f"run {change} --yes")
+        stage.say(f"A change that cannot work: {BAD} does not answer. The first router finds out, and goes back.")
+        before = _configurations(fleet)
+        bad_change = change.replace(GOOD, BAD)
+        well &= stage.nornflow(f"run {bad_change} --yes", expect=1)
+        same = before == _configurations(fleet)
+        stage.say(f"All four configurations are {'exactly as before' if same else 'NOT as before'}.")
+        return _end(well and same)
+
+
+def frr_story() -> int:
+    """Announce a network over BGP on four FRR routers, see it at the neighbours, and take a bad change back."""
+    from nornflow.testing.frr import FrrLab
+
+    with demo_project() as stage, FrrLab(count=4) as lab:
+        lab.write_inventory(stage.folder / "inventory" / "hosts.yaml")
+        change = "workflows/bgp-network.yaml --limit r1 -i neighbour=r2 -i network={network} --yes"
+        stage.say("Four FRR routers in a ring speak eBGP. r1 shall announce a network; its neighbour must hear it.")
+        well = stage.nornflow("run " + change.format(network="203.0.113.0/24"))
+        stage.say("Once more: nothing is left to change.")
+        well &= stage.nornflow("run " + change.format(network="203.0.113.0/24"))
+        stage.say("The same with a check that cannot hold: the change is taken back, and that is proved.")
+        before = _configurations(lab)
+        well &= stage.nornflow("run " + change.format(network="198.51.100.0/24 -i expect=192.0.2.0/24"), expect=1)
+        same = before == _configurations(lab)
+        stage.say(f"All four configurations are {'exactly as before' if same else 'NOT as before'}.")
+        return _end(well and same)
+
+
+def _configurations(fleet: object) -> Mapping[str, str]:
+    routers = fleet.devices  # type: ignore[attr-defined]
+    return {name: router.running_config for name, router in routers.items()}
+
+
+def _end(well: bool) -> int:
+    sys.stdout.write("\nThat was NornFlow.\n" if well else "\nThe demo did not go as it should.\n")
+    return 0 if well else 1

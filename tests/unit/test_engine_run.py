@@ -1,0 +1,483 @@
+"""Whole runs on devices in memory: plan, gates, batches, failures, rollback, and every device's fate."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from nornflow.abc import Gate, RunInfo, StepContext, StepType
+from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.emit import Emitter
+from nornflow.engine.run import Run
+from nornflow.engine.tools import Tools
+from nornflow.errors import StepError, Unreachable
+from nornflow.model.decision import Decision, GateRequest, Verdict
+from nornflow.model.event import EventKind
+from nornflow.model.plan import Plan
+from nornflow.model.run import HostState, RunRecord, RunState, StepResult
+from nornflow.model.workflow import (
+    Amount,
+    Cache,
+    Edge,
+    On,
+    OnFailure,
+    Output,
+    Retry,
+    Rollout,
+    Scope,
+    Step,
+    Targets,
+    Workflow,
+)
+from nornflow.planning.normalise import normalise
+from nornflow.platforms.load import platform_for
+from nornflow.policy.profiles import load_profiles
+from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, RememberingObserver
+from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.templating import Renderer
+
+CONFIG = "hostname {0}\n!\ninterface Loopback0\n description router id\n!\nntp server 192.0.2.1\nend\n"
+CONFIGURES = frozenset({"device.read", "device.configure"})
+
+
+class Configure(StepType):
+    """Sends configuration lines."""
+
+    name = "fake.configure"
+    permissions = CONFIGURES
+
+    class Params(BaseModel):
+        lines: list[str]
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        context.connection("fake").send_config_set(params.lines)
+        return StepResult(outputs={"sent": len(params.lines)})
+
+
+class Check(StepType):
+    """Evaluates a condition."""
+
+    name = "fake.check"
+    verifies = True
+
+    class Params(BaseModel):
+        condition: Any
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        if not context.evaluate(params.condition):
+            raise StepError(f"not true: {params.condition}")
+        return StepResult()
+
+
+class Say(StepType):
+    """Runs once and says something."""
+
+    name = "fake.say"
+    scope = Scope.RUN
+
+    class Params(BaseModel):
+        text: str = ""
+        fail: int = 0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        self.said.append(params.text)
+        if len(self.said) <= params.fail:
+            raise StepError("not yet")
+        return StepResult(stdout=params.text + "\n", outputs={"text": params.text}, exit_code=0)
+
+
+class Careless(StepType):
+    """Swallows whatever its connection says, as third-party tasks do."""
+
+    name = "fake.careless"
+    permissions = CONFIGURES
+
+    class Params(BaseModel):
+        line: str
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        line = params.line if context.mode == "plan" else "something else"
+        try:
+            context.connection("fake").send_config_set([line])
+        except Exception:  # noqa: BLE001
+            return StepResult()
+        return StepResult()
+
+
+@dataclass
+class Stage:
+    """A small network and the words to run a workflow on it."""
+
+    devices: dict[str, FakeDevice]
+    steps: list[Step] = field(default_factory=list)
+    gates: tuple[Gate, ...] = ()
+    approve: Callable[[Plan, bool], bool] = lambda plan, held: True
+    question: Callable[[str], bool] = lambda text: True
+    profile: str = "standard"
+    workflow: dict[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    naps: list[float] = field(default_factory=list)
+    say: Say = field(default_factory=Say)
+    switch: StopSwitch = field(default_factory=StopSwitch)
+    observer: RememberingObserver = field(default_factory=RememberingObserver)
+
+    def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
+        scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
+        edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
+        permissions = CONFIGURES if kind in ("fake.configure", "fake.careless") else frozenset()
+        own = {key: keys.pop(key) for key in list(keys) if key in ("lines", "condition", "text", "fail", "line")}
+        self.steps.append(Step(name, kind, scope, permissions, after=edges, params=own, **keys))
+        return self
+
+    def prepare(self) -> Run:
+        ticks = itertools.count()
+        clock = lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks))  # noqa: E731
+        profiles = load_profiles()
+        workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
+        ids = tuple(step.id for step in self.steps)
+        fleet = self.fleet = FakeDevices(self.devices)
+        types: list[StepType] = [Configure(), Check(), self.say, Careless()]
+        tools = Tools(
+            step_types={kind.name: kind for kind in types},
+            profiles=profiles,
+            gates=self.gates,
+            devices=fleet,
+            evaluator=Evaluator(step_ids=ids),
+            renderer=Renderer(step_ids=ids),
+            sandbox=lambda profile, permissions, step, emit: FakeSandbox(),
+            emitter=Emitter("run-1", [self.observer], clock),
+            switch=self.switch,
+            cache=None,
+            clock=clock,
+            sleep=lambda seconds: bool(self.naps.append(seconds)),
+            approve=self.approve,
+            question=self.question,
+        )
+        info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
+        return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts())
+
+    def run(self) -> RunRecord:
+        return self.prepare().execute()
+
+
+def network(count: int = 3, **faults: FakeDevice) -> Stage:
+    devices = {f"r{n}": FakeDevice(CONFIG.format(f"r{n}")) for n in range(1, count + 1)}
+    return Stage({**devices, **faults})
+
+
+def fates(record: RunRecord) -> dict[str, str]:
+    return {host.host: host.state.value for host in record.hosts}
+
+
+def changing(stage: Stage, **keys: Any) -> Stage:
+    return stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9"], **keys)
+
+
+class TestChange:
+    def test_a_change_is_planned_applied_and_read_back(self) -> None:
+        stage = changing(network())
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert fates(record) == {"r1": "changed", "r2": "changed", "r3": "changed"}
+        assert "+ntp server 192.0.2.9" in record.hosts[0].diff
+        assert all("ntp server 192.0.2.9" in device.config for device in stage.devices.values())
+
+    def test_a_second_run_reports_no_change_and_sends_nothing(self) -> None:
+        stage = changing(network())
+        stage.run()
+        for device in stage.devices.values():
+            device.received.clear()
+        again = changing(Stage(stage.devices))
+        record = again.run()
+        assert fates(record) == {"r1": "ok", "r2": "ok", "r3": "ok"}
+        assert not any(device.received for device in stage.devices.values())
+
+    def test_planning_writes_nothing(self) -> None:
+        stage = changing(network())
+        before = {name: device.config for name, device in stage.devices.items()}
+        plan, _ = stage.prepare().plan()
+        assert plan.changes
+        assert {step.method.value for host in plan.hosts for step in host.steps} == {"model"}
+        assert {name: device.config for name, device in stage.devices.items()} == before
+
+    def test_the_second_step_is_planned_on_top_of_the_first(self) -> None:
+        stage = changing(network(1)).step("more", "fake.configure", "configure", lines=["no ntp server 192.0.2.9"])
+        plan, _ = stage.prepare().plan()
+        assert "-ntp server 192.0.2.9" in plan.hosts[0].steps[1].diff
+        assert stage.run().state is RunState.SUCCEEDED
+
+    def test_saying_no_leaves_everything_as_it_was(self) -> None:
+        stage = changing(network())
+        stage.approve = lambda plan, held: False
+        record = stage.run()
+        assert record.state is RunState.CANCELLED
+        assert not any(device.received for device in stage.devices.values())
+
+    def test_templates_and_conditions_are_per_host(self) -> None:
+        stage = network(2).step(
+            "configure", "fake.configure", lines=["snmp-server location {{ host.name }}"], when="host.name == 'r2'"
+        )
+        record = stage.run()
+        assert fates(record) == {"r1": "skipped", "r2": "changed"}
+        assert "snmp-server location r2" in stage.devices["r2"].config
+
+    def test_somebody_else_changed_the_device_meanwhile(self) -> None:
+        stage = changing(network(2))
+
+        def meddle(plan: Plan, held: bool) -> bool:
+            stage.devices["r1"].config += "ip name-server 192.0.2.53\n"
+            return True
+
+        stage.approve = meddle
+        record = stage.run()
+        assert fates(record)["r1"] == "stale"
+        assert not stage.devices["r1"].received
+        assert fates(record)["r2"] in ("changed", "skipped", "cancelled")
+
+
+class TestRollout:
+    def test_the_canary_fails_and_the_others_are_never_touched(self) -> None:
+        stage = network(4, r1=FakeDevice(CONFIG.format("r1"), rejects=("192.0.2.9",)))
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1), Amount(100, percent=True)))
+        record = changing(stage).run()
+        assert record.state is RunState.FAILED
+        assert fates(record) == {"r1": "failed", "r2": "skipped", "r3": "skipped", "r4": "skipped"}
+        assert record.hosts[0].reason == "line-rejected"
+        assert "ntp server 192.0.2.9" in record.hosts[0].error
+        assert record.exit_code == 1
+
+    def test_failures_within_the_threshold_are_borne(self) -> None:
+        stage = network(4, r2=FakeDevice(CONFIG.format("r2"), rejects=("192.0.2.9",)))
+        stage.workflow["rollout"] = Rollout(batches=(Amount(2),), max_failures=Amount(25, percent=True))
+        record = changing(stage).run()
+        assert record.state is RunState.SUCCEEDED
+        assert fates(record) == {"r1": "changed", "r2": "failed", "r3": "changed", "r4": "changed"}
+
+    def test_soak_and_pause_come_between_batches_only(self) -> None:
+        asked: list[str] = []
+        stage = network(3)
+        stage.question = lambda text: bool(asked.append(text)) or True
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=1)
+        record = changing(stage).run()
+        assert record.state is RunState.SUCCEEDED
+        assert stage.naps == [30, 30]
+        assert len(asked) == 1
+
+    def test_on_failure_continue_goes_through_all_batches(self) -> None:
+        stage = network(3, r1=FakeDevice(CONFIG.format("r1"), rejects=("192.0.2.9",)))
+        stage.workflow |= {"rollout": Rollout(batches=(Amount(1),)), "on_failure": OnFailure.CONTINUE}
+        record = changing(stage).run()
+        assert record.state is RunState.FAILED
+        assert fates(record) == {"r1": "failed", "r2": "changed", "r3": "changed"}
+
+    def test_a_device_that_cannot_be_planned_fails_and_is_listed(self) -> None:
+        broken = FakeDevice("", broken=Unreachable("r2: no answer", hint="is it up?"))
+        record = changing(network(1, r2=broken)).run()
+        assert record.state is RunState.FAILED
+        assert fates(record) == {"r1": "skipped", "r2": "failed"}
+        assert (record.hosts[1].reason, record.hosts[1].hint) == ("unreachable", "is it up?")
+
+    def test_what_failed_upstream_is_skipped_downstream(self) -> None:
+        stage = network(2, r1=FakeDevice(CONFIG.format("r1"), rejects=("192.0.2.9",)))
+        stage.workflow["rollout"] = Rollout(max_failures=Amount(1))
+        record = changing(stage).step("check", "fake.check", "configure", condition="true").run()
+        states = {host: result.state.value for host, result in record.steps[1].hosts.items()}
+        assert states == {"r1": "skipped", "r2": "ok"}
+
+    def test_stopping_finishes_the_devices_at_work_and_lists_the_rest(self) -> None:
+        stage = changing(network(3))
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),))
+        run = stage.prepare()
+        stage.fleet.before = lambda step, host: stage.switch.stop() if stage.devices["r1"].received else None
+        record = run.execute()
+        assert record.state is RunState.CANCELLED
+        assert fates(record)["r1"] == "changed"
+        assert set(fates(record).values()) <= {"changed", "cancelled", "skipped"}
+
+
+class TestRollback:
+    def failing(self, stage: Stage) -> Stage:
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        return changing(stage).step("verify", "fake.check", "configure", condition="host.name != 'r2'")
+
+    def test_a_failed_verification_takes_every_changed_device_back(self) -> None:
+        stage = self.failing(network(3))
+        before = {name: device.config for name, device in stage.devices.items()}
+        record = stage.run()
+        assert record.state is RunState.ROLLED_BACK
+        assert fates(record) == {"r1": "rolled_back", "r2": "rolled_back", "r3": "rolled_back"}
+        for name, device in stage.devices.items():
+            assert normalise(device.config, platform_for("ios")) == normalise(before[name], platform_for("ios"))
+        assert record.hosts[0].rollback == "running == pre-image"
+
+    def test_within_the_threshold_only_the_failed_device_goes_back(self) -> None:
+        stage = self.failing(network(3))
+        stage.workflow["rollout"] = Rollout(max_failures=Amount(1))
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert fates(record) == {"r1": "changed", "r2": "rolled_back", "r3": "changed"}
+
+    def test_a_device_that_does_not_go_back_is_never_a_quiet_success(self) -> None:
+        stubborn = FakeDevice(CONFIG.format("r2"), stubborn=("no ntp server 192.0.2.9",))
+        record = self.failing(network(1, r2=stubborn)).run()
+        assert record.state is RunState.ROLLBACK_FAILED
+        assert fates(record) == {"r1": "rolled_back", "r2": "rollback_failed"}
+        assert "-ntp server 192.0.2.9" in record.hosts[1].rollback
+
+    def test_a_rejected_line_leaves_nothing_half_done(self) -> None:
+        stage = network(1, r2=FakeDevice(CONFIG.format("r2"), rejects=("192.0.2.10",)))
+        stage.workflow |= {"on_failure": OnFailure.ROLLBACK, "rollout": Rollout(max_failures=Amount(1))}
+        stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9", "ntp server 192.0.2.10"])
+        record = stage.run()
+        assert fates(record) == {"r1": "changed", "r2": "rolled_back"}
+        assert "192.0.2.9" not in stage.devices["r2"].config
+
+    def test_own_rollback_lines_come_first(self) -> None:
+        stage = network(1)
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        changing(stage, rollback=("no ntp server 192.0.2.9",))
+        record = stage.step("verify", "fake.check", "configure", condition="false").run()
+        assert record.state is RunState.ROLLED_BACK
+        assert stage.devices["r1"].received == ["ntp server 192.0.2.9", "no ntp server 192.0.2.9"]
+
+
+class TestSteps:
+    def test_a_workflow_without_devices_runs_at_once(self) -> None:
+        stage = Stage({}).step("hello", "fake.say", text="Hello {{ inputs.name }}!")
+        stage.inputs = {"name": "Developer"}
+        stage.workflow["outputs"] = {
+            "greeting": Output("greeting", "hello.text"),
+            "well": Output("well", "hello.exit_code == 0", "boolean"),
+        }
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.stdout == "Hello Developer!\n"
+        assert record.outputs == {"greeting": "Hello Developer!", "well": True}
+
+    def test_retries_wait_and_are_counted(self) -> None:
+        stage = Stage({}).step("flaky", "fake.say", fail=2, retry=Retry(attempts=3, delay=5, backoff="linear"))
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.attempts == 3
+        assert stage.naps == [5, 10]
+
+    def test_a_failure_may_be_a_warning(self) -> None:
+        stage = Stage({}).step("flaky", "fake.say", fail=1, on_failure=OnFailure.WARN).step("next", "fake.say", "flaky")
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.warning == "not yet"
+
+    def test_an_error_in_a_condition_is_an_error_and_not_false(self) -> None:
+        record = Stage({}).step("odd", "fake.say", when="inputs.nothing > 1").run()
+        assert record.state is RunState.FAILED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.reason == "expression"
+
+    def test_a_rescue_block_mends_a_failure(self) -> None:
+        stage = network(2, r1=FakeDevice(CONFIG.format("r1"), rejects=("192.0.2.9",)))
+        changing(stage)
+        stage.step("mend", "fake.configure", Edge("configure", On.FAILED), lines=["ntp server 192.0.2.77"])
+        stage.step("always", "fake.check", Edge("configure", On.FINISHED), condition="true")
+        record = stage.step("after", "fake.check", "configure", condition="true").run()
+        assert record.state is RunState.SUCCEEDED
+        states = {step.step: {host: r.state.value for host, r in step.hosts.items()} for step in record.steps}
+        assert states["mend"] == {"r1": "changed", "r2": "skipped"}
+        assert states["always"] == {"r1": "ok", "r2": "ok"}
+        assert states["after"] == {"r1": "ok", "r2": "ok"}
+
+    def test_each_item_is_done_and_collected(self) -> None:
+        stage = Stage({}).step("greet", "fake.say", text="{{ index }}:{{ item }}", for_each=["a", "b"])
+        record = stage.run()
+        assert stage.say.said == ["0:a", "1:b"]
+        assert record.steps[0].result is not None
+        assert [item["text"] for item in record.steps[0].result.outputs["results"]] == ["0:a", "1:b"]
+
+    def test_a_step_that_needs_an_unknown_result_is_planned_just_before_it_is_applied(self) -> None:
+        stage = network(1).step("ask", "fake.say", text="192.0.2.44")
+        stage.step("configure", "fake.configure", "ask", lines=["ntp server {{ steps.ask.text }}"])
+        plan, _ = stage.prepare().plan()
+        assert "configure" in plan.unplanned
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert "ntp server 192.0.2.44" in stage.devices["r1"].config
+
+    def test_under_restricted_only_a_planned_change_is_applied(self) -> None:
+        stage = network(1).step("ask", "fake.say", text="192.0.2.44")
+        stage.step("configure", "fake.configure", "ask", lines=["ntp server {{ steps.ask.text }}"])
+        stage.profile = "restricted"
+        record = stage.run()
+        assert record.state is RunState.FAILED
+        assert record.hosts[0].reason == "denied"
+        assert "192.0.2.44" not in stage.devices["r1"].config
+
+    def test_a_swallowed_denial_fails_the_step_all_the_same(self) -> None:
+        record = network(1).step("careless", "fake.careless", line="ntp server 192.0.2.9").run()
+        assert record.hosts[0].state is HostState.FAILED
+        assert record.hosts[0].reason == "guard-denied"
+        assert any(event["kind"] == "security.policy_violation" for event in record.security_events)
+
+
+class Says(Gate):
+    """Always gives the same verdict."""
+
+    name = "says"
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    def check(self, request: GateRequest) -> Sequence[Decision]:
+        return [Decision(self.verdict, f"the gate says {self.verdict}")]
+
+
+class TestGates:
+    def test_a_denied_run_does_nothing(self) -> None:
+        stage = changing(network(2))
+        stage.gates = (Says(Verdict.DENY),)
+        record = stage.run()
+        assert (record.state, record.exit_code) == (RunState.DENIED, 3)
+        assert not any(device.received for device in stage.devices.values())
+        assert [event.kind for event in stage.observer.of(EventKind.ACCESS_DENIED)] == [EventKind.ACCESS_DENIED]
+
+    @pytest.mark.parametrize("answer", [True, False])
+    def test_a_held_run_waits_for_an_approval(self, answer: bool) -> None:
+        held_for: list[bool] = []
+        stage = changing(network(1))
+        stage.gates = (Says(Verdict.HOLD),)
+        stage.approve = lambda plan, held: bool(held_for.append(held)) or answer
+        record = stage.run()
+        assert held_for == [True]
+        assert record.state is (RunState.SUCCEEDED if answer else RunState.CANCELLED)
+
+    def test_a_step_profile_lowers_what_the_step_may_do(self) -> None:
+        stage = network(1)
+        changing(stage, profile="plan_only")
+        record = stage.run()
+        assert record.state is RunState.FAILED
+        assert "plan_only" in record.hosts[0].error
+        assert not stage.devices["r1"].received
+
+
+def test_a_cached_result_is_taken_instead_of_the_work(tmp_path: Path) -> None:
+    from nornflow.store.cache import FileCache
+
+    stage = Stage({}).step("slow", "fake.say", text="{{ inputs.x }}", cache=Cache(ttl=60))
+    for text in ("one", "one", "two"):
+        stage.inputs = {"x": text}
+        run = stage.prepare()
+        run._tools = replace(run._tools, cache=FileCache(tmp_path))
+        record = run.execute()
+    assert stage.say.said == ["one", "two"]
+    assert record.steps[0].state is HostState.OK
