@@ -117,7 +117,8 @@ def hooks_page() -> str:
     for kind in KINDS:
         text = inspect.cleandoc(getattr(hookspecs, kind.hook).__doc__)
         prose, _, example = text.partition("Example::")
-        code = inspect.cleandoc("\n" + example.strip("\n"))
+        code = inspect.cleandoc("\n" + example.strip("\n")).replace("'''", '"""')
+        code = re.sub(r"\n\n(?=[@cd])", "\n\n\n", code)  # as the formatter wants it in a file of its own
         parts.append(f"\n## {kind.hook}\n\n{prose.strip()}\n\n")
         parts.append(f"Brings `{kind.record.__name__}` records, named by `{kind.key}`.\n\n```python\n{code}\n```\n")
     return "".join(parts)
