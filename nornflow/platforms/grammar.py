@@ -21,6 +21,7 @@ Flags at the end:
     @shown          shown as `no` when absent                      @empty      a section that is not shown while empty
     @into="LINE"    is put into this child section                 @clears="W" takes away the lines that begin with W
     @moves="A / B"  is kept as line B of section A ({1}: word 1)   @member     makes a neighbour the member of a group
+    @contents       a section that cannot be taken away: its lines are, one by one
     @existing       stands for the section of this kind that is there already
     @deep=2         `no` takes all lines that begin with its first two words, in the sections below too
     @members        `no` takes the lines of the members of this group too
