@@ -4,6 +4,7 @@ The plugin is loaded by its entry point as soon as NornFlow is installed. Fixtur
 
 - `fleet`: a function; `fleet(count=2, latency=0.01)` starts Cisco-IOS-like routers and stops them after the test.
 - `eos_fleet`: the same for Arista-EOS-like devices that speak eAPI.
+- `project`: a function; `project({"workflows/hello.yaml": "..."})` writes a project and runs commands in it.
 - `frr_lab`: a ring of four real FRR routers, which the test has for itself and which are as at first afterwards; skips
   the test with the reason where the machine cannot run it. Several test processes take turns.
 
@@ -12,8 +13,9 @@ Nothing of the kit is imported before a test asks for a fixture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,9 @@ import pytest
 if TYPE_CHECKING:
     from nornflow.testing.eos.fleet import EosFleet
     from nornflow.testing.frr.lab import FrrLab
+    from nornflow.testing.project import ProjectFolder
     from nornflow.testing.routers.fleet import Fleet
+    from nornflow.testing.simulation import Simulation
 
 
 @pytest.fixture
@@ -35,6 +39,17 @@ def fleet() -> Iterator[Callable[..., Fleet]]:
             return running.enter_context(Fleet(*args, **options))
 
         yield start
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., ProjectFolder]:
+    """Return a function that writes a project's files into an empty folder; see `nornflow.testing.project`."""
+    from nornflow.testing.project import ProjectFolder
+
+    def make(files: Mapping[str, str] | None = None, *, fleet: Simulation[Any] | None = None) -> ProjectFolder:
+        return ProjectFolder.made(tmp_path / "project", files or {}, fleet)
+
+    return make
 
 
 @pytest.fixture

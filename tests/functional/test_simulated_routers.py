@@ -9,6 +9,7 @@ from typing import Any
 import paramiko
 import pytest
 import yaml
+from napalm import get_network_driver
 from netmiko import BaseConnection, ConnectHandler
 from netmiko.exceptions import ConfigInvalidException, NetmikoAuthenticationException
 from ntc_templates.parse import parse_output
@@ -134,6 +135,10 @@ def test_ntc_templates_read_the_views(session: BaseConnection) -> None:
     assert parsed("show version")[0]["hostname"] == "r1"
     assert parsed("show interfaces description")[1]["description"] == "to r2"
     assert {route["protocol"] for route in parsed("show ip route")} == {"C", "L"}
+    assert [(entry["neighbor_name"], entry["local_interface"]) for entry in parsed("show cdp neighbors")] == [
+        ("r2", "Gig 1")
+    ]
+    assert parsed("show interfaces")[1]["ip_address"] == "10.0.0.1"
     assert [peer["state_or_prefixes_received"] for peer in parsed("show ip bgp summary")] == ["1"]
 
 
@@ -168,6 +173,43 @@ def test_editing_keys_work_as_on_a_terminal(fleet: Fleet) -> None:
         channel.send(b"configure terminal\ninterface gi1\nnot this\x15description typed\n\x1a")
         assert read_until(channel, "^Z\r\nr1#")
     assert " description typed\n" in fleet["r1"].running_config
+
+
+def test_a_question_mark_shows_what_may_come_next(fleet: Fleet) -> None:
+    with raw_shell(fleet, "r1") as channel:
+        read_until(channel, "#")
+        channel.send(b"show ntp ?")
+        assert read_until(channel, "r1#show ntp").split()[3:5] == ["associations", "status"]
+        channel.send(b"status\nbogus ?")
+        assert "% Unrecognized command" in read_until(channel, "r1#bogus")
+
+
+def test_a_range_of_interfaces_is_configured_at_once(fleet: Fleet, session: BaseConnection) -> None:
+    output = session.send_config_set(["interface range gi1 - 2 , gi4", "ip ospf cost 7", "ntp server 192.0.2.3"])
+    assert "(config-if-range)#" in output
+    sections = dict(fleet["r1"].config.root.sections("interface"))
+    costed = [name for (name,), section in sections.items() if section.first("ip", "ospf", "cost", "7")]
+    assert costed == ["GigabitEthernet1", "GigabitEthernet2", "GigabitEthernet4"]
+    assert fleet["r1"].running_config.count("ntp server 192.0.2.3") == 1
+    assert "% Invalid input" in session.send_config_set(["interface range gi1 - 2 , nonsense"])
+
+
+def test_napalm_reads_the_routers_as_ios(fleet: Fleet) -> None:
+    login = fleet.login("r1")
+    access = (login["host"], login["username"], login["password"])
+    driver = get_network_driver("ios")(*access, optional_args={"port": login["port"]})
+    driver.open()
+    try:
+        facts = driver.get_facts()
+        assert (facts["hostname"], facts["fqdn"]) == ("r1", "r1.lab.example")
+        assert facts["interface_list"][0] == "Loopback0"
+        ports = driver.get_interfaces()
+        assert ports["GigabitEthernet1"]["description"] == "to r2"
+        assert (ports["GigabitEthernet1"]["is_up"], ports["GigabitEthernet3"]["is_enabled"]) == (True, False)
+        assert driver.get_interfaces_ip()["GigabitEthernet1"] == {"ipv4": {"10.0.0.1": {"prefix_length": 30}}}
+        assert "hostname r1" in driver.get_config(retrieve="running")["running"]
+    finally:
+        driver.close()
 
 
 def test_an_exec_request_answers_one_command(fleet: Fleet) -> None:

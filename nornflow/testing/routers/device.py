@@ -169,8 +169,10 @@ class Router:
         with self.lock:
             servers = [value.split() for value in self.config.root.values("ntp", "server")]
             names = {(words[2] if words[0] == "vrf" else words[0]): "prefer" in words for words in servers}
-            self._polled = {name: self._polled.get(name, 0) + int(poll) for name in names}
+            polled = {name: self._polled.get(name, 0) + 1 for name in names}
+            if poll:
+                self._polled = polled
             return {
-                name: ((reachable is None or name in reachable) and self._polled[name] >= self.ntp_polls, preferred)
+                name: ((reachable is None or name in reachable) and polled[name] >= self.ntp_polls, preferred)
                 for name, preferred in names.items()
             }

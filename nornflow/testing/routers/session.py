@@ -13,7 +13,7 @@ import asyncssh
 from nornflow.testing.routers.device import Router
 from nornflow.testing.routers.faults import Fault
 from nornflow.testing.routers.shell import Question, Reply, Shell
-from nornflow.testing.routers.terminal import Terminal
+from nornflow.testing.routers.terminal import HELP, Terminal
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Session(asyncssh.SSHServerSession[str]):
         self._router, self._timing, self._drop_all = router, timing, drop_all
         self._shell = Shell(router, privileged=router.enable_secret is None)
         self._terminal = Terminal(self._write)
-        self._terminal.echo = False
+        self._terminal.echo = self._terminal.help_key = False
         self._question: Question | None = None
         self._busy = False
         self._commands = 0
@@ -49,7 +49,7 @@ class Session(asyncssh.SSHServerSession[str]):
 
     def pty_requested(self, term_type: str, term_size: Any, term_modes: Any) -> bool:
         """Echo what is typed, as a terminal wants it."""
-        self._terminal.echo = True
+        self._terminal.echo = self._terminal.help_key = True
         return True
 
     def shell_requested(self) -> bool:
@@ -91,8 +91,11 @@ class Session(asyncssh.SSHServerSession[str]):
         if self._waits():
             return
         for line in self._terminal.typed():
-            if line == "\x03" or line == "\x1a":
-                self._question, self._terminal.hidden = None, False
+            if line == HELP and self._terminal.help_key:
+                self._write(self._shell.help(self._terminal.unfinished).replace("\n", "\r\n") + self._shell.prompt)
+                self._write(self._terminal.unfinished)
+            elif line == "\x03" or line == "\x1a":
+                self._question, self._terminal.hidden, self._terminal.help_key = None, False, self._terminal.echo
                 self._shell.end()
                 self._write(self._shell.prompt)
             elif line.strip() or self._question is not None:
@@ -132,6 +135,7 @@ class Session(asyncssh.SSHServerSession[str]):
             return
         if self._question is not None:
             question, self._question, self._terminal.hidden = self._question, None, False
+            self._terminal.help_key = self._terminal.echo
             with self._router.lock:
                 reply = question(line)
         else:
@@ -152,6 +156,7 @@ class Session(asyncssh.SSHServerSession[str]):
             self._channel.exit(0)
         elif reply.asks is not None:
             self._question, self._terminal.hidden = reply.asks, reply.hidden
+            self._terminal.help_key = False
             self._terminal.show(reply.text, "", 0)
         else:
             self._terminal.show(reply.text, self._shell.prompt, self._shell.page_length)

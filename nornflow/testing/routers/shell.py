@@ -11,8 +11,10 @@ from nornflow.testing.routers.config import Cursor, Rejected
 from nornflow.testing.routers.device import Router
 from nornflow.testing.routers.exec_commands import ACTIONS, exec_grammar
 from nornflow.testing.routers.grammar import Ambiguous, Incomplete, Invalid, Unparsed
+from nornflow.testing.routers.interface_views import addresses
 from nornflow.testing.routers.ios_grammar import Mode
-from nornflow.testing.routers.views import VIEWS, addresses
+from nornflow.testing.routers.ranges import interface_range
+from nornflow.testing.routers.views import VIEWS
 
 Question = Callable[[str], "Reply"]
 
@@ -40,6 +42,7 @@ class Shell:
     page_length: int = 24
     configuring: bool = False
     cursor: Cursor = ()
+    others: tuple[Cursor, ...] = ()
     history: list[str] = field(default_factory=list)
 
     @property
@@ -53,7 +56,7 @@ class Shell:
             return f"{name[:63]}{'#' if self.privileged else '>'}"
         mode = self.router.mode(self.cursor)
         assert isinstance(mode, Mode)
-        return f"{name[:20]}({mode.prompt})#"
+        return f"{name[:20]}({mode.prompt}{'-range' if self.others else ''})#"
 
     def execute(self, line: str) -> Reply:
         """Run one line and return the answer."""
@@ -68,7 +71,15 @@ class Shell:
 
     def end(self) -> None:
         """Leave configuration mode, as ctrl-Z does."""
-        self.configuring, self.cursor = False, ()
+        self.configuring, self.cursor, self.others = False, (), ()
+
+    def help(self, line: str) -> str:
+        """Return what may come next on an unfinished line, as `?` shows it."""
+        grammar = self.router.mode(self.cursor).grammar if self.configuring else exec_grammar(self.privileged)
+        try:
+            return "".join(f"  {word}\n" for word in grammar.completions(line)) or "% Unrecognized command\n"
+        except Unparsed:
+            return "% Unrecognized command\n"
 
     def _configure(self, line: str) -> Reply:
         command = line.strip()
@@ -87,6 +98,7 @@ class Shell:
         return Reply()
 
     def _leave_section(self) -> None:
+        self.others = ()
         if self.cursor:
             self.cursor = self.cursor[:-1]
         else:
@@ -107,7 +119,12 @@ class Shell:
             counters.rejected_lines += 1
             return Reply(rejecting.text + "\n" if rejecting.text else _marker(len(self.prompt) + _indent(line)))
         try:
-            self.cursor = self.router.config.apply(self.cursor, line)
+            names = interface_range(line)
+            if names is not None:
+                self.cursor, *others = [self.router.config.apply((), f"interface {name}") for name in names]
+                self.others = tuple(others)
+            else:
+                self._apply(line)
         except Unparsed as error:
             counters.rejected_lines += 1
             return Reply(_complaint(error, len(self.prompt)))
@@ -116,6 +133,15 @@ class Shell:
             return Reply(str(refusal))
         counters.config_lines += 1
         return Reply()
+
+    def _apply(self, line: str) -> None:
+        """Give the line to the open section, and to the others of an interface range while it stays in them."""
+        before = self.cursor
+        self.cursor = self.router.config.apply(before, line)
+        if self.cursor != before:
+            self.others = ()
+        for cursor in self.others:
+            self.router.config.apply(cursor, line)
 
     def _run(self, line: str, offset: int) -> Reply:
         command, pipe, output_filter = line.partition("|")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+HELP = "?"
 _MORE = " --More-- "
 _WIPE = "\r" + " " * len(_MORE) + "\r"
 
@@ -24,6 +25,7 @@ class Terminal:
         self._echoed: list[str] = []
         self.echo = True
         self.hidden = False
+        self.help_key = True
 
     @property
     def paging(self) -> bool:
@@ -35,7 +37,7 @@ class Terminal:
         self._pending += data.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
 
     def typed(self) -> Iterator[str]:
-        """Yield the next events: whole lines, `\\x03` for ctrl-C, `\\x1a` for ctrl-Z. Stop taking them while busy."""
+        """Yield the next events: whole lines, ctrl-C and ctrl-Z as they are, HELP for `?`. Stop taking them while busy."""
         while self._pending:
             char, self._pending = self._pending[0], self._pending[1:]
             if char == "\n":
@@ -48,9 +50,18 @@ class Terminal:
                 self._echo(f"^{chr(ord(char) + 64)}\r\n")
                 self._flush()
                 yield char
+            elif char == HELP and self.help_key:
+                self._echo("?\r\n")
+                self._flush()
+                yield char
             else:
                 self._edit(char)
         self._flush()
+
+    @property
+    def unfinished(self) -> str:
+        """What is typed of the line that has not ended."""
+        return self._line
 
     def _edit(self, char: str) -> None:
         if char in "\x7f\x08":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from nornflow.testing.routers.arguments import interface_type
 from nornflow.testing.routers.config import Section
 from nornflow.testing.routers.device import Router
+from nornflow.testing.routers.interface_views import addresses, brief, cdp_neighbors, descriptions, details, interfaces
+from nornflow.testing.routers.interface_views import ip_details as ip_interfaces
 
 View = Callable[[Router, tuple[str, ...]], str]
 """Returns a command's output; the second argument is the command in canonical words."""
@@ -78,29 +80,6 @@ def startup_config(router: Router, words: tuple[str, ...]) -> str:
     """`show startup-config`."""
     body = "\n".join(["!", *router.startup_config.splitlines(), "!", "end", "", ""])
     return f"Using {len(body) - 1} out of 33554432 bytes\n{body}"
-
-
-def interface_brief(router: Router, words: tuple[str, ...]) -> str:
-    """`show ip interface brief`."""
-    rows = [f"{'Interface':<22} {'IP-Address':<15} OK? Method Status                Protocol"]
-    for name, section in interfaces(router):
-        address = next((value.split()[0] for value in section.values("ip", "address")), "unassigned")
-        status = "administratively down" if section.first("shutdown") else "up"
-        method = "unset " if address == "unassigned" else "manual"
-        protocol = "up" if status == "up" else "down"
-        rows.append(f"{name:<22} {address:<15} YES {method} {status:<21} {protocol:<8}")
-    return "\n".join(rows) + "\n"
-
-
-def interface_descriptions(router: Router, words: tuple[str, ...]) -> str:
-    """`show interfaces description`."""
-    rows = [f"{'Interface':<30} {'Status':<14} {'Protocol':<8} Description"]
-    for name, section in interfaces(router):
-        down = section.first("shutdown") is not None
-        text = "".join(section.values("description"))
-        status, protocol = ("admin down", "down") if down else ("up", "up")
-        rows.append(f"{_short(name):<30} {status:<14} {protocol:<8} {text}".rstrip())
-    return "\n".join(rows) + "\n"
 
 
 def ntp_associations(router: Router, words: tuple[str, ...]) -> str:
@@ -194,23 +173,15 @@ def bgp_summary(router: Router, words: tuple[str, ...]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def hosts(router: Router, words: tuple[str, ...]) -> str:
+    """`show hosts`."""
+    domain = (router.config.root.values("ip", "domain", "name") or ["not set"])[0]
+    return f"Default domain is {domain}\nName servers are {', '.join(router.config.root.values('ip', 'name-server'))}\n"
+
+
 def privilege(router: Router, words: tuple[str, ...]) -> str:
     """`show privilege` of a privileged session."""
     return "Current privilege level is 15\n"
-
-
-def interfaces(router: Router) -> list[tuple[str, Section]]:
-    """Return names and sections of the router's interfaces in the order of the listing."""
-    return [(name[0], section) for name, section in router.config.root.sections("interface")]
-
-
-def addresses(router: Router) -> Iterator[tuple[str, ipaddress.IPv4Interface]]:
-    """Yield the addresses of the interfaces that are not shut down."""
-    for name, section in interfaces(router):
-        for value in section.values("ip", "address"):
-            words = value.split()
-            if section.first("shutdown") is None and len(words) >= 2:
-                yield name, ipaddress.IPv4Interface(f"{words[0]}/{words[1]}")
 
 
 def _router_id(router: Router, process: Section) -> str:
@@ -236,20 +207,17 @@ def _prefixes(routers: list[Router], neighbor: str, remote: str, own: set[str], 
     return None
 
 
-def _short(name: str) -> str:
-    kind = interface_type(name)
-    return {"GigabitEthernet": "Gi", "Loopback": "Lo", "Port-channel": "Po", "Vlan": "Vl"}.get(kind, kind[:2]) + name[
-        len(kind) :
-    ]
-
-
 VIEWS: Mapping[str, View] = {
     "show version": version,
     "show running-config [all|brief]": running_config,
     "show running-config interface IFACE": running_config,
     "show startup-config": startup_config,
-    "show ip interface brief": interface_brief,
-    "show interfaces description": interface_descriptions,
+    "show ip interface brief": brief,
+    "show ip interface": ip_interfaces,
+    "show interfaces description": descriptions,
+    "show interfaces [IFACE]": details,
+    "show cdp neighbors": cdp_neighbors,
+    "show hosts": hosts,
     "show ntp associations": ntp_associations,
     "show ntp status": ntp_status,
     "show clock": clock,
