@@ -7,27 +7,25 @@ which would let a template reach into Python. Nothing is escaped, because what i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nornflow import StepError
 
 _TAG = re.compile(r"\{\{(\{)?\s*([#^/!&>=]?)\s*(.*?)\s*(?(1)\}\}\}|\}\})", re.DOTALL)
 _DEEPEST = 50
+_HINT = "every {{#name}} needs one {{/name}}"
 _MISSING = object()
 
 
 def render(template: str, data: Mapping[str, Any], longest: int) -> str:
     """Return the template filled in; StepError for an unknown name, an open section or a text beyond `longest`."""
-    nodes, rest = _parse(list(_tokens(template)), None)
-    if rest:
-        raise StepError(f"mustache: {{{{/{rest[0][1]}}}}} closes nothing", hint="every {{#name}} needs one {{/name}}")
     pieces: list[str] = []
-    _Writer(pieces, longest).write(nodes, [data])
+    _Writer(pieces, longest).write(_parse(_tokens(template)), [data])
     return "".join(pieces)
 
 
-def _tokens(template: str) -> Any:
+def _tokens(template: str) -> Iterator[tuple[str, str]]:
     position = 0
     for match in _TAG.finditer(template):
         kind, name = match[2], match[3]
@@ -49,32 +47,27 @@ def _tokens(template: str) -> Any:
         yield "text", template[position:]
 
 
-def _parse(
-    tokens: list[tuple[str, str]], section: str | None, depth: int = 0
-) -> tuple[list[Any], list[tuple[str, str]]]:
-    if depth > _DEEPEST:
-        raise StepError(f"mustache: sections are nested more than {_DEEPEST} deep")
-    nodes: list[Any] = []
-    while tokens:
-        kind, name = tokens[0]
+def _parse(tokens: Iterable[tuple[str, str]]) -> list[Any]:
+    """Return the template as a tree: ("text", text), ("&", name) and ("#" or "^", name, children)."""
+    top: list[Any] = []
+    open_sections: list[tuple[str, list[Any]]] = [("", top)]
+    for kind, name in tokens:
+        children = open_sections[-1][1]
         if kind == "/":
-            if name != section:
-                return nodes, tokens
-            return nodes, tokens[1:]
-        tokens = tokens[1:]
-        if kind in ("#", "^"):
-            inner, after = _parse(tokens, name, depth + 1)
-            if len(after) == len(tokens) or (
-                after and after[0][0] == "/" and after[0][1] != name and section != after[0][1]
-            ):
-                raise StepError(f"mustache: {{{{#{name}}}}} is not closed", hint="every {{#name}} needs one {{/name}}")
-            nodes.append((kind, name, inner))
-            tokens = after
+            if name != open_sections[-1][0] or len(open_sections) == 1:
+                raise StepError(f"mustache: {{{{/{name}}}}} closes nothing", hint=_HINT)
+            open_sections.pop()
+        elif kind in ("#", "^"):
+            inner: list[Any] = []
+            children.append((kind, name, inner))
+            open_sections.append((name, inner))
+            if len(open_sections) > _DEEPEST:
+                raise StepError(f"mustache: sections are nested more than {_DEEPEST} deep", hint=_HINT)
         else:
-            nodes.append((kind, name))
-    if section is not None:
-        raise StepError(f"mustache: {{{{#{section}}}}} is not closed", hint="every {{#name}} needs one {{/name}}")
-    return nodes, tokens
+            children.append((kind, name))
+    if len(open_sections) > 1:
+        raise StepError(f"mustache: {{{{#{open_sections[-1][0]}}}}} is not closed", hint=_HINT)
+    return top
 
 
 class _Writer:
