@@ -82,7 +82,7 @@ class ExecGrammar:
     leave_config: frozenset[str] = frozenset({"end"})
     do: tuple[str, ...] = ("do",)
     deferred: tuple[str, ...] = ()
-    never_config: frozenset[str] = frozenset()
+    never_config: tuple[str, ...] = ()
     free_text: frozenset[str] = frozenset()
     exec_prompt: re.Pattern[bytes] = field(default=re.compile(rb"^[^\s#>()]+[#>]\s?$"))
     config_prompt: re.Pattern[bytes] = field(default=re.compile(rb"^[^\s#>()]+\(conf[^)\s]*\)#\s?$"))
@@ -121,7 +121,7 @@ class ExecGrammar:
             leave_config=frozenset(table.get("leave_config", ("end",))),
             do=tuple(table.get("do", ("do",))),
             deferred=tuple(table.get("deferred", ())),
-            never_config=frozenset(table.get("never_config", _NEVER_CONFIG)),
+            never_config=tuple(sorted(table.get("never_config", _NEVER_CONFIG))),
             free_text=frozenset(table.get("free_text", ("description", "remark"))),
             answers=dict(table.get("answers", {})),
             **texts,

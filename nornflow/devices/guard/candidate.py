@@ -99,6 +99,8 @@ class CandidateDesk:
     def commit(self, *arguments: Any, **options: Any) -> None:
         """Commit the candidate; captured when planning."""
         lines, replaces = self._lines, self._replaces
+        if not self._native:
+            self._refuse_options(arguments, options)
         if replaces:
             self._judge.device_action(REPLACE)
         self._judge.enter()
@@ -114,7 +116,6 @@ class CandidateDesk:
             getattr(self._driver, self._names.commit)(*arguments, **options)
             self._loaded = False  # also with revert_in: a discard would take back what waits to be confirmed
         else:
-            self._refuse_options(arguments, options)
             self._guard.configure(self._driver, [line for line in lines if line.strip()])
             if self._names.commits_save:
                 self._guard.execute(self._driver, self._save)

@@ -146,7 +146,7 @@ def _target(host: Host, connection: str, vault: Vault) -> Target:
 def _inside(host: Host) -> tuple[Book, Callable[[Host, str], Session]]:
     if not isinstance(host, GuardedHost):
         _not_guarded(host)
-    inside: tuple[Book, Callable[[Host, str], Session]] = host.sessions(_KEY)  # type: ignore[attr-defined]
+    inside: tuple[Book, Callable[[Host, str], Session]] = host.sessions(_KEY)
     return inside
 
 
@@ -192,11 +192,14 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
 
 
 def guarded_replace(host: Host, connection: str, text: str) -> None:
-    """Make the text the running configuration of the device; DeviceError when its driver cannot."""
+    """Make the text the running configuration of the device; DeviceError when its driver cannot.
+
+    This is the engine's own way back to a pre-image: it needs `device.configure` and no sealed line.
+    """
     lease = _lease_for(host, connection)
     session = _inside(host)[1](host, connection)
     driver, judge = session.driver(lease), session.judge(lease)
-    judge.device_action("exec:replace configuration")
+    judge.replacing()
     session.guard.replace(driver, text)
 
 

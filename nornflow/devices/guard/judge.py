@@ -107,6 +107,14 @@ class Judge:
             self._need("device.configure", entry)
         self._sealed_or_captured(entry)
 
+    def replacing(self) -> None:
+        """Judge that the engine itself puts a whole configuration in place; raises GuardDenied."""
+        self.lease.check()
+        if self.lease.planning:
+            raise self.lease.denied("nothing is replaced while planning", hint="take a grant for applying")
+        self._need("device.configure", "the whole configuration")
+        self.lease.report.sent.append("exec:replace configuration")
+
     def _need(self, permission: str, line: str, why: str = "") -> None:
         if not self.lease.permits(permission):
             reason = f" ({why})" if why else ""
@@ -162,12 +170,12 @@ class Judge:
 
     def _check_not_exec(self, text: str) -> None:
         """Refuse exec commands that would do harm if the session were not in configuration mode after all."""
-        word = text.split()[0]
-        verb = self._grammar.verb(word)
-        if len(word) > 1 and verb in self._grammar.never_config and not self.lease.permits("device.command"):
+        word = text.split()[0].lower()
+        verb = next((verb for verb in self._grammar.never_config if verb.startswith(word)), "")
+        if len(word) > 1 and verb and not self.lease.permits("device.command"):
             raise self.lease.denied(
-                f"{text!r} is an exec command ({verb}), not configuration",
-                hint="take it out of the configuration lines; exec commands need the permission device.command",
+                f"{text!r} could be the exec command {verb!r}, not configuration",
+                hint="write configuration lines out in full; exec commands need the permission device.command",
             )
 
     def _configured(self, line: str) -> Act:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nornflow import StepType, hookimpl
+from nornflow import ConnectionGuard, StepType, hookimpl
 
 
 @hookimpl
@@ -19,3 +19,11 @@ def nornflow_step_types() -> Iterable[StepType]:
     yield ConfigStep()
     yield ConfirmStep()
     yield ValidateStep()
+
+
+@hookimpl
+def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
+    """Yield the guard of the connection plugin `napalm`."""
+    from nornflow_napalm.guard import NapalmGuard
+
+    yield NapalmGuard()

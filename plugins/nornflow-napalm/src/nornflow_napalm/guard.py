@@ -1,0 +1,246 @@
+"""The guard of NAPALM connections: the wire below netmiko-based drivers, the facade alone before API drivers."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from nornflow import (
+    AuthenticationFailed,
+    Candidate,
+    ConnectionGuard,
+    ConnectionLost,
+    DeviceError,
+    LineRejected,
+    NornFlowError,
+    Surface,
+    Target,
+    UnexpectedPrompt,
+    Unreachable,
+)
+
+_DRIVERS = {
+    "cisco_ios": "ios",
+    "cisco_xe": "ios",
+    "cisco_iosxe": "ios",
+    "iosxe": "ios",
+    "arista_eos": "eos",
+    "cisco_nxos": "nxos",
+    "juniper_junos": "junos",
+    "cisco_xr": "iosxr",
+}
+_CREDENTIALS = ("password", "secret", "passphrase", "pkey", "key_file")
+_REFUSED = re.compile(r"CLI command \d+ of \d+ '(?P<line>.*?)' failed: (?P<marker>.*)", re.DOTALL)
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 90.0
+
+SURFACE = Surface(
+    attributes=frozenset(("hostname", "platform", "profile", "timeout", "transport")),
+    reads=frozenset(("compliance_report", "has_pending_commit", "is_alive", "ping", "traceroute")),
+    read_prefixes=("get_",),
+    commands={"cli": "commands"},
+    candidate=Candidate(),
+    multiline=frozenset(("validation_source",)),
+)
+
+
+class NapalmGuard(ConnectionGuard):
+    """Guards the connection plugin `napalm` (nornir-napalm).
+
+    Drivers on netmiko (ios) have the wire below them, and their candidate is held by the guard. Of API drivers only eos
+    keeps its candidate on the device while planning: its configuration sessions touch nothing until they are committed.
+    """
+
+    connection = "napalm"
+    surface = SURFACE
+    native_platforms = frozenset(("arista_eos",))
+
+    def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
+        """Log in with NAPALM's own driver; a netmiko session below it gets the wire."""
+        from napalm import get_network_driver
+
+        name = _DRIVERS.get(target.platform, target.platform)
+        options = {key: value for key, value in target.extras.items() if key != "optional_args"}
+        optional = dict(target.extras.get("optional_args") or {})
+        if target.port and "port" not in optional:
+            optional["port"] = target.port
+        if name == "eos" and optional.get("transport") == "ssh":
+            raise DeviceError(
+                f"{target.host}: NAPALM's eos driver over SSH is not guarded",
+                hint="let it use eAPI (optional_args: {transport: https}), or use netmiko",
+            )
+        with login_errors(target):
+            if name == "ios" and optional.get("transport", "ssh") == "ssh":
+                optional.setdefault("secret", target.password.reveal())
+                optional.setdefault("sock", _connected(target))
+            driver = get_network_driver(name)(
+                target.hostname, target.username, target.password.reveal(), optional_args=optional, **options
+            )
+            driver.open()
+        below = _netmiko(driver)
+        if below is not None:
+            channel = wrap(below.remote_conn)
+            below.remote_conn = channel
+            below.channel.remote_conn = channel
+            below.remote_conn_pre = _Closer(below.remote_conn_pre.close)
+        return driver
+
+    def close(self, driver: Any) -> None:
+        """End the session; a driver that is gone says nothing."""
+        from napalm.base.exceptions import NapalmException
+        from pyeapi.eapilib import ConnectionError as ApiError
+
+        with suppress(OSError, EOFError, NornFlowError, NapalmException, ApiError):
+            driver.close()
+
+    def forget(self, driver: Any) -> None:
+        """Clear the driver's copies of the password; an API driver keeps the one that every request needs."""
+        driver.password = ""
+        below = _netmiko(driver)
+        if below is None:
+            return
+        driver.netmiko_optional_args["secret"] = ""
+        driver.netmiko_optional_args.pop("sock", None)
+        for name in _CREDENTIALS:
+            if getattr(below, name, None):
+                setattr(below, name, "")
+        below._secrets_filter.no_log.clear()
+        below.remote_conn.forget()
+
+    def read_config(self, driver: Any) -> str:
+        """Return the running configuration."""
+        below = _netmiko(driver)
+        if below is not None:
+            channel = below.remote_conn
+            text: str = channel.ask(channel.running_config_command, READ_TIMEOUT)
+            return text
+        with _driver_errors(driver):
+            return str(driver.get_config(retrieve="running")["running"])
+
+    def configure(self, driver: Any, lines: Sequence[str]) -> None:
+        """Send the lines one by one where there is a wire; elsewhere merge and commit them as one candidate."""
+        below = _netmiko(driver)
+        if below is not None:
+            below.remote_conn.push(lines)
+            return
+        with _driver_errors(driver):
+            driver.load_merge_candidate(config="\n".join(lines))
+            driver.commit_config()
+
+    def execute(self, driver: Any, command: str) -> str:
+        """Run one granted exec command."""
+        below = _netmiko(driver)
+        if below is not None:
+            answer: str = below.remote_conn.ask(command, READ_TIMEOUT)
+            return answer
+        with _driver_errors(driver):
+            return str(driver.cli([command])[command])
+
+    def replace(self, driver: Any, text: str) -> None:
+        """Replace the whole configuration by the text, on drivers whose candidate lives on the device."""
+        if _netmiko(driver) is not None:
+            super().replace(driver, text)
+        with _driver_errors(driver):
+            driver.load_replace_candidate(config=text)
+            driver.commit_config()
+
+    def abort(self, driver: Any) -> None:
+        """Cut the HTTP connection of an eAPI driver."""
+        connection = getattr(getattr(driver, "device", None), "connection", None)
+        open_socket = getattr(getattr(connection, "transport", None), "sock", None)
+        if open_socket is not None:
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Closer:
+    """What netmiko needs of its SSH client once it is open: to close it."""
+
+    __slots__ = ("close",)
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self.close = close
+
+
+def _netmiko(driver: Any) -> Any:
+    """Return the netmiko connection below a driver, None when there is none."""
+    below = getattr(driver, "_netmiko_device", None)
+    return below if below is not None and getattr(below, "remote_conn", None) is not None else None
+
+
+def _connected(target: Target) -> socket.socket:
+    connected = socket.create_connection((target.hostname, target.port or 22), CONNECT_TIMEOUT)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
+@contextmanager
+def login_errors(target: Target) -> Iterator[None]:
+    """Turn what goes wrong while logging in into NornFlow's errors, each with host, address and a hint."""
+    from napalm.base.exceptions import ConnectAuthError, ConnectionException, ModuleImportError, NapalmException
+    from netmiko.exceptions import NetmikoAuthenticationException, NetmikoTimeoutException, ReadTimeout
+    from paramiko.ssh_exception import SSHException
+    from pyeapi.eapilib import ConnectionError as ApiError
+
+    where = f"{target.host} ({target.hostname}:{target.port or 'default port'})"
+    credentials = "check username and password of the device in the inventory"
+    address = "check hostname and port in the inventory, and whether the device listens there"
+    try:
+        yield
+    except NornFlowError:
+        raise
+    except ModuleImportError as error:
+        raise DeviceError(
+            f"{target.host}: NAPALM has no driver for the platform {target.platform!r}", hint="check `platform`"
+        ) from error
+    except (NetmikoAuthenticationException, ConnectAuthError) as error:
+        raise AuthenticationFailed(f"{where} refused the login of {target.username!r}", hint=credentials) from error
+    except (ReadTimeout, ValueError) as error:
+        raise UnexpectedPrompt(
+            f"{where}: no exec prompt after the login: {_gist(error)}", hint="check the platform in the inventory"
+        ) from error
+    except (ConnectionException, ApiError) as error:
+        if re.search(r"\b401\b|unauthori[sz]ed|authenticat", str(error), re.IGNORECASE):
+            raise AuthenticationFailed(f"{where} refused the login of {target.username!r}", hint=credentials) from error
+        raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
+    except (NetmikoTimeoutException, OSError) as error:
+        raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
+    except (SSHException, EOFError) as error:
+        raise ConnectionLost(f"{where}: the session was dropped: {_gist(error)}", hint="try again") from error
+    except NapalmException as error:
+        raise DeviceError(f"{where}: {_gist(error)}", hint="see NAPALM's documentation of the driver") from error
+
+
+@contextmanager
+def _driver_errors(driver: Any) -> Iterator[None]:
+    """Turn the errors of a driver's own commands into NornFlow's."""
+    from napalm.base.exceptions import MergeConfigException, NapalmException, ReplaceConfigException
+    from pyeapi.eapilib import CommandError
+    from pyeapi.eapilib import ConnectionError as ApiError
+
+    name = driver.hostname
+    try:
+        yield
+    except (MergeConfigException, ReplaceConfigException, CommandError) as error:
+        found = _REFUSED.search(str(error))
+        line = found["line"] if found else ""
+        marker = " ".join((found["marker"] if found else str(error)).split())
+        raise LineRejected(
+            f"{name} refused the line {line!r}: {marker}" if line else f"{name} refused the configuration: {marker}",
+            line=line,
+            marker=marker,
+            hint="nothing of the candidate was made the configuration; correct the line",
+        ) from error
+    except (ApiError, OSError) as error:
+        raise ConnectionLost(
+            f"{name}: the session ended: {_gist(error)}", hint="see whether the change cut the management access"
+        ) from error
+    except NapalmException as error:
+        raise DeviceError(f"{name}: {_gist(error)}", hint="see NAPALM's documentation of the driver") from error
+
+
+def _gist(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
