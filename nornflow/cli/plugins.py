@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nornflow.cli.output import show, show_json
+from nornflow.cli.output import show, show_json, tell
 
 if TYPE_CHECKING:
     from nornflow.app.services.plugins import PluginView
@@ -40,7 +40,10 @@ def _host(ctx: click.Context) -> PluginHost:
 @click.pass_context
 def list_plugins(ctx: click.Context, form: str) -> None:
     """List every plugin with its state, version and what it brings."""
-    plugins = _host(ctx).plugins
+    host = _host(ctx)
+    for note in host.notes:
+        tell(f"note: {note}")
+    plugins = host.plugins
     if form == "json":
         show_json([_as_json(info) for info in plugins])
         return

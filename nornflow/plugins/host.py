@@ -26,10 +26,14 @@ _MOST_RECORDS = 10_000  # of one hook of one plugin: a generator that never ends
 
 @dataclass(frozen=True)
 class PluginHost:
-    """The plugins of one process, project or test, and what they registered. Frozen; two hosts share nothing."""
+    """The plugins of one process, project or test, and what they registered. Frozen; two hosts share nothing.
+
+    `notes` are what is odd about the way plugins were asked for, and no error.
+    """
 
     plugins: tuple[PluginInfo, ...]
     registries: Registries
+    notes: tuple[str, ...] = ()
 
     def plugin(self, name: str) -> PluginInfo:
         """Return the plugin of this name; PluginError with did-you-mean when there is none."""
@@ -110,7 +114,7 @@ def load_plugins(
         if draft.state is PluginState.LOADED:
             _load(draft, manager)
     _refuse_shared_records([draft for draft in drafts if draft.state is PluginState.LOADED])
-    host = PluginHost(tuple(draft.info() for draft in drafts), _registries(drafts))
+    host = PluginHost(tuple(draft.info() for draft in drafts), _registries(drafts), _notes(drafts, disabled))
     if required is not None:
         _demand(host, drafts, required)
     return host
@@ -232,6 +236,15 @@ def _registries(drafts: Sequence[_Draft]) -> Registries:
                 collected[kind.registry][name] = record
                 suppliers[kind.registry, name] = draft.source.name
     return Registries(**collected, suppliers=suppliers)
+
+
+def _notes(drafts: Sequence[_Draft], disabled: Collection[str]) -> tuple[str, ...]:
+    """Tell about disabled names that no plugin has: a shared settings file may name them, or one may be mistyped."""
+    names = {draft.source.name for draft in drafts}
+    unknown = [name for name in disabled if name not in names]
+    return tuple(
+        f"plugins.disabled names {name}, which is not installed{did_you_mean(name, names)}" for name in unknown
+    )
 
 
 def _demand(host: PluginHost, drafts: Sequence[_Draft], required: Collection[str]) -> None:

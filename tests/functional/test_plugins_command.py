@@ -78,6 +78,13 @@ def test_list_shows_every_plugin_whatever_its_state(project: Path) -> None:
     assert found["broken"]["problems"] == ["its import failed: RuntimeError: no licence"]
 
 
+def test_list_notes_a_mistyped_disabled_plugin_beside_the_answer(project: Path) -> None:
+    (project / "nornflow.yaml").write_text("plugins: {local: [banner.py], disabled: [baner]}\n")
+    listed = run(plugins.command, "list", "--format", "json")
+    assert "note: plugins.disabled names baner, which is not installed (did you mean banner?)" in listed.stderr
+    assert json.loads(listed.stdout)
+
+
 def test_show_tells_parameters_from_the_model_permissions_and_documentation(project: Path) -> None:
     shown = run(plugins.command, "show", "banner")
     assert shown.exit_code == 0

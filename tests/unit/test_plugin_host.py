@@ -241,6 +241,15 @@ def test_a_disabled_plugin_is_not_even_imported(install: Install) -> None:
     assert points[0].value not in sys.modules
 
 
+def test_a_mistyped_disabled_plugin_is_noted_with_did_you_mean(install: Install) -> None:
+    host = load_plugins(entry_points=install("netmiko", GOOD.format(name="n.step")), disabled=["netmico", "acme"])
+    assert state(host, "netmiko") is PluginState.LOADED
+    assert host.notes == (
+        "plugins.disabled names netmico, which is not installed (did you mean netmiko?)",
+        "plugins.disabled names acme, which is not installed",
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "disabled", "told"),
     [
