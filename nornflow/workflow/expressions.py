@@ -11,7 +11,7 @@ from nornflow.abc import HostView
 from nornflow.errors import ExpressionError
 from nornflow.workflow.closures import CONSTANTS, ClosureBuilder
 from nornflow.workflow.diagnostics import did_you_mean, listing
-from nornflow.workflow.functions import FUNCTIONS
+from nornflow.workflow.functions import FUNCTIONS, regex
 from nornflow.workflow.loops import Code, Frame
 from nornflow.workflow.syntax import HYPHEN, ExpressionSyntax, Source, parse
 
@@ -79,6 +79,7 @@ class Evaluator:
         """
         source = parse(expression, self._step_ids)
         ClosureBuilder(source, self._functions, self._lenient).build(source.tree)
+        _check_patterns(source)
         found = references(source)
         for reference in found:
             name = reference.path[0]
@@ -102,6 +103,24 @@ class Evaluator:
             self._kept.clear()
         self._kept[expression] = (code, builder.makes_values)
         return code, builder.makes_values
+
+
+def _check_patterns(source: Source) -> None:
+    """Compile the regular expressions that are written out; raises ExpressionSyntax for one that RE2 does not take."""
+    for node in ast.walk(source.tree):
+        candidates: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            pairs = zip(node.ops, node.comparators, strict=True)
+            candidates = [right for op, right in pairs if isinstance(op, ast.Is | ast.IsNot)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("matches", "capture"):
+            candidates = node.args[1:2]
+        for candidate in candidates:
+            if isinstance(candidate, ast.Constant) and isinstance(candidate.value, str):
+                try:
+                    regex(source.string(candidate))
+                except ExpressionError as error:
+                    offset = source.offset(candidate)
+                    raise ExpressionSyntax("NF107", error.message, offset, hint=error.hint) from None
 
 
 def names_used(expression: str) -> frozenset[str]:

@@ -59,7 +59,7 @@ def resolve_inputs(
             values[name] = None
             continue
         try:
-            values[name] = fit(value, wanted, max_string=max_string, base=base)
+            values[name] = _fit(value, wanted, max_string=max_string, base=base)
         except _Wrong as fault:
             faults.append(f"{name!r} {fault}")
     if faults:
@@ -73,13 +73,13 @@ def resolve_inputs(
 def why_unfit(value: Any, wanted: Input) -> str:
     """Return why a value does not fit an input (files are not looked for); an empty string when it does."""
     try:
-        fit(value, wanted, max_string=10_000_000, base=None)
+        _fit(value, wanted, max_string=10_000_000, base=None)
     except _Wrong as fault:
         return str(fault)
     return ""
 
 
-def fit(value: Any, wanted: Input, *, max_string: int, base: Path | None) -> Any:
+def _fit(value: Any, wanted: Input, *, max_string: int, base: Path | None) -> Any:
     """Return the value as the input's type; raises when it is not one, or does not pass the input's validation."""
     made = _typed(value, wanted)
     _look_through(made, wanted, max_string)

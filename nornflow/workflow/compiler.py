@@ -1,0 +1,268 @@
+"""Turns a document into a frozen workflow, or into every problem that it has, each with its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from nornflow.abc import StepType
+from nornflow.errors import ExpressionError
+from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Severity
+from nornflow.model.permission import PERMISSIONS, covers
+from nornflow.model.workflow import Input, Step, Validation, Workflow
+from nornflow.model.workflow import Scope as StepScope
+from nornflow.registration import Check, TemplateFilter, Verbatim, Words
+from nornflow.registration import Expression as ExpressionMark
+from nornflow.workflow import build, order
+from nornflow.workflow.diagnostics import did_you_mean, listing, problem
+from nornflow.workflow.document import Document, Path
+from nornflow.workflow.drafts import Draft, read_steps
+from nornflow.workflow.forms import Reader
+from nornflow.workflow.functions import regex
+from nornflow.workflow.inputs import why_unfit
+from nornflow.workflow.keys import WORKFLOW
+from nornflow.workflow.parameters import markers
+from nornflow.workflow.references import ALWAYS, Checker, Scope
+from nornflow.workflow.templating import Renderer
+
+
+def compile_workflow(
+    document: Document,
+    step_types: Mapping[str, StepType],
+    checks: Sequence[Check] = (),
+    profiles: Collection[str] | None = None,
+    filters: Sequence[TemplateFilter] = (),
+) -> Workflow:
+    """Return the compiled workflow; raises InvalidDocument with every diagnostic when one of them is an error."""
+    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters)
+    if workflow is None:
+        errors = [one for one in diagnostics if one.severity is Severity.ERROR]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        first = errors[0]
+        raise InvalidDocument(
+            f"{first.location}: {first.message}{more}",
+            diagnostics=diagnostics,
+            hint=f"did you mean {first.suggestion!r}?" if first.suggestion else first.hint,
+        )
+    return workflow
+
+
+def check_workflow(
+    document: Document,
+    step_types: Mapping[str, StepType],
+    checks: Sequence[Check] = (),
+    profiles: Collection[str] | None = None,
+    filters: Sequence[TemplateFilter] = (),
+) -> tuple[Workflow | None, tuple[Diagnostic, ...]]:
+    """Return the compiled workflow (None when there is an error) and every diagnostic, in the order of the document.
+
+    `profiles` are the names of the profiles that exist; None leaves profile names unchecked.
+    """
+    workflow, reader = _Compilation(document, step_types, profiles, filters).run()
+    found = list(dict.fromkeys(reader.diagnostics))
+    if workflow is not None:
+        for check in checks:
+            found.extend(_plugin_check(check, workflow, document))
+    found.sort(key=lambda one: (one.location.line, one.location.column, one.code))
+    broken = any(one.severity is Severity.ERROR for one in found)
+    return (None if broken else workflow), tuple(found)
+
+
+def _plugin_check(check: Check, workflow: Workflow, document: Document) -> list[Diagnostic]:
+    try:
+        return list(check.function(workflow))
+    except Exception as error:  # noqa: BLE001 - a plugin's check may raise anything; it must not hide the other diagnostics
+        message = f"the check {check.code} ({check.title}) broke: {error!r:.200}"
+        return [problem("NF501", message, document.at(()), hint="report this to whoever wrote the plugin")]
+
+
+class _Compilation:
+    """One document on its way to a workflow."""
+
+    def __init__(
+        self,
+        document: Document,
+        step_types: Mapping[str, StepType],
+        profiles: Collection[str] | None,
+        filters: Sequence[TemplateFilter],
+    ) -> None:
+        self.document = document
+        self.reader = Reader(document)
+        self.step_types = step_types
+        self.profiles = profiles
+        self.filters = filters
+
+    def run(self) -> tuple[Workflow | None, Reader]:
+        """Read, connect and check; the workflow is None when an error kept it from being built."""
+        reader, data = self.reader, self.document.data
+        keys = WORKFLOW.read(data, (), reader)
+        drafts = read_steps(data.get("steps"), ("steps",), reader, self.step_types)
+        by_id = order.check_ids(drafts, reader)
+        edges = order.connect(drafts, by_id, reader)
+        ids = order.sort(edges, by_id, reader)
+        inputs = {name: self._input(name, read) for name, read in keys.get("inputs", {}).items()}
+        declared = frozenset(name for name in _mapping(data.get("inputs")) if isinstance(name, str))
+        checker = Checker(
+            reader,
+            Renderer(self.filters, step_ids=tuple(by_id)),
+            tuple(by_id),
+            {step: self._results(draft) for step, draft in by_id.items()},
+        )
+        before = order.ancestors(ids, edges)
+        for step, draft in by_id.items():
+            self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step))
+        self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end"))
+        steps = [self._step(by_id[step], edges[step], keys) for step in ids]
+        if any(one.severity is Severity.ERROR for one in reader.diagnostics):
+            return None, reader
+        canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        digest = hashlib.sha256(f"{keys['version']}\n{canonical}".encode()).hexdigest()
+        return build.workflow(keys, steps, inputs, self.document, by_id, digest), reader
+
+    def _results(self, draft: Draft) -> frozenset[str] | None:
+        keys = tuple(draft.type.result_keys)
+        return frozenset((*keys, *draft.keys.get("outputs", ()))) if keys else None
+
+    def _input(self, name: str, read: dict[str, Any]) -> Input:
+        path: Path = ("inputs", name)
+        rules = read.get("validation")
+        validation = None
+        if rules is not None:
+            enum = rules.get("enum")
+            validation = Validation(
+                rules.get("pattern"), rules.get("min"), rules.get("max"), None if enum is None else tuple(enum)
+            )
+        made = Input(
+            name,
+            read.get("type", "string"),
+            read.get("description", ""),
+            read.get("required", False),
+            read.get("default"),
+            validation,
+            read.get("multiline", False),
+            self.document.key_at(path),
+        )
+        if validation is None or self._sensible(validation, made, (*path, "validation")):
+            self._default(made, path)
+        return made
+
+    def _sensible(self, rules: Validation, declared: Input, path: Path) -> bool:
+        report, kind = self.reader.report, declared.type
+        before = len(self.reader.diagnostics)
+        if rules.pattern is not None:
+            if kind not in ("string", "file", "artifact"):
+                message = f"a `pattern` says nothing about an input of type {kind}"
+                report("NF405", message, (*path, "pattern"), key=True, hint="patterns are for texts")
+            try:
+                regex(rules.pattern)
+            except ExpressionError as error:
+                report("NF107", error.message, (*path, "pattern"), found=rules.pattern, hint=error.hint)
+        if kind == "boolean" and (rules.min is not None or rules.max is not None):
+            report("NF405", "`min` and `max` say nothing about a boolean", path)
+        if rules.min is not None and rules.max is not None and rules.min > rules.max:
+            report("NF405", f"no value is at least {rules.min:g} and at most {rules.max:g}", path)
+        for index, one in enumerate(rules.enum or ()):
+            why = why_unfit(one, Input(declared.name, kind, multiline=declared.multiline))
+            if why:
+                report("NF405", f"a value of `enum` {why}", (*path, "enum", index))
+        return len(self.reader.diagnostics) == before
+
+    def _default(self, declared: Input, path: Path) -> None:
+        why = "" if declared.default is None else why_unfit(declared.default, declared)
+        if why:
+            self.reader.report("NF404", f"the default of {declared.name!r} {why}", (*path, "default"))
+
+    def _check_step(self, draft: Draft, checker: Checker, scope: Scope) -> None:
+        path, keys = draft.path, draft.keys
+        names = scope.names | ({"host"} if draft.type.scope is StepScope.DEVICE else set())
+        outer = Scope(names, scope.inputs, scope.before, scope.here)
+        inner_names = names | ({"item", "index"} if "for_each" in keys else set())
+        own_inputs = scope.inputs | set(keys.get("inputs", {}))
+        inner = Scope(inner_names, own_inputs, scope.before, scope.here)
+        after = Scope(inner_names | {"result"}, own_inputs, scope.before, scope.here)
+        if isinstance(keys.get("for_each"), list):
+            checker.template(keys["for_each"], (*path, "for_each"), outer)
+        else:
+            checker.expression(keys.get("for_each"), (*path, "for_each"), outer)
+        checker.template(
+            keys.get("inputs", {}), (*path, "inputs"), Scope(inner_names, scope.inputs, scope.before, scope.here)
+        )
+        checker.expression(keys.get("when"), (*path, "when"), inner)
+        checker.expression(keys.get("until"), (*path, "until"), after)
+        for key in ("environment", "rollback", "cache"):
+            checker.template(keys.get(key), (*path, key), inner)
+        marked = markers(draft.type.Params)
+        for key, value in draft.params.items():
+            where, mark = (*path, key), marked.get(key)
+            if mark is ExpressionMark:
+                for inner_path, text in _texts(value, where):
+                    checker.expression(text, inner_path, inner)
+            elif mark is Words:
+                checker.words(value, where, inner)
+            elif mark is not Verbatim:
+                checker.template(value, where, inner)
+        self._profile(keys.get("profile"), (*path, "profile"))
+
+    def _check_top(self, keys: Mapping[str, Any], checker: Checker, scope: Scope) -> None:
+        checker.template(keys.get("environment"), ("environment",), scope)
+        checker.template(
+            keys.get("cache"), ("cache",), Scope(scope.names | {"host", "item", "index"}, scope.inputs, scope.before)
+        )
+        targets = keys.get("targets")
+        if isinstance(targets, str):
+            checker.condition(targets, ("targets",))
+        for name, read in keys.get("outputs", {}).items():
+            if "from" in read:
+                source = build.source(read["from"], checker.step_ids)
+                checker.expression(source, ("outputs", name, "from"), scope)
+        self._profile(keys.get("profile"), ("profile",))
+        for index, name in enumerate(keys.get("permissions", ())):
+            families = {f"{one.partition('.')[0]}.*" for one in PERMISSIONS}
+            if name not in PERMISSIONS and name not in families and name != "*":
+                near = did_you_mean(name, PERMISSIONS)
+                hint = "" if near else f"permissions: {listing(PERMISSIONS, 30)}"
+                message = f"there is no permission {name!r}"
+                self.reader.report("NF401", message, ("permissions", index), found=name, suggestion=near, hint=hint)
+        for index, amount in enumerate(keys.get("rollout", {}).get("batches", ())):
+            if not build.amount(amount).value:
+                where = ("rollout", "batches", index)
+                self.reader.report(
+                    "NF104", "a batch of no devices", where, found=str(amount), expected="1 or more, or 1% or more"
+                )
+
+    def _profile(self, name: Any, path: Path) -> None:
+        if isinstance(name, str) and self.profiles is not None and name not in self.profiles:
+            near = did_you_mean(name, self.profiles)
+            hint = "" if near else f"profiles: {listing(sorted(self.profiles))}"
+            self.reader.report("NF402", f"there is no profile {name!r}", path, found=name, suggestion=near, hint=hint)
+
+    def _step(self, draft: Draft, after: tuple[Any, ...], keys: Mapping[str, Any]) -> Step:
+        try:
+            permissions = draft.type.needs(draft.params)
+        except Exception as error:  # noqa: BLE001 - a plugin's code, given values that may be wrong; the author is told
+            message = f"{draft.type.name} cannot say what permissions it needs: {error!r:.200}"
+            self.reader.report("NF206", message, (*draft.path, "type"))
+            permissions = frozenset(draft.type.permissions)
+        granted = keys.get("permissions")
+        if granted is not None:
+            for name in sorted(one for one in permissions if not covers(granted, one)):
+                message = f"step {draft.id!r} needs {name}, which the workflow's `permissions` do not grant"
+                where = (*draft.path, "id")
+                self.reader.report("NF403", message, where, found=name, hint=f"add {name} to `permissions`")
+        return build.step(draft, frozenset(permissions), after, keys, self.document)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
+    if isinstance(value, str):
+        return [(path, value)]
+    if isinstance(value, list):
+        return [found for index, item in enumerate(value) for found in _texts(item, (*path, index))]
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in _texts(item, (*path, key))]
+    return []
