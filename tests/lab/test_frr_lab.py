@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from netmiko.exceptions import ConfigInvalidException, NetmikoAuthenticationExce
 
 from nornflow.testing import FrrLab, LabError
 from nornflow.testing.frr import namespace
+from nornflow.testing.frr.system import INSTALL
 
 NETWORK = ["router bgp 65001", "address-family ipv4 unicast", "network 203.0.113.0/24"]
 
@@ -156,6 +158,16 @@ def test_the_command_line_brings_a_lab_up_and_down(frr_lab: FrrLab, tmp_path: Pa
     finally:
         frr_lab.down()
         frr_lab.up()
+
+
+def test_the_how_to_says_what_works(frr_lab: FrrLab) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "frr-lab.md").read_text()
+    block = re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    names: dict[str, Any] = {"ConnectHandler": ConnectHandler}
+    exec(block[1], names)
+    names["test_my_change_reaches_the_neighbour"](frr_lab)
+    assert INSTALL.split()[2:] == re.findall(r"# apt-get install (.*)", text)[0].split()
 
 
 def test_without_root_the_lab_says_so(monkeypatch: pytest.MonkeyPatch, frr_lab: FrrLab) -> None:
