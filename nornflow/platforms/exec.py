@@ -91,6 +91,7 @@ class ExecGrammar:
     virtual_greeting: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
     running_config: str = "show running-config"
+    no_paging: tuple[str, ...] = ("terminal length 0",)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> ExecGrammar:
@@ -123,6 +124,7 @@ class ExecGrammar:
             deferred=tuple(table.get("deferred", ())),
             never_config=tuple(sorted(table.get("never_config", _NEVER_CONFIG))),
             free_text=frozenset(table.get("free_text", ("description", "remark"))),
+            no_paging=tuple(table.get("no_paging", ("terminal length 0",))),
             answers=dict(table.get("answers", {})),
             **texts,
         )

@@ -145,6 +145,20 @@ class GuardedChannel(paramiko.Channel):
         body = lines[1:-1] if command.strip() in lines[0] else lines[:-1]
         return "\n".join(body) + "\n" if body else ""
 
+    def log_in(self, secret: str, timeout: float = 20.0) -> None:
+        """Wait for the first prompt of a fresh shell, become privileged, and turn paging off; UnexpectedPrompt."""
+        wire = self._wire
+        self._until(lambda data: wire.at_prompt, timeout, "a prompt")
+        if wire.prompt.strip().endswith(b">") and "enable" in wire.platform.exec.verbs:
+            self._real.sendall(b"enable\n")
+            wire.tail = b""
+            self._until(lambda data: b"ssword" in data or wire.at_prompt, timeout, "an answer to 'enable'")
+            if not wire.at_prompt:
+                self._real.sendall(secret.encode() + b"\n")
+                self._until(lambda data: wire.at_prompt, timeout, "the privileged prompt")
+        for command in wire.platform.exec.no_paging:
+            self.ask(command, timeout)
+
     def push(self, lines: Sequence[str], timeout: float = 30.0) -> None:
         """Enter configuration mode, send the lines one by one, and leave it; LineRejected at the first refused line."""
         wire = self._wire

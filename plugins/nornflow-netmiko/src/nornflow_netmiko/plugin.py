@@ -27,5 +27,7 @@ def nornflow_step_types() -> Iterable[StepType]:
 def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
     """Yield the guards of the connection plugins `netmiko` and `paramiko`."""
     from nornflow_netmiko.guard import NetmikoGuard
+    from nornflow_netmiko.paramiko_guard import ParamikoGuard
 
     yield NetmikoGuard()
+    yield ParamikoGuard()
