@@ -109,6 +109,7 @@ class Project:
                 workspace=workspace,
                 project=self.folder,
                 readable=(workflow_folder,),
+                domains=self.settings.allowed_domains,
                 redactor=self.redactor,
                 emit=emit,
                 cancellation=switch,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -49,7 +51,7 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows.items()))
 
-    def _plugin_commands(self) -> dict[str, Any]:
+    def _plugin_commands(self) -> Mapping[str, Any]:
         from nornflow.app.build import plugin_commands
 
         return plugin_commands()
@@ -74,19 +76,33 @@ def cli(ctx: click.Context, debug: bool) -> None:
     ctx.ensure_object(dict)["debug"] = debug
 
 
-def main() -> None:
-    """Run the command line and end the process with the exit code of the error tree (0, 1, 2, 3, 4, 5 or 10)."""
+def run_command(words: Sequence[str]) -> int:
+    """Run one command line and return its exit code (0, 1, 2, 3, 4, 5 or 10); errors are shown, not raised."""
     try:
-        code = cli.main(prog_name="nornflow", standalone_mode=False)
+        code = cli.main(list(words), prog_name="nornflow", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("aborted", err=True)
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except NornFlowError as error:
         from nornflow.cli.output import show_error
 
         show_error(error)
-        sys.exit(error.exit_code)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    except BrokenPipeError:  # `nornflow plan ... | head`: whoever read us has enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
+        return 0
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("hint: this is a bug in NornFlow or in a plugin; `nornflow --debug ...` shows where", err=True)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the exit code."""
+    sys.exit(run_command(sys.argv[1:]))

@@ -50,9 +50,9 @@ class Emitter:
                     observer.observe(event)
                 except Exception as error:  # noqa: BLE001 - a stranger's observer must never stop a run
                     broken.append((observer, error))
-            for observer, error in broken:
+            for observer, failure in broken:
                 self._observers.remove(observer)
                 self.emit(
                     EventKind.OBSERVER_FAILED,
-                    f"observer {getattr(observer, 'name', type(observer).__name__)} failed and is left out: {error!r}",
+                    f"observer {getattr(observer, 'name', type(observer).__name__)} failed and is left out: {failure!r}",
                 )

@@ -288,8 +288,8 @@ class Run:
                 outputs = workflow_outputs(
                     self._workflow.outputs, lambda text: self._tools.evaluator.evaluate(text, names), names
                 )
-            except NornFlowError as error:
-                self._error = error
+            except NornFlowError as problem:
+                self._error = problem
         error, hint = (self._error.message, self._error.hint) if self._error else self._first_error()
         record = RunRecord(
             id=self._info.id,

@@ -27,7 +27,7 @@ def given_inputs(words: Sequence[str]) -> dict[str, Any]:
 
 def _from_file(name: str) -> dict[str, Any]:
     try:
-        values = load(Path(name)).value
+        values = load(Path(name)).data
     except InvalidDocument as error:
         problem = error.diagnostics[0] if error.diagnostics else error
         place = getattr(problem, "location", name)

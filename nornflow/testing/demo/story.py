@@ -24,7 +24,7 @@ def simulated_story() -> int:
         well &= stage.nornflow(f"run {change} --yes")
         stage.say(f"A change that cannot work: {BAD} does not answer. The first router finds out, and goes back.")
         before = _configurations(fleet)
-        bad_change = change.replace(GOOD, BAD)
+        bad_change = f"{change.replace(GOOD, BAD)} -i remove='[\"{GOOD}\"]'"
         well &= stage.nornflow(f"run {bad_change} --yes", expect=1)
         same = before == _configurations(fleet)
         stage.say(f"All four configurations are {'exactly as before' if same else 'NOT as before'}.")

@@ -1,0 +1,114 @@
+"""Explains a profile to a workflow: step by step what is needed, what is given, and which rule says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nornflow.app.build import Project
+from nornflow.app.services.given import given_inputs
+from nornflow.errors import PolicyDenied
+from nornflow.model.decision import GateRequest
+from nornflow.model.profile import Profile
+from nornflow.model.workflow import Step, Workflow
+from nornflow.policy.gates import LimitsGate
+from nornflow.policy.lowering import lower
+from nornflow.policy.permissions import effective
+from nornflow.policy.profiles import profile_named
+from nornflow.workflow.compiler import compile_workflow
+from nornflow.workflow.inputs import resolve_inputs
+from nornflow.workflow.loader import load
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One thing that a workflow needs: whether it is given, the rule that decided, where it stands and the way out.
+
+    `step` is empty for what the run as a whole needs; `needs` is a permission, or the key whose value is judged.
+    """
+
+    step: str
+    needs: str
+    allowed: bool
+    rule: str
+    where: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything a workflow needs under one profile; `later` says what only a plan can show."""
+
+    workflow: str
+    profile: str
+    rows: tuple[Explained, ...]
+    later: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether the workflow may run, as far as it can be told without a plan."""
+        return all(row.allowed for row in self.rows)
+
+
+def explain_policy(project: Project, file: Path, profile_name: str = "", inputs: Sequence[str] = ()) -> Explanation:
+    """Judge each step of a workflow by a profile (the workflow's, then the settings', when none is named).
+
+    Inputs that are given are checked as a run would. Raises InvalidDocument and UsageError.
+    """
+    workflow = compile_workflow(
+        load(file),
+        project.step_types,
+        checks=project.checks,
+        profiles=project.profiles,
+        filters=project.filters,
+    )
+    profile = profile_named(project.profiles, profile_name or workflow.profile or project.settings.profile)
+    if inputs:
+        most = profile.strictness.max_string
+        resolve_inputs(workflow.inputs, given_inputs(inputs), max_string=most, base=project.folder)
+    rows = [*_judged("", frozenset({"workflow.execute"}), profile, None, workflow)]
+    for step in workflow.steps:
+        rows += _explain_step(step, profile, workflow, project.profiles)
+    if not any(row.needs == "profile" and not row.allowed for row in rows):
+        rows += _limits(workflow, profile, project.profiles)
+    return Explanation(workflow.name, profile.name, tuple(rows), _later(workflow, profile))
+
+
+def _explain_step(step: Step, base: Profile, workflow: Workflow, profiles: Mapping[str, Profile]) -> list[Explained]:
+    profile = base
+    if step.profile:
+        place = str(step.places.get("profile", step.location))
+        try:
+            profile = lower(base, profile_named(profiles, step.profile))
+        except PolicyDenied as error:
+            return [Explained(step.id, "profile", False, error.message, place, error.hint)]
+    return _judged(step.id, step.permissions, profile, workflow.permissions, workflow)
+
+
+def _judged(
+    step: str,
+    permissions: frozenset[str],
+    profile: Profile,
+    given: frozenset[str] | None,
+    workflow: Workflow,
+) -> list[Explained]:
+    allowance = effective(profile, given, workflow_where=f"{workflow.file}: permissions")
+    rulings = [allowance.judge(permission) for permission in sorted(permissions)]
+    return [Explained(step, r.permission, r.allowed, r.rule, r.where, r.hint) for r in rulings]
+
+
+def _limits(workflow: Workflow, profile: Profile, profiles: Mapping[str, Profile]) -> list[Explained]:
+    decisions = LimitsGate(profiles).check(GateRequest("", profile.name, workflow, {}, ()))
+    return [Explained(d.step, "timeout", False, d.reason, d.where, d.hint) for d in decisions]
+
+
+def _later(workflow: Workflow, profile: Profile) -> tuple[str, ...]:
+    if not any(step.configures for step in workflow.steps):
+        return ()
+    notes = [f"each planned line is held against {len(profile.deny_rules)} rules (`nornflow plan` shows the verdict)"]
+    if profile.canary:
+        notes.append("the first batch must be one device when there are several targets")
+    if profile.sealed_only:
+        notes.append("the plan must be approved before devices are changed")
+    return tuple(notes)
