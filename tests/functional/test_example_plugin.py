@@ -5,18 +5,23 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nornflow import GateRequest, HostState, Verdict, Workflow
 from nornflow.plugins.host import PluginHost, load_plugins
+
+if TYPE_CHECKING:
+    from nornflow.testing.routers.fleet import Fleet
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "plugins" / "nornflow-example"
@@ -110,6 +115,32 @@ def test_its_gate_stops_ticketed_workflows_without_a_ticket(
     decisions = host.registries.gates["example.ticket"].check(request)
     assert [decision.verdict for decision in decisions] == verdicts
     assert all(decision.reason and decision.hint for decision in decisions)
+
+
+def test_the_tutorials_change_is_planned_denied_and_made_on_simulated_routers(
+    site: Path, tmp_path: Path, fleet: Callable[..., Fleet]
+) -> None:
+    page = (ROOT / "docs" / "tutorial" / "first-plugin.md").read_text()
+    workflow = re.search(r"^```yaml\n(name: contact\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert workflow is not None
+    routers = fleet(count=2)
+    routers.write_inventory(tmp_path / "inventory" / "hosts.yaml")
+    (tmp_path / "contact.yaml").write_text(workflow[1])
+    before = [router.running_config for router in routers]
+
+    planned = nornflow(site, tmp_path, "plan", "contact.yaml")
+    assert (planned.returncode, "+snmp-server contact noc@example.net" in planned.stdout) == (0, True), planned.stderr
+    denied = nornflow(site, tmp_path, "run", "contact.yaml", "--yes")
+    assert denied.returncode == 3
+    assert "contact is tagged ticketed and has no ticket" in denied.stdout
+    assert "hint: give the change number with: -i ticket=CHG0012345" in denied.stdout
+    assert [router.running_config for router in routers] == before
+
+    made = nornflow(site, tmp_path, "run", "contact.yaml", "--yes", "-i", "ticket=CHG0012345")
+    assert made.returncode == 0, made.stderr
+    assert all("snmp-server contact noc@example.net" in router.running_config for router in routers)
+    again = nornflow(site, tmp_path, "run", "contact.yaml", "--yes", "-i", "ticket=CHG0012345")
+    assert (again.returncode, "changed" in again.stdout) == (0, False)
 
 
 def first_party_modules() -> list[Path]:
