@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,6 +21,17 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function in the loop's thread and wait until it is done; there may be no wait for oneself."""
+        if threading.current_thread() is self._thread:
+            function()
+            return
+
+        async def work() -> None:
+            function()
+
+        self.run(work())
 
     def stop(self) -> None:
         """End the loop and its thread."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from nornflow.errors import NornFlowError, UsageError
 from nornflow.testing.listener import Listener
 from nornflow.testing.loop import LoopThread
-from nornflow.testing.routers.faults import Fault
+from nornflow.testing.routers.faults import Faulty
 
 
 class FleetError(NornFlowError):
@@ -29,22 +30,18 @@ class Credentials:
     password: str = "simulated-login"
 
 
-class Simulated(Protocol):
+class Simulated(Faulty, ABC):
     """One simulated device, as its fleet needs it."""
 
     name: str
     data: dict[str, Any]
     groups: tuple[str, ...]
 
-    def add_fault(self, fault: Fault) -> None:
-        """Make the device misbehave from now on."""
-
-    def heal(self, kind: str | None = None) -> None:
-        """End one fault, or all."""
-
+    @abstractmethod
     def reload(self) -> None:
         """Start again with the saved configuration."""
 
+    @abstractmethod
     def count(self) -> Mapping[str, int]:
         """Return the counters by name."""
 
@@ -105,12 +102,15 @@ class Simulation(ABC, Generic[Device]):
         for index, device in enumerate(self):
             server = await self.listener(device)
             self._servers[device.name] = server
+            device.on_faults_changed = partial(self._in_loop, server.update)
             server.bind(self.address, self._first_port and self._first_port + index)
 
     def stop(self) -> None:
         """Stop every device and cut its sessions; what they hold can still be read."""
         if self._loop is None:
             return
+        for device in self:
+            device.on_faults_changed = None
         self._loop.run(self._close())
         self._loop.stop()
         self._loop = None
@@ -128,27 +128,21 @@ class Simulation(ABC, Generic[Device]):
 
     def fault(self, name: str, kind: str, *, after: float | None = None, at: str = "", text: str = "") -> None:
         """Make a device misbehave from now on, also in the sessions that are open; see `faults.KINDS`."""
-        self.devices[name].add_fault(Fault(kind, after, at, text))
-        self._in_loop(name, "update")
+        self.devices[name].fault(kind, after=after, at=at, text=text)
 
     def heal(self, name: str, kind: str | None = None) -> None:
         """End one fault of a device, or all of them."""
         self.devices[name].heal(kind)
-        self._in_loop(name, "update")
 
     def reload(self, name: str) -> None:
         """Pull the plug of a device: its sessions end and it starts with what was saved."""
         self.devices[name].reload()
-        self._in_loop(name, "drop")
+        if name in self._servers:
+            self._in_loop(self._servers[name].drop)
 
-    def _in_loop(self, name: str, method: str) -> None:
-        if self._loop is None:
-            return
-
-        async def call() -> None:
-            getattr(self._servers[name], method)()
-
-        self._loop.run(call())
+    def _in_loop(self, function: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call(function)
 
     def inventory(self) -> dict[str, dict[str, Any]]:
         """Return the hosts as Nornir's SimpleInventory takes them."""

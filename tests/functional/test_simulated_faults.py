@@ -55,7 +55,7 @@ def test_refuse_closes_the_port_and_heal_opens_the_same_one(fleet: Start) -> Non
     routers.heal("r1")
     with socket.create_connection(address, timeout=5) as healed:
         assert healed.recv(10).startswith(b"SSH-2.0")
-    routers.fault("r1", "refuse")
+    routers["r1"].fault("refuse")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=5)
 

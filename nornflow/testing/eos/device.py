@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,16 +12,16 @@ from nornflow.testing.eos.timer import Timer, WallTimer
 from nornflow.testing.routers.arguments import interface_type
 from nornflow.testing.routers.config import Configuration, Cursor, Rejected, Style
 from nornflow.testing.routers.device import Counters
-from nornflow.testing.routers.faults import Fault
 from nornflow.testing.routers.grammar import Match
 from nornflow.testing.routers.ios_rules import ios_complete
+from nornflow.testing.simulation import Simulated
 
 VERSION = "4.31.2F"
 MODEL = "vEOS-lab"
 
 
 @dataclass
-class Switch:
+class Switch(Simulated):
     """One Arista-EOS-like device. `lines` is its first configuration. Safe to use from several threads."""
 
     name: str
@@ -32,10 +31,9 @@ class Switch:
     groups: tuple[str, ...] = ()
     timer: Timer = field(default_factory=WallTimer)
     counters: Counters = field(default_factory=Counters)
-    faults: dict[str, Fault] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.lock = threading.RLock()
+        super().__init__()
         self.booted = self.timer.now()
         self.flash: dict[str, list[str]] = {}
         self.startup = list(self.lines())
@@ -109,20 +107,6 @@ class Switch:
             self._config = self.build(self.startup)
             self.booted = self.timer.now()
             self.counters.reloads += 1
-
-    def fault(self, kind: str, *, after: float | None = None, at: str = "", text: str = "") -> None:
-        """Make the device misbehave from now on; the kinds are in `faults.KINDS`. Raises UsageError."""
-        self.add_fault(Fault(kind, after, at, text))
-
-    def add_fault(self, fault: Fault) -> None:
-        """Make the device misbehave from now on."""
-        with self.lock:
-            self.faults = {**self.faults, fault.kind: fault}
-
-    def heal(self, kind: str | None = None) -> None:
-        """End one fault, or all."""
-        with self.lock:
-            self.faults = {} if kind is None else {k: fault for k, fault in self.faults.items() if k != kind}
 
     def count(self) -> Mapping[str, int]:
         """Return the counters by name."""

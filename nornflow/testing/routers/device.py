@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nornflow.testing.routers.config import Configuration, Cursor, ModeLike
-from nornflow.testing.routers.faults import Fault
 from nornflow.testing.routers.ios_grammar import ios_modes
 from nornflow.testing.routers.ios_rules import ios_check, ios_complete
+from nornflow.testing.simulation import Simulated
 
 
 @dataclass(slots=True)
@@ -46,7 +45,7 @@ class Neighbourhood:
 
 
 @dataclass
-class Router:
+class Router(Simulated):
     """One Cisco-IOS-like router whose configuration survives the sessions that change it.
 
     `lines` is its first configuration; it is built at the first use, so a thousand routers cost nothing to start.
@@ -67,8 +66,7 @@ class Router:
     outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.lock = threading.RLock()
-        self.faults: dict[str, Fault] = {}
+        super().__init__()
         self.booted = self.clock()
         self.startup: list[str] | None = None
         self._config: Configuration | None = None
@@ -141,20 +139,6 @@ class Router:
             self.booted = self.clock()
             self._polled.clear()
             self.counters.reloads += 1
-
-    def fault(self, kind: str, *, after: float | None = None, at: str = "", text: str = "") -> None:
-        """Make the device misbehave from now on; the kinds are in `faults.KINDS`. Raises UsageError."""
-        self.add_fault(Fault(kind, after, at, text))
-
-    def add_fault(self, fault: Fault) -> None:
-        """Make the device misbehave from now on."""
-        with self.lock:
-            self.faults = {**self.faults, fault.kind: fault}
-
-    def heal(self, kind: str | None = None) -> None:
-        """End one fault, or all."""
-        with self.lock:
-            self.faults = {} if kind is None else {k: fault for k, fault in self.faults.items() if k != kind}
 
     def count(self) -> Mapping[str, int]:
         """Return the counters by name."""

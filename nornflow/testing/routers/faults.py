@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,33 @@ class Fault:
         """Return the fault as JSON values, without what was left out."""
         fields = {"kind": self.kind, "after": self.after, "at": self.at, "text": self.text}
         return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+class Faulty:
+    """A device that misbehaves on demand; the base of every simulated one. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.faults: dict[str, Fault] = {}
+        self.on_faults_changed: Callable[[], None] | None = None
+
+    def fault(self, kind: str, *, after: float | None = None, at: str = "", text: str = "") -> None:
+        """Make the device misbehave from now on, also in the sessions that are open; see KINDS. Raises UsageError."""
+        self.add_fault(Fault(kind, after, at, text))
+
+    def add_fault(self, fault: Fault) -> None:
+        """Make the device misbehave from now on."""
+        self._set({**self.faults, fault.kind: fault})
+
+    def heal(self, kind: str | None = None) -> None:
+        """End one fault, or all."""
+        self._set({} if kind is None else {held: fault for held, fault in self.faults.items() if held != kind})
+
+    def _set(self, faults: dict[str, Fault]) -> None:
+        self.faults = faults
+        # Without the lock: the server's thread may hold it while it waits for this one.
+        if self.on_faults_changed is not None:
+            self.on_faults_changed()
 
 
 def parse_fault(spec: str, names: Sequence[str], *, rng: random.Random | None = None) -> dict[str, Fault]:
