@@ -35,6 +35,12 @@ def _by_order(match: Match, rule: Rule, siblings: Sequence[Node], mode: Mode, pl
             wanted_inside = (rule.rank, natural(" ".join(match.key)))
             inside = ((i, (other.rule.rank, natural(" ".join(other.key)))) for i, other in own if other.rule)
             return next((index for index, order in inside if order > wanted_inside), own[-1][0] + 1)
+    elif not mode.alphabetical and "typed" not in rule.flags:
+        own = [(index, other) for index, other in held if other.rule and other.rule.rank == rule.rank]
+        if own:  # the listing itself shows where lines of this kind stand
+            wanted_own = _order(match, rule, mode, platform, {})
+            kin = ((i, _order(other, rule, mode, platform, {})) for i, other in own)
+            return next((index for index, order in kin if order > wanted_own), own[-1][0] + 1)
     members = _members(other for _, other in held)
     wanted = _order(match, rule, mode, platform, members)
     later = (i for i, other in held if other.rule and _order(other, other.rule, mode, platform, members) > wanted)

@@ -33,7 +33,7 @@ class Replay:
         self._hide_empty(self.root, "global")
 
     def _take(self, line: str) -> None:
-        text = line.strip()
+        text = self._banner(line.strip())
         if not text or text[0] == "!":
             return
         if text in self._platform.closers or text == "end":
@@ -53,6 +53,14 @@ class Replay:
             self._remove(located.match, located.stack, mode)
         else:
             self._add(located, mode)
+
+    def _banner(self, text: str) -> str:
+        """Give a banner the delimiter that the device itself lists."""
+        found = re.match(r"(banner \w+ )(\^C|\S)(.*)", text, re.DOTALL)
+        if not self._platform.banner_delimiter or found is None or found[2] not in found[3]:
+            return text
+        body = found[3][: found[3].index(found[2])]
+        return f"{found[1]}{self._platform.banner_delimiter}{body}{self._platform.banner_delimiter}"
 
     def _into(self, located: Located) -> Located:
         """Follow a line to the section below in which the device keeps it."""
@@ -201,11 +209,11 @@ class Replay:
             start = " ".join(match.text.split(" ")[: int(rule.flags["whole"])])
             yield from (child for child in section.children if _begins(child.line, start))
             return
-        if rule is not None and "numbered" in rule.flags:
+        if rule is not None and "numbered" in rule.flags and not rule.opens:
             yield from (child for child in section.children if _unnumbered(child.line)[0] == match.text)
             return
         positive = [child for child in section.children if not child.line.startswith("no ")]
-        if rule is not None and not rule.only_negated:
+        if rule is not None and not rule.only_negated and "numbered" not in rule.flags:
             equal = [child for child in positive if _key(child, mode) == match.key]
             if equal:
                 yield from equal

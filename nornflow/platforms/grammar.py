@@ -11,7 +11,7 @@ lists them:
     interface IFACE > interface         opens a section whose mode is `interface`
 
     console=con                         typed as the first word, stored as the second (`_` there is a space)
-    [router-bgp < family]               this mode knows the lines of `family` too, behind its own
+    include family                      the lines of the mode `family` stand here too
     [route-map alphabetical]            the device sorts the lines of this mode by their letters
 
 Flags at the end:
@@ -216,26 +216,31 @@ def _spellings(body: str) -> Iterator[list[str]]:
 
 
 def read_modes(text: str, arguments: Mapping[str, Argument]) -> dict[str, Mode]:
-    """Return the modes of a grammar file by name; raises ValueError for a pattern that stands in no mode."""
+    """Return the modes of a grammar file by name; raises ValueError for a pattern in no mode and an unknown `include`."""
     patterns: dict[str, list[str]] = {}
-    parents: dict[str, str | None] = {}
     alphabetical: set[str] = set()
     current: list[str] | None = None
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
-        header = re.match(r"\[(\S+)(?: < (\S+))?( alphabetical)?\]$", line)
+        header = re.match(r"\[(\S+)( alphabetical)?\]$", line)
         if header:
             current = patterns.setdefault(header[1], [])
-            parents[header[1]] = header[2]
-            alphabetical |= {header[1]} if header[3] else set()
+            alphabetical |= {header[1]} if header[2] else set()
         elif line and current is None:
             raise ValueError(f"pattern before the first mode: {line}")
         elif line and current is not None:
             current.append(line)
-    for name, parent in parents.items():
-        if parent is not None and parent not in patterns:
-            raise ValueError(f"mode {name} builds on an unknown mode {parent}")
     return {
-        name: Mode(name, [*lines, *patterns.get(parents[name] or "", ())], arguments, alphabetical=name in alphabetical)
-        for name, lines in patterns.items()
+        name: Mode(name, list(_with_includes(name, patterns)), arguments, alphabetical=name in alphabetical)
+        for name in patterns
     }
+
+
+def _with_includes(name: str, patterns: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if name not in patterns:
+        raise ValueError(f"include of an unknown mode: {name}")
+    for line in patterns[name]:
+        if line.startswith("include "):
+            yield from _with_includes(line.split()[1], patterns)
+        else:
+            yield line

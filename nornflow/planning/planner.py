@@ -1,0 +1,74 @@
+"""Planning a device step by step: every step is planned on top of what the steps before it will have left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nornflow.model.plan import Method, PlannedStep
+from nornflow.planning.diff import unified
+from nornflow.planning.normalise import config_hash
+from nornflow.planning.predict import predict
+from nornflow.planning.rollback import returns, rollback_lines
+from nornflow.platforms.platform import Platform
+
+_EXEC = "exec:"
+
+
+def plan_step(
+    step: str,
+    host: str,
+    pre: str,
+    lines: Sequence[str],
+    connection: str,
+    platform: Platform,
+    native_diff: str | None = None,
+) -> tuple[PlannedStep, str]:
+    """Return what a step would do to a device with this configuration, and the configuration it would leave.
+
+    `lines` may hold `exec:` commands: they are sealed, nothing is predicted of them. With the device's own diff the
+    method is `native` (an empty one says that nothing changes), otherwise `model` or, with the reason in the note,
+    `impossible`. The rollback is always the model's; the note says when the text does not come back by it.
+    """
+    prediction = predict(pre, [line for line in lines if not line.startswith(_EXEC)], platform)
+    notes = list(prediction.notes)
+    rollback: tuple[str, ...] = ()
+    diff = native_diff
+    method = prediction.method if native_diff is None else Method.NATIVE
+    if prediction.method is Method.MODEL:
+        diff = unified(pre, prediction.text, platform) if diff is None else diff
+        rollback = rollback_lines(prediction.text, pre, platform)
+        if not returns(prediction.text, rollback, pre, platform):
+            notes.append("the rollback is not predicted to bring back every line")
+    planned = PlannedStep(
+        step=step,
+        host=host,
+        lines=tuple(lines),
+        connection=connection,
+        diff=diff or "",
+        method=method,
+        pre_hash=config_hash(pre, platform),
+        rollback=rollback,
+        note="; ".join(notes),
+    )
+    return planned, prediction.text
+
+
+class Planner:
+    """Plans the steps of one device in their order and keeps the configuration that they will have left so far.
+
+    `pre` is the running configuration as it was read; `configuration` is the predicted one after the steps so far.
+    """
+
+    def __init__(self, host: str, pre: str, platform: Platform) -> None:
+        self.host = host
+        self.configuration = pre
+        self._platform = platform
+
+    def plan(
+        self, step: str, lines: Sequence[str], connection: str = "", native_diff: str | None = None
+    ) -> PlannedStep:
+        """Plan one more step on top of what the steps before it left."""
+        planned, self.configuration = plan_step(
+            step, self.host, self.configuration, lines, connection, self._platform, native_diff
+        )
+        return planned
