@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from itertools import islice
@@ -110,9 +112,10 @@ def load_plugins(
     _refuse_shared_plugin_names([draft for draft in drafts if draft.state is PluginState.LOADED])
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    for draft in drafts:
-        if draft.state is PluginState.LOADED:
-            _load(draft, manager)
+    with redirect_stdout(sys.stderr):  # what a plugin prints must not get into a command's answer
+        for draft in drafts:
+            if draft.state is PluginState.LOADED:
+                _load(draft, manager)
     _refuse_shared_records([draft for draft in drafts if draft.state is PluginState.LOADED])
     host = PluginHost(tuple(draft.info() for draft in drafts), _registries(drafts), _notes(drafts, disabled))
     if required is not None:
@@ -125,7 +128,8 @@ def check_plugin(reference: str, project: Path) -> PluginInfo:
     draft = _Draft(local_source(reference, project))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    _load(draft, manager)
+    with redirect_stdout(sys.stderr):
+        _load(draft, manager)
     for step_type in draft.records.get("step_types", ()):
         if isinstance(step_type, StepType):
             for problem in parameter_problems(step_type):

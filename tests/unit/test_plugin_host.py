@@ -241,6 +241,18 @@ def test_a_disabled_plugin_is_not_even_imported(install: Install) -> None:
     assert points[0].value not in sys.modules
 
 
+def test_what_a_plugin_prints_does_not_get_into_the_answer(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = GOOD.format(name="loud.step") + "        print('collected')\n    print('imported')\n"
+    load_plugins(entry_points=install("loud", source))
+    (tmp_path / "loud.py").write_text(dedent(source))
+    check_plugin("loud.py", tmp_path)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.split() == ["imported", "collected"] * 2
+
+
 def test_a_mistyped_disabled_plugin_is_noted_with_did_you_mean(install: Install) -> None:
     host = load_plugins(entry_points=install("netmiko", GOOD.format(name="n.step")), disabled=["netmico", "acme"])
     assert state(host, "netmiko") is PluginState.LOADED
