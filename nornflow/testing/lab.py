@@ -37,7 +37,7 @@ class LabSpec:
     port: int = 0
 
     def fleet(self) -> Simulation[Any]:
-        """Return the simulated devices, not yet started; raises UsageError."""
+        """Return the simulated devices, not yet started; raises UsageError, and LabError without asyncssh."""
         options: dict[str, Any] = {
             "topology": self.topology,
             "latency": self.latency,
@@ -48,8 +48,11 @@ class LabSpec:
             from nornflow.testing.eos.fleet import EosFleet
 
             return EosFleet(self.count, **options)
-        from nornflow.testing.routers.fleet import Fleet
-
+        try:
+            from nornflow.testing.routers.fleet import Fleet
+        except ModuleNotFoundError as error:
+            hint = "pip install 'nornflow-netops[testing]'"
+            raise LabError(f"simulated routers need {error.name}, which is not installed", hint=hint) from error
         return Fleet(self.count, **options)
 
 

@@ -18,7 +18,8 @@ from napalm import get_network_driver
 from netmiko import ConnectHandler
 from netmiko.exceptions import NetmikoAuthenticationException
 
-from nornflow.testing import background
+from nornflow.testing import LabError, background
+from nornflow.testing.lab import LabSpec
 
 
 class Project:
@@ -181,6 +182,15 @@ def test_an_error_in_the_background_reaches_the_foreground(tmp_path: Path) -> No
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout == "the port is taken / take another\n"
+
+
+def test_without_asyncssh_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "nornflow.testing.routers.fleet", raising=False)
+    monkeypatch.setitem(sys.modules, "nornflow.testing.routers.server", None)
+    with pytest.raises(LabError, match="not installed") as caught:
+        LabSpec().fleet()
+    assert "nornflow-netops[testing]" in caught.value.hint
+    assert len(LabSpec(kind="eos", count=2).fleet()) == 2
 
 
 def test_a_process_is_named_by_number_and_birth() -> None:

@@ -13,8 +13,8 @@ from nornflow.testing.eos.timer import Timer, WallTimer
 from nornflow.testing.listener import Listener
 from nornflow.testing.routers.faults import parse_faults
 from nornflow.testing.routers.network import Place, places
-from nornflow.testing.routers.session import Timing
 from nornflow.testing.simulation import Credentials, Simulation, device_names
+from nornflow.testing.timing import Timing
 
 
 class EosFleet(Simulation[Switch]):

@@ -14,8 +14,8 @@ from nornflow.testing.eos.device import Switch
 from nornflow.testing.eos.shell import CommandFailed, Shell
 from nornflow.testing.listener import Listener
 from nornflow.testing.routers.faults import Fault
-from nornflow.testing.routers.session import Timing
 from nornflow.testing.simulation import Credentials
+from nornflow.testing.timing import Timing
 
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 _LARGEST = 16 * 1024 * 1024

@@ -13,8 +13,8 @@ from nornflow.testing.routers.device import Neighbourhood, Router
 from nornflow.testing.routers.faults import parse_faults
 from nornflow.testing.routers.network import Place, first_configuration, places
 from nornflow.testing.routers.server import SSHListener, server_options
-from nornflow.testing.routers.session import Timing
 from nornflow.testing.simulation import Credentials, Simulation, device_names
+from nornflow.testing.timing import Timing
 
 
 class Fleet(Simulation[Router]):

@@ -11,8 +11,9 @@ import asyncssh
 from nornflow.testing.listener import Listener
 from nornflow.testing.routers.device import Router
 from nornflow.testing.routers.faults import Fault
-from nornflow.testing.routers.session import Session, Timing
+from nornflow.testing.routers.session import Session
 from nornflow.testing.simulation import Credentials
+from nornflow.testing.timing import Timing
 
 # What IOS-XE 17 offers.
 _ALGORITHMS: dict[str, Any] = {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
@@ -14,20 +12,7 @@ from nornflow.testing.routers.device import Router
 from nornflow.testing.routers.faults import Fault
 from nornflow.testing.routers.shell import Question, Reply, Shell
 from nornflow.testing.routers.terminal import HELP, Terminal
-
-
-@dataclass
-class Timing:
-    """How long the routers take for an answer, in seconds; may be changed while they run."""
-
-    latency: float = 0.0
-    jitter: float = 0.0
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
-
-    def delay(self, slow: Fault | None) -> float:
-        """Return the time that the next answer takes."""
-        seconds = self.latency + (self.rng.random() * self.jitter if self.jitter else 0.0)
-        return seconds * (slow.after or 20.0) if slow is not None else seconds
+from nornflow.testing.timing import Timing
 
 
 class Session(asyncssh.SSHServerSession[str]):
