@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +202,21 @@ def test_init_writes_a_project_that_loads_and_never_overwrites(tmp_path: Path, m
     assert isinstance(run(init.command, "mine").exception, UsageError)
     (tmp_path / "file").write_text("")
     assert isinstance(run(init.command, "file/below").exception, UsageError)
+
+
+def test_the_started_project_says_hello_at_once(tmp_path: Path) -> None:
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "nornflow"]
+    folder = tmp_path / "mine"
+    subprocess.run([*command, "init", str(folder)], check=True, capture_output=True, env=environ, timeout=60)
+    said = subprocess.run(
+        [*command, "run", "workflows/hello.yaml", "-i", "name=World"],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (said.returncode, "Hello World!" in said.stdout) == (0, True), said.stderr
+    assert (folder / ".nornflow").is_dir()
