@@ -56,7 +56,7 @@ check: $(VENV)/.stamp-dev ## lint, types, layers and the tests of the documentat
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/docs
 
 docs: $(VENV)/.stamp-dev ## write the reference pages that are made of the code
-	$(BIN)/python docs/generate.py
+	@for generator in docs/generate*.py; do echo $$generator; $(BIN)/python $$generator; done
 
 lab: $(VENV)/.stamp-dev ## the same change on four real FRR routers that speak BGP (root; installs FRR on Debian)
 	@.ci/lab-packages
