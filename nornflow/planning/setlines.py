@@ -9,13 +9,13 @@ from nornflow.platforms.platform import Platform
 from nornflow.platforms.tree import SectionTracker
 
 _VERBS = ("set", "deactivate", "protect")
-_LEAVES_NOTHING = ("edit", "top", "up", "exit", "quit", "commit", "annotate", "show", "status")
+_LEAVES_NOTHING = ("edit", "top", "exit", "quit", "commit", "annotate", "show", "status")
 
 
 def play_set_lines(before: str, lines: Sequence[str], platform: Platform) -> str:
     """Return the listing after `set`, `delete`, `activate` and `deactivate` lines on a `display set` listing.
 
-    Raises Unpredictable for a listing in curly form and for lines that text cannot follow (rename, insert, load ...).
+    Raises Unpredictable for a listing in curly form and for lines that text cannot follow (rename, insert, up ...).
     """
     held = before.splitlines()
     if any(not line.startswith(_VERBS) for line in held):

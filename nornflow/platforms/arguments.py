@@ -89,6 +89,7 @@ def arguments_for(interface_types: Sequence[str]) -> Mapping[str, Argument]:
     """Return the kinds of argument by name for a device with these types of interface.
 
     `IFACE` needs one of the types when there are any (`gi 1/0/1` may be typed apart); without types it is any word.
+    `SVI` is the interface of a VLAN, whose defaults differ from those of a port.
     """
 
     def interface(words: Sequence[str]) -> tuple[str, int] | None:
@@ -98,4 +99,8 @@ def arguments_for(interface_types: Sequence[str]) -> Mapping[str, Argument]:
                 return name, taken
         return None
 
-    return MappingProxyType({**_ARGUMENTS, "IFACE": interface if interface_types else _word})
+    def vlan_interface(words: Sequence[str]) -> tuple[str, int] | None:
+        found = interface(words)
+        return found if found is not None and found[0].startswith("Vlan") else None
+
+    return MappingProxyType({**_ARGUMENTS, "IFACE": interface if interface_types else _word, "SVI": vlan_interface})

@@ -191,7 +191,8 @@ def _only_filters(filters: Sequence[str], place: int, grammar: ExecGrammar) -> b
 
 def _in_full(verb: str, words: Sequence[str], grammar: ExecGrammar) -> str:
     known = grammar.arguments.get(verb, {})
-    arguments = [known.get(word.lower(), word) if place < 2 else word for place, word in enumerate(words[1:])]
+    depth = 2 if verb == "copy" else 1
+    arguments = [known.get(word.lower(), word) if place < depth else word for place, word in enumerate(words[1:])]
     return " ".join((verb, *arguments))
 
 

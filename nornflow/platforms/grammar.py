@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nornflow.platforms.arguments import Argument
@@ -113,7 +113,9 @@ class Mode:
 
     def match(self, line: str) -> Match:
         """Return the line as this mode reads it; never raises, an unknown line comes back with `known=False`."""
-        return _match(self, line)
+        head, feed, rest = line.partition("\n")  # of a banner only the first line is read
+        match = _match(self, head)
+        return replace(match, text=match.text + feed + rest) if feed else match
 
     def _add(self, words: Sequence[str], rule: Rule) -> None:
         node, value = self._root, False

@@ -104,15 +104,16 @@ class SectionTracker:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._stack: Stack = ()
-        self._edit: tuple[str, ...] = ()
+        self._edits: tuple[Path, ...] = ()  # one per `edit`: `exit` goes back by as much
         self._banner: re.Pattern[str] | None = None
+        self.understood = False  # whether the grammar knew the last line wholly
         self._before: tuple[int, str] | None = None  # indentation and text of an unknown line: it may open a section
         self._unknown: list[int] = []  # indentation of the unknown sections that indentation opened
 
     @property
     def path(self) -> Path:
         """The section lines that are open now, outermost first."""
-        return tuple(opened.text for opened in self._stack) or self._edit
+        return tuple(opened.text for opened in self._stack) or sum(self._edits, ())
 
     @property
     def in_text(self) -> bool:
@@ -153,6 +154,7 @@ class SectionTracker:
         if len(located.stack) < len(self._stack):
             self._unknown = []
         self._stack = located.stack
+        self.understood = located.match.known
         path = SEPARATOR.join((*self.path, located.line))
         if located.opens is not None:
             self._stack = (*self._stack, located.opens)
@@ -161,18 +163,20 @@ class SectionTracker:
         return path
 
     def _feed_set(self, text: str) -> str:
-        """Follow `edit`, `up`, `top` and `exit`, and give `set` and `delete` lines from the top of the hierarchy."""
+        """Follow `edit`, `up`, `top` and `exit`, and give `set` and `delete` lines from the top of the hierarchy.
+
+        `up` is taken for the way back from the last `edit`: how many words make a level only the device knows.
+        """
         verb, _, rest = text.partition(" ")
-        words = tuple(rest.split())
         if verb == "edit":
-            self._edit = (*self._edit, *words)
+            self._edits = (*self._edits, tuple(rest.split()))
         elif verb == "top" and not rest:
-            self._edit = ()
+            self._edits = ()
         elif verb == "top":
             return SectionTracker(self._platform).feed(rest)
-        elif verb in ("up", "exit"):
-            levels = int(words[0]) if words and words[0].isdecimal() else 1
-            self._edit = self._edit[: max(0, len(self._edit) - levels)]
+        elif verb in ("up", "exit", "quit"):
+            levels = int(rest) if rest.isdecimal() else 1
+            self._edits = self._edits[: max(0, len(self._edits) - levels)]
         else:
-            return " ".join((verb, *self._edit, rest)).rstrip()
+            return " ".join((verb, *self.path, rest)).rstrip()
         return text
