@@ -25,6 +25,7 @@ from nornflow.workflow.inputs import why_unfit
 from nornflow.workflow.keys import WORKFLOW
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.references import ALWAYS, Checker, Scope
+from nornflow.workflow.scopes import settle
 from nornflow.workflow.templating import Renderer
 
 
@@ -114,7 +115,10 @@ class _Compilation:
         for step, draft in by_id.items():
             self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step))
         self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end"))
-        steps = [self._step(by_id[step], edges[step], keys) for step in ids]
+        steps = settle(
+            [self._step(by_id[step], edges[step], keys) for step in ids],
+            {step: _expressions(draft) for step, draft in by_id.items()},
+        )
         if any(one.severity is Severity.ERROR for one in reader.diagnostics):
             return None, reader
         canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -176,7 +180,7 @@ class _Compilation:
 
     def _check_step(self, draft: Draft, checker: Checker, scope: Scope) -> None:
         path, keys = draft.path, draft.keys
-        names = scope.names | ({"host"} if draft.type.scope is StepScope.DEVICE else set())
+        names = scope.names | (set() if draft.type.scope is StepScope.RUN else {"host"})
         outer = Scope(names, scope.inputs, scope.before, scope.here)
         inner_names = names | ({"item", "index"} if "for_each" in keys else set())
         own_inputs = scope.inputs | set(keys.get("inputs", {}))
@@ -252,6 +256,11 @@ class _Compilation:
                 where = (*draft.path, "id")
                 self.reader.report("NF403", message, where, found=name, hint=f"add {name} to `permissions`")
         return build.step(draft, frozenset(permissions), after, keys, self.document)
+
+
+def _expressions(draft: Draft) -> list[Any]:
+    marked = markers(draft.type.Params)
+    return [value for key, value in draft.params.items() if marked.get(key) is ExpressionMark]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

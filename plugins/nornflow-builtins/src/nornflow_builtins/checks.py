@@ -28,6 +28,7 @@ class AssertStep(StepType):
     """
 
     name = "assert"
+    scope = Scope.ANY
     verifies = True
     result_keys = ("assertion_result",)
     Params = AssertParams
@@ -59,7 +60,7 @@ class ConditionalStep(StepType):
     """Choose between the steps under `then_steps` and those under `else_steps`."""
 
     name = "conditional"
-    scope = Scope.RUN
+    scope = Scope.ANY
     result_keys = ("branch",)
     Params = ConditionalParams
 
