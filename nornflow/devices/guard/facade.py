@@ -149,11 +149,18 @@ class _Resolver:
 
         return call
 
-    def _check_commands(self, method: str, commands: Any) -> None:
-        for command in _texts(commands):
+    def _check_commands(self, method: str, given: Any) -> None:
+        """Judge commands before the driver gets them: an early denial leaves driver and device in step."""
+        items = [given] if isinstance(given, str) else list(given or ())
+        commands = [str(item[0]) if isinstance(item, (list, tuple)) and item else str(item) for item in items]
+        for command in commands:
             self._one_line(method, command)
-            if self._wire is None:
-                self._judge.exec_line(command)
+        if self._wire is not None:
+            lines = "".join(f"{command.rstrip()}\n" for command in commands)
+            self._wire.rehearse(lines.encode(), deadly=False)
+            return
+        for command in commands:
+            self._judge.exec_line(command)
 
     def _check_file(self, method: str, path: Any) -> None:
         self._check_block(method, Path(path).read_text(encoding="utf-8").splitlines())

@@ -9,9 +9,11 @@ from enum import Enum, auto
 from nornflow.devices.guard.lease import Lease
 from nornflow.errors import GuardDenied
 from nornflow.platforms.exec import ExecVerdict, Kind, classify
-from nornflow.platforms.expand import locate
 from nornflow.platforms.platform import Style
 from nornflow.platforms.tree import SEPARATOR, SectionTracker
+
+State = tuple[SectionTracker, bool, dict[str, str]]
+_MOST_SECTIONS = 12  # lines that may have opened a section and are still looked at
 
 
 class Act(Enum):
@@ -41,6 +43,7 @@ class Judge:
         """Begin a configuration session at its top."""
         self._tracker = SectionTracker(self._platform)
         self._unsure = False  # a line that nobody knows may have opened a section
+        self._perhaps: dict[str, str] = {}  # such lines by their first word: the newest of each kind may still be open
 
     @property
     def in_text(self) -> bool:
@@ -144,13 +147,25 @@ class Judge:
             return Act.PASS
         self._check_not_exec(text)
         path = self._tracker.feed(line)
+        self._check_config_rules(path, line)
         if SEPARATOR not in path:
-            closes = text in self._platform.closers
-            self._unsure = not closes and not locate(text, (), self._platform).match.known
-        rule = lease.rules.denies_config(path, line)
-        if rule is not None:
-            raise lease.denied_by(rule, path)
+            self._unsure = text not in self._platform.closers and not self._tracker.understood
+            if self._unsure:
+                self._perhaps.pop(text.split()[0], None)
+                self._perhaps[text.split()[0]] = path
         return self._configured(line)
+
+    def _check_config_rules(self, path: str, line: str) -> None:
+        """Match the line in its section, and below each line that may have opened one that the grammar does not know."""
+        above = list(self._perhaps.values())[-_MOST_SECTIONS:]
+        places = [path, *(f"{section}{SEPARATOR}{path}" for section in above)]
+        if len(above) > 1:
+            places.append(SEPARATOR.join((*above, path)))
+        for number, place in enumerate(places):
+            understood = number == 0 and self._tracker.understood
+            rule = self.lease.rules.denies_config(place, line, understood=understood)
+            if rule is not None:
+                raise self.lease.denied_by(rule, path)
 
     def _leaves(self, text: str) -> bool:
         """Tell whether `exit` stands at the top of the configuration, where it leaves configuration mode."""
@@ -231,13 +246,14 @@ class Judge:
             self.return_to(state)
             self.restore(marks)
 
-    def state(self) -> tuple[SectionTracker, bool]:
+    def state(self) -> State:
         """Return a copy of where in the configuration the judge is."""
-        return deepcopy(self._tracker, {id(self._platform): self._platform}), self._unsure
+        tracker = deepcopy(self._tracker, {id(self._platform): self._platform})
+        return tracker, self._unsure, dict(self._perhaps)
 
-    def return_to(self, state: tuple[SectionTracker, bool]) -> None:
+    def return_to(self, state: State) -> None:
         """Go back to where the judge was in the configuration."""
-        self._tracker, self._unsure = state
+        self._tracker, self._unsure, self._perhaps = state
 
     def marks(self) -> tuple[int, int, int]:
         """Return how far the lease's lines are used, captured and sent."""

@@ -14,6 +14,7 @@ from nornflow.platforms.platform import Platform
 from nornflow.platforms.tree import SEPARATOR
 
 _MOST_READINGS = 256
+_WHOLE = frozenset(("ip", "no"))  # short words that are no abbreviations
 _NO_LITERAL = re.compile(r"\\[bBdDsSwWAzZpP]|\\.|\[\^?\]?[^\]]*\]|\(\?[a-zA-Z-]*:?|\(\?P?<\w+>|\{[^}]*\}")
 _LITERAL = re.compile(r"[a-z][a-z-]+")
 _WORD = re.compile(r"([A-Za-z][A-Za-z-]*)(.*)", re.DOTALL)
@@ -24,8 +25,8 @@ BEYOND_READING = LineRule("", reason="it is abbreviated so much that nobody can 
 class RuleBook:
     """The deny rules and the allow-list of one lease, ready to be matched.
 
-    A word that is the beginning of a word in a deny rule counts as that word too, unless the platform's grammar knows it
-    as a word of its own: `wr er` meets `write erase`, whether or not the grammar knows `erase`.
+    A word that is the beginning of a word in a deny rule counts as that word too: `wr er` meets `write erase`, whether or
+    not the grammar knows `erase`. Only in a line that the grammar understood its keywords are taken as they stand.
     """
 
     def __init__(self, deny: Sequence[LineRule], allow_exec: Sequence[LineRule], platform: Platform) -> None:
@@ -34,29 +35,32 @@ class RuleBook:
         self._exec = tuple(rule for rule in deny if rule.on == "exec")
         self._allow = tuple(allow_exec)
 
-    def denies_config(self, path: str, raw: str) -> LineRule | None:
-        """Return the rule that forbids a configuration line, given with its section path and as it was typed."""
+    def denies_config(self, path: str, raw: str, *, understood: bool = False) -> LineRule | None:
+        """Return the rule that forbids a configuration line, given with its section path and as it was typed.
+
+        `understood` says that the platform's grammar knew the whole line, so that the path has it in full words.
+        """
         if not self._config:
             return None
         parts = path.split(SEPARATOR)
         texts = [SEPARATOR.join(parts[start:]) for start in range(len(parts))]
-        return self._find(self._config, (*texts, _squeezed(raw)))
+        return self._find(self._config, (*texts, _squeezed(raw)), _vocabulary(self._platform) if understood else _WHOLE)
 
     def denies_exec(self, canonical: str, raw: str) -> LineRule | None:
         """Return the rule that forbids an exec line."""
-        return self._find(self._exec, (canonical, _squeezed(raw))) if self._exec else None
+        return self._find(self._exec, (canonical, _squeezed(raw)), _WHOLE) if self._exec else None
 
     def allows_exec(self, canonical: str) -> bool:
         """Tell whether the allow-list (when there is one) has this read."""
         return not self._allow or bool(_compiled(tuple(rule.pattern for rule in self._allow)).Match(canonical))
 
-    def _find(self, rules: Sequence[LineRule], texts: Iterable[str]) -> LineRule | None:
+    def _find(self, rules: Sequence[LineRule], texts: Iterable[str], known: frozenset[str]) -> LineRule | None:
         patterns = tuple(rule.pattern for rule in rules)
         compiled = _compiled(patterns)
         literals = _literals(patterns)
         free_text = self._platform.exec.free_text
         for text in dict.fromkeys(texts):
-            for place, reading in enumerate(_readings(text, literals, _vocabulary(self._platform), free_text)):
+            for place, reading in enumerate(_readings(text, literals, known, free_text)):
                 if place == _MOST_READINGS:
                     return BEYOND_READING
                 found: list[int] = compiled.Match(reading)

@@ -132,6 +132,7 @@ class Wire:
             except (GuardDenied, UnicodeDecodeError, LineRejected) as error:
                 self.dead = not isinstance(error, LineRejected)
                 judge.restore(marks)
+                self._line, self._forwarded, self._echoed = b"", 0, 0
                 while len(self.answers) > answers:
                     self.answers.pop()
                 if isinstance(error, UnicodeDecodeError):
@@ -148,8 +149,11 @@ class Wire:
             )
         return self.judge
 
-    def rehearse(self, data: bytes) -> None:
-        """Judge several lines without effect; raises GuardDenied when one of them would be denied."""
+    def rehearse(self, data: bytes, *, deadly: bool = True) -> None:
+        """Judge several lines without effect; raises GuardDenied when one of them would be denied.
+
+        `deadly` says that the driver is in the middle of writing them, so that a denial leaves it out of step.
+        """
         with self._lock:
             if self.phase is not Phase.GUARDED:
                 return
@@ -160,10 +164,10 @@ class Wire:
             try:
                 self._judged(data, judge)
             except UnicodeDecodeError as error:
-                self.dead = True
+                self.dead = deadly
                 raise judge.lease.denied("a line is not UTF-8 text", hint="send text") from error
             except GuardDenied:
-                self.dead = True
+                self.dead = deadly
                 raise
             finally:
                 dead = self.dead
