@@ -14,7 +14,7 @@ from nornflow.model.workflow import Step, Workflow
 from nornflow.policy.lowering import lower
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profiles import profile_named
-from nornflow.policy.rules import RuleBook, rule_book, sections
+from nornflow.policy.rules import RuleBook, readable, rule_book, sections
 
 PathsOf = Callable[[str, Sequence[str]], Iterable[tuple[str, str]]]
 """Yields for a platform's name and its lines each line with its section path."""
@@ -123,10 +123,12 @@ class LineGate(_ProfileGate):
                 yield path, rule
 
     def _denied(self, profile: Profile, host: HostPlan, planned: PlannedStep, path: str, rule: LineRule) -> Decision:
-        refused = f"which profile {profile.name!r} refuses: {rule.reason or rule.pattern}"
+        refused = f"which profile {profile.name!r} refuses: {rule.reason or readable(rule.pattern)}"
         reason = f"{host.host}: step {planned.step!r} plans {path!r}, {refused}"
         hint = "take the line out of the change, or run it under a profile without this rule"
-        return Decision(Verdict.DENY, reason, self.name, rule.pattern, rule.where, planned.step, host.host, hint)
+        return Decision(
+            Verdict.DENY, reason, self.name, readable(rule.pattern), rule.where, planned.step, host.host, hint
+        )
 
 
 class CanaryGate(_ProfileGate):

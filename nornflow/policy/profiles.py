@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -25,8 +25,12 @@ def _built_in() -> Mapping[str, Any]:
     return tomllib.loads(files("nornflow.policy").joinpath("data/profiles.toml").read_text("utf-8"))
 
 
-def load_profiles(custom: Mapping[str, Any] | None = None, where: str = "settings") -> Mapping[str, Profile]:
-    """Return the built-in profiles and the custom ones, resolved; `where` names the file that holds `profiles:`.
+def load_profiles(
+    custom: Mapping[str, Any] | None = None, where: str | Callable[[str], str] = "settings"
+) -> Mapping[str, Profile]:
+    """Return the built-in profiles and the custom ones, resolved.
+
+    `where` names the file that holds `profiles:`, or tells for a profile's name where it stands.
 
     Raises ConfigurationError that lists every problem of every profile: unknown keys, permissions, parents, circles,
     values out of bounds, patterns that RE2 does not know, and names that would replace a built-in profile.
@@ -38,7 +42,7 @@ def load_profiles(custom: Mapping[str, Any] | None = None, where: str = "setting
         for name, document in data["profiles"].items()
     }
     for name, document in (custom or {}).items():
-        place = f"{where}: profiles.{name}"
+        place = f"{where if isinstance(where, str) else where(name)}: profiles.{name}"
         if name in BUILT_IN:
             problems.append(f"{place}: a built-in profile cannot be replaced; give yours another name and extend it")
             continue

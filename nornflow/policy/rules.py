@@ -14,6 +14,7 @@ SEPARATOR = " / "
 """Stands between a section and the line in it: `interface Vlan10 / shutdown`."""
 
 _TOKEN = re.compile(r"<<([^<>|]+)(?:\|([^<>|]*))?>>")
+_NEST = re.compile(r"((?:\(\?:\\?[\w-])+)((?:\)\?)+)")
 _DO = re.compile(r"do\s+(?P<command>.+)", re.IGNORECASE)
 
 
@@ -35,6 +36,20 @@ def expand(pattern: str, management: Sequence[str] = ()) -> str:
         )
 
     return _TOKEN.sub(replace, pattern)
+
+
+def readable(pattern: str) -> str:
+    """Return a pattern for people: the nest of optional letters that an abbreviation becomes is shown as `sh[utdown]`."""
+
+    def fold(match: re.Match[str]) -> str:
+        letters = re.findall(r"\(\?:(\\?.)", match[1])
+        return (
+            f"[{''.join(letter.removeprefix(chr(92)) for letter in letters)}]"
+            if len(letters) * 2 == len(match[2])
+            else match[0]
+        )
+
+    return _NEST.sub(fold, pattern)
 
 
 def compiled(pattern: str) -> Any:

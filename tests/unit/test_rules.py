@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nornflow.errors import ConfigurationError
 from nornflow.model.permission import LineRule
 from nornflow.policy.profiles import load_profiles
-from nornflow.policy.rules import RuleBook, expand, judge, sections
+from nornflow.policy.rules import RuleBook, expand, judge, readable, sections
 
 PROFILES = load_profiles()
 
@@ -136,6 +136,12 @@ def test_abbreviations_are_written_short() -> None:
         "shut",
         "shutdown",
     ]
+
+
+def test_a_pattern_is_shown_as_people_write_abbreviations() -> None:
+    assert readable(expand("^<<wr|ite>> <<er|ase>>\\b")) == "^wr[ite] er[ase]\\b"
+    assert readable(expand("<<fact|ory-reset>>")) == "fact[ory-reset]"
+    assert readable("(?:a|b)? (?:no )?x") == "(?:a|b)? (?:no )?x"
 
 
 def test_an_unknown_shorthand_and_a_pattern_beyond_re2_are_told() -> None:

@@ -8,6 +8,7 @@ from nornflow.app.build import Project
 from nornflow.model.permission import PERMISSIONS, LineRule
 from nornflow.model.profile import Profile
 from nornflow.policy.profiles import profile_named
+from nornflow.policy.rules import readable
 
 
 def list_profiles(project: Project) -> list[dict[str, Any]]:
@@ -62,4 +63,5 @@ def _names(names: tuple[str, ...] | None) -> list[str] | str:
 
 
 def _rule(rule: LineRule) -> dict[str, str]:
-    return {"on": rule.on, "pattern": rule.pattern, "reason": rule.reason, "where": rule.where}
+    shown = readable(rule.pattern)
+    return {"on": rule.on, "shown": shown, "pattern": rule.pattern, "reason": rule.reason, "where": rule.where}

@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nornflow import HostState, NornFlowError, PolicyDenied, StepContext, StepResult, StepType
 
-_NEEDS = {"ping": "shell.execute", "api": "http.request"}
+_NEEDS: Mapping[str, frozenset[str]] = {
+    "tcp": frozenset(),
+    "ssh": frozenset(),
+    "ping": frozenset({"shell.execute"}),
+    "api": frozenset({"http.request"}),
+}
+_ANY = frozenset({"shell.execute", "http.request"})
 
 
 class ConnectivityParams(BaseModel):
@@ -46,9 +52,8 @@ class ConnectivityStep(StepType):
     Params = ConnectivityParams
 
     def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
-        """Return `device.read` and what the method uses besides."""
-        more = _NEEDS.get(str(params.get("method", "tcp")))
-        return self.permissions | ({more} if more else frozenset())
+        """Return `device.read` and what the method uses besides; a method that is not known yet may be any."""
+        return self.permissions | _NEEDS.get(str(params.get("method", "tcp")), _ANY)
 
     def apply(self, context: StepContext, params: ConnectivityParams) -> StepResult:
         """Try until one attempt succeeds."""
