@@ -59,8 +59,9 @@ class Project:
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:
         """Return the built-in profiles and the site's own."""
-        where = self.settings.origin("profiles").place or "settings"
-        return load_profiles(self.settings.profiles, where)
+        return load_profiles(
+            self.settings.profiles, lambda name: self.settings.origin(f"profiles.{name}").place or "settings"
+        )
 
     def gates(self, mode: Mode) -> tuple[Gate, ...]:
         """Return the built-in gates and, when something is to be applied, those of plugins."""
