@@ -80,7 +80,9 @@ class Screen(Observer):
 
     def line(self, text: str, style: str = "") -> None:
         """Print a line above the bar."""
-        self._console.print(text, style=style or None)
+        from rich.text import Text
+
+        self._console.print(Text(text, style=style))
 
     def step_started(self, event: Event) -> None:
         """Begin the bar of a step."""
@@ -145,9 +147,10 @@ class Screen(Observer):
         from nornflow.errors import ApprovalRequired
         from nornflow.model.workflow import Workflow
 
-        for text in plan_text(PlannedChange(plan, (), Workflow(plan.workflow, plan.version, ()))):
-            mark = text.lstrip()[:1]
-            self.line(text, {"+": "green", "-": "red"}.get(mark, ""))
+        with self._bar_away():
+            for text in plan_text(PlannedChange(plan, (), Workflow(plan.workflow, plan.version, ()))):
+                mark = text.lstrip()[:1]
+                self.line(text, {"+": "green", "-": "red"}.get(mark, ""))
         if self._yes:
             return True
         if not self._ask:
@@ -162,16 +165,22 @@ class Screen(Observer):
             return True
         if not self._ask:
             return False
+        with self._bar_away():
+            try:
+                answer = self._console.input(f"{text} [y/N] ", markup=False)
+            except EOFError:
+                answer = ""
+        return answer.strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def _bar_away(self) -> Iterator[None]:
         if self._bar is not None:
             self._bar.stop()
         try:
-            answer = self._console.input(f"{text} [y/N] ")
-        except EOFError:
-            answer = ""
+            yield
         finally:
             if self._bar is not None:
                 self._bar.start()
-        return answer.strip().lower() in ("y", "yes")
 
 
 _HANDLERS: dict[EventKind, Any] = {

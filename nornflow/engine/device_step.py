@@ -31,6 +31,8 @@ class DeviceStep:
         self._progress = progress
         self._tools = tools
         self._step = work.step
+        self._told: set[str] = set()
+        self._last_attempt = True
 
     def execute(self, hosts: Sequence[str]) -> dict[str, StepResult]:
         """Run the step on these devices and record how it ended on each."""
@@ -48,9 +50,9 @@ class DeviceStep:
         for attempt in range(1, attempts + 1):
             if not pending:
                 break
-            last = attempt == attempts
+            self._last_attempt = attempt == attempts
             found = self._attempt(pending, attempt)
-            again = [host for host, result in found.items() if worth_retrying(result)] if not last else []
+            again = [] if self._last_attempt else [host for host, result in found.items() if worth_retrying(result)]
             if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
                 again = []  # the run was stopped while it waited
             for host, result in found.items():
@@ -113,7 +115,10 @@ class DeviceStep:
         except NornFlowError as error:
             result = self._work.failed(error, session.host.name)
         ended = self._tools.clock()
-        return replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
+        result = replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
+        if not self._step.until and (self._last_attempt or not worth_retrying(result)):
+            self._tell(session.host.name, self._work.soften(result))  # as it happens, not when the slowest is done
+        return result
 
     def _read(self, session: DeviceSession) -> StepResult:
         return self._leased(session, None)
@@ -186,6 +191,9 @@ class DeviceStep:
         return image
 
     def _tell(self, host: str, result: StepResult) -> None:
+        if host in self._told:
+            return
+        self._told.add(host)
         self._tools.emitter.emit(
             EventKind.HOST_STATE,
             result.error or result.warning,

@@ -60,7 +60,9 @@ class Planning:
         return plan
 
     def _execute(self, step: Step, hosts: Sequence[str]) -> None:
-        self._tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, planning=True)
+        self._tools.emitter.emit(
+            EventKind.STEP_STARTED, step=step.id, planning=True, hosts=len(hosts) if step.scope is Scope.DEVICE else 0
+        )
         work = self._works[step.id]
         if step.scope is Scope.RUN:
             self._progress.record(step, self._plan_run_step(step, work))
