@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from nornflow.model.diagnostic import Diagnostic, Location, Severity
+from nornflow.workflow.excerpts import excerpt
 
 PAGES = "docs/reference/diagnostics"
 """The folder of the pages, one per code: `<PAGES>/<code>.md`."""
@@ -27,6 +29,7 @@ class Rule:
         return f"{PAGES}/{self.code}.md"
 
 
+_QUOTABLE = 1024 * 1024  # bytes of a file that lines are quoted from
 _W = Severity.WARNING
 _RULES = (
     Rule("NF001", "unreadable-file", "The file cannot be read"),
@@ -123,6 +126,28 @@ def shown(value: object) -> str:
             return f"a mapping with {listing(value, 4)}" if value else "an empty mapping"
         case _:
             return type(value).__name__
+
+
+def render_text(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return diagnostics for a person, each with the line of the file that it is about when that can still be read."""
+    files: dict[str, list[str]] = {}
+    parts = []
+    for one in diagnostics:
+        file = one.location.file
+        if file not in files:
+            files[file] = _lines(file)
+        parts.append(excerpt(one, files[file]))
+    return "\n".join(parts)
+
+
+def _lines(file: str) -> list[str]:
+    path = Path(file)
+    try:
+        if not path.is_file() or path.stat().st_size > _QUOTABLE:
+            return []
+        return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except (OSError, ValueError):  # the message stands without its line
+        return []
 
 
 def _short(text: str, limit: int = 80) -> str:

@@ -8,13 +8,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from nornflow.abc import StepType
-from nornflow.errors import ExpressionError, PluginError, StepError
+from nornflow.errors import ExpressionError, PluginError
 from nornflow.registration import Expression, Verbatim, Words
 from nornflow.workflow.blocks import has_template
 from nornflow.workflow.document import Path
 from nornflow.workflow.forms import Reader
 from nornflow.workflow.shapes import unknown_key
-from nornflow.workflow.templating import Renderer
 from nornflow.workflow.words import split_words
 
 if TYPE_CHECKING:
@@ -59,39 +58,6 @@ def own_keys(model: type[BaseModel]) -> tuple[str, ...]:
 def takes_anything(model: type[BaseModel]) -> bool:
     """Tell whether a step type takes keys that its model does not name."""
     return model.model_config.get("extra") == "allow"
-
-
-def bind(step_type: StepType, params: Mapping[str, Any], renderer: Renderer, names: Mapping[str, Any]) -> Any:
-    """Return a step's parameters rendered and validated: an instance of the type's model.
-
-    Verbatim and Expression keys stay as they are written, Words become a list of rendered words, everything else is
-    rendered. Raises ExpressionError when a template fails and StepError when a rendered value does not fit.
-    """
-    from pydantic import ValidationError
-
-    model = step_type.Params
-    marked = markers(model)
-    values: dict[str, Any] = {}
-    for key, value in params.items():
-        mark = marked.get(key)
-        if mark is Words and isinstance(value, str):
-            values[key] = renderer.render_words(value, names)
-        elif mark in (Verbatim, Expression):
-            values[key] = value
-        else:
-            values[key] = renderer.render_value(value, names)
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        faults = "; ".join(_fault(one) for one in error.errors(include_url=False, include_context=False))
-        raise StepError(
-            f"the parameters of {step_type.name} do not fit: {faults}", hint="look at what the templates gave"
-        ) from None
-
-
-def _fault(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
 def check_params(step_type: StepType, params: Mapping[str, Any], path: Path, reader: Reader) -> None:

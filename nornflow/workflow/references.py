@@ -113,7 +113,7 @@ class Checker:
 
     def _references(self, found: Collection[Reference], text: str, path: Path, scope: Scope) -> None:
         told: set[tuple[str, ...]] = set()
-        misspelt = [match.span() for match in _WRITTEN.finditer(text) if match[1] not in self.step_ids]
+        misspelt = [match.span() for match in _WRITTEN.finditer(text) if self._misspelt(match[1], scope)]
         for reference in found:
             key = reference.path[:3]
             if any(start < reference.offset < end for start, end in misspelt):
@@ -136,6 +136,10 @@ class Checker:
         elif name == "steps" and rest:
             self._step(rest, reference, text, where, scope)
 
+    def _misspelt(self, written: str, scope: Scope) -> bool:
+        """Tell whether `steps.a-b` is meant as one id: there is no such step, and nothing that `b` could name."""
+        return written not in self.step_ids and written.rpartition("-")[2] not in scope.names
+
     def _unknown_name(self, name: str, where: Location, scope: Scope) -> None:
         near = did_you_mean(name, scope.names)
         hint = "" if near else f"names here: {listing(sorted(scope.names), 30)}"
@@ -151,9 +155,9 @@ class Checker:
 
     def _step(self, rest: list[str], reference: Reference, text: str, where: Location, scope: Scope) -> None:
         step, *key = rest
-        if step not in self.step_ids:
-            written = _WRITTEN.match(text, reference.offset)
-            whole = written[1] if written else step
+        written = _WRITTEN.match(text, reference.offset)
+        whole = written[1] if written and self._misspelt(written[1], scope) else step
+        if whole not in self.step_ids:
             near = did_you_mean(whole, self.step_ids) or did_you_mean(step, self.step_ids)
             hint = "" if near else f"steps: {listing(self.step_ids)}"
             self._report("NF306", f"there is no step {whole!r}", where, found=whole, suggestion=near, hint=hint)
