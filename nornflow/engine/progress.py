@@ -99,9 +99,17 @@ class Progress:
         for edge in step.after:
             result = self.result(edge.step, host)
             reason = _unwalkable(edge.on, result)
-            if reason:
+            if reason and not (reason == "branch" and edge.on is On.OK and self._only_waits(step, edge.step)):
                 return reason
         return ""
+
+    def _only_waits(self, step: Step, inner: str) -> bool:
+        """Tell whether a step waits for `inner` because it depends on the step whose block `inner` is in.
+
+        It is not blocked then when the block was not taken: the other branch, or no rescue, was what had to be done.
+        """
+        awaited = {edge.step for edge in step.after}
+        return any(edge.on is not On.OK and edge.step in awaited for edge in self.workflow.step(inner).after)
 
     def rescue(self, group: Mapping[str, Iterable[str]]) -> None:
         """Mark failed results as rescued where every step of their rescue block ran and succeeded."""
