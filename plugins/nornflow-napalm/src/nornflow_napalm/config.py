@@ -44,7 +44,7 @@ class ConfigStep(StepType):
         return self.permissions | ({"file.read"} if reads else frozenset())
 
     def apply(self, context: StepContext, params: ConfigParams) -> StepResult:
-        """Load, compare and commit; while planning the guard captures the commit and throws the candidate away.
+        """Load, compare and commit what makes a difference; a plan's commit is captured by the guard and goes nowhere.
 
         Raises LineRejected when the device refuses a line, DeviceError when a commit is pending already, and the others.
         """
@@ -60,7 +60,8 @@ class ConfigStep(StepType):
         try:
             with device_errors(context, "comparing the candidate"):
                 diff = str(connection.compare_config())
-            if not diff.strip():
+            # while planning the guard captures the commit, also one that would change nothing: those are the planned lines
+            if not diff.strip() and context.mode is Mode.APPLY:
                 _discard(context, connection)
                 return StepResult(outputs={"diff": "", "pending": False, "revert_in": None})
             options: dict[str, Any] = {"message": params.message} if params.message else {}
