@@ -111,7 +111,13 @@ class _Conversation:
             "grace": limits.grace,
             "memory": memory,
             "processes": limits.processes,
-            "limits": {"AS": memory, "FSIZE": size, "CORE": 0, "CPU": int(limits.seconds) + 1},
+            # processor time is a backstop behind the deadline: threads on every core must not reach it earlier
+            "limits": {
+                "AS": memory,
+                "FSIZE": size,
+                "CORE": 0,
+                "CPU": (int(limits.seconds) + 1) * (os.cpu_count() or 1),
+            },
         }
         with self._lock:
             self._ordered = True
@@ -239,6 +245,4 @@ def _exhausted(code: int, why: str, stderr: str, peak_mb: float, limits: Limits,
         return f"memory limit of {limits.memory_mb} MiB"
     if code == -signal.SIGXFSZ or (code != 0 and ("File too large" in tail or code == 128 + signal.SIGXFSZ)):
         return f"file size limit of {limits.file_size_mb} MiB"
-    if code == -signal.SIGXCPU:
-        return f"limit of {limits.seconds:g} s of processor time"
     return ""

@@ -169,8 +169,8 @@ def _start(order: dict[str, Any], prctl: Callable[[int, int], None]) -> tuple[in
         return child, error
     try:
         _become(order, prctl)
-    except (OSError, ValueError) as failure:
-        os.write(writer, str(failure).encode())
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the parent is told and this copy of it ends
+        os.write(writer, f"{failure or type(failure).__name__}".encode())
     finally:
         os._exit(127)
 
