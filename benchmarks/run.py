@@ -1,0 +1,139 @@
+"""`make bench`: the same work done by NornFlow, a plain Nornir script and nornflow 1.0, side by side on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from contenders import OLDER, PLAIN, Contest, Wanted, older_run, our_run, our_version, plain_script
+from measuring import Measured, measure
+from older import NotInstalled, older_command
+from projects import OLDER as OLDER_FILES
+from projects import OURS as OUR_FILES
+from projects import WORKERS, add_empty_groups, write_many_hosts, write_project
+from report import Outcome, machine
+
+LATENCY = 20
+"""Milliseconds that a simulated router takes for each answer."""
+
+PLANS_FIRST = "ours also reads and plans first, judges every line, reads back and proves what changed; the script sends"
+
+
+class Failed(Exception):
+    """A contender did not do its work, so there is nothing to compare."""
+
+
+@contextmanager
+def fleet(folder: Path, count: int) -> Iterator[Path]:
+    """Serve simulated routers in a process of their own and give the folder of their inventory."""
+    inventory = folder / "inventory"
+    inventory.mkdir(parents=True)
+    words = [sys.executable, "-m", "nornflow.testing.routers", "--count", str(count), "--latency", str(LATENCY)]
+    process = subprocess.Popen(
+        [*words, "--inventory", str(inventory / "hosts.yaml")], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        if process.stdout is None or process.stdout.readline().strip() != "ready":
+            raise Failed("the simulated routers did not start")
+        add_empty_groups(inventory)
+        yield inventory
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> list[Contest]:
+    """Return every contest; nornflow 1.0 takes part where it can be installed."""
+    few, lots = counts
+    ours, ours_many = (write_project(base / f"ours-{i.name}", OUR_FILES, i) for i in (routers, many))
+    plain, plain_many = (write_project(base / f"plain-{i.name}", {}, i) for i in (routers, many))
+    show = [our_run(ours, "show-version", few), plain_script(plain, "plain_command", few)]
+    noop = [our_run(ours_many, "noop", lots), plain_script(plain_many, "plain_noop", lots)]
+    absent: tuple[str, ...] = ()
+    try:
+        command = older_command()
+    except NotInstalled as error:
+        absent = (f"{OLDER} could not be installed: {error}",)
+    else:
+        older, older_many = (write_project(base / f"older-{i.name}", OLDER_FILES, i) for i in (routers, many))
+        show.append(older_run(command, older, "show-version", few))
+        noop.append(older_run(command, older_many, "noop", lots))
+    change = (our_run(ours, "configure", few, numbered=True), plain_script(plain, "plain_config", few, numbered=True))
+    network = f"{few} routers, {LATENCY} ms per command, {WORKERS} threads"
+    return [
+        Contest(
+            "command",
+            f"connect and `show version`: {network}",
+            tuple(show),
+            (Wanted("wall", 1.15, PLAIN), Wanted("cpu", 1.15, PLAIN)),
+            absent=absent,
+        ),
+        Contest("config", f"connect, 5 lines, `show running-config`: {network}", change, notes=(PLANS_FIRST,)),
+        Contest(
+            "noop",
+            f"a task that does nothing on {lots} hosts of a YAML inventory, {WORKERS} threads",
+            tuple(noop),
+            (Wanted("wall", 0.5, OLDER), Wanted("cpu", 0.5, OLDER)),
+            absent=absent,
+        ),
+        Contest("version", "`nornflow --version`", (our_version(ours),), (Wanted("cpu", 0.2),)),
+    ]
+
+
+def hold(contest: Contest, runs: int, environment: dict[str, str], numbers: Iterator[int]) -> Outcome:
+    """Let the contenders do the work in turns (A B A B ...) after a first turn that does not count."""
+    found: dict[str, list[Measured]] = {contender.name: [] for contender in contest.contenders}
+    for turn in range(runs + 1):
+        for contender in contest.contenders:
+            run = measure(contender.words(next(numbers)), contender.folder, environment)
+            wrong = contender.proof(run, contender.folder) if run.exit_code == 0 else run.output[-400:]
+            if wrong:
+                raise Failed(f"{contest.name}: {contender.name}: exit code {run.exit_code}: {wrong}")
+            if turn:
+                found[contender.name].append(run)
+    return Outcome(contest, found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hold the contests and print the table; 1 when a contender failed, 0 otherwise, whatever the figures are."""
+    parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="how often each contender does the work; default 5")
+    parser.add_argument("--quick", action="store_true", help="2 runs with 20 routers and 1,000 hosts, for a first look")
+    parser.add_argument("--only", action="append", metavar="NAME", help="command, config, noop or version; repeatable")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file as well")
+    chosen = parser.parse_args(arguments)
+    runs, counts = (2, (20, 1000)) if chosen.quick else (chosen.runs, (100, 10_000))
+    # what is set around us (a profile, NO_COLOR, a proxy of NornFlow) must not change what is measured
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NORNFLOW", "PYTHON"))}
+    numbers = iter(range(1, 10_000))
+    outcomes = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="nornflow-bench-") as name, fleet(Path(name) / "lab", counts[0]) as lab:
+            base = Path(name)
+            many = write_many_hosts(base / "many", counts[1])
+            listed = contests(base, lab, many, counts)
+            unknown = set(chosen.only or ()) - {contest.name for contest in listed}
+            if unknown:
+                parser.error(f"there is no contest {sorted(unknown)[0]!r}")
+            for contest in listed:
+                if not chosen.only or contest.name in chosen.only:
+                    outcomes.append(hold(contest, runs, environment, numbers))
+                    print("\n".join(outcomes[-1].text()), end="\n\n", flush=True)
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if chosen.json:
+        table = {"machine": machine(), "contests": [outcome.json() for outcome in outcomes]}
+        chosen.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
