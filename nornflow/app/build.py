@@ -111,6 +111,7 @@ class Project:
                 project=self.folder,
                 readable=(workflow_folder,),
                 domains=self.settings.allowed_domains,
+                longest_line=self.settings.max_log_length,
                 redactor=self.redactor,
                 emit=emit,
                 cancellation=switch,

@@ -84,7 +84,8 @@ class Run:
     def execute(self) -> RunRecord:
         """Run the workflow to its end and return the record; only bugs and interrupts are raised."""
         started = self._tools.clock()
-        limit = min(self._workflow.timeout, float(self._info.profile.max_workflow_duration))
+        wanted = self._tools.default_timeout if self._workflow.timeout is None else self._workflow.timeout
+        limit = min(wanted, float(self._info.profile.max_workflow_duration))
         deadline = threading.Timer(limit, self._tools.switch.abort, ("timeout",))
         deadline.daemon = True
         deadline.start()

@@ -22,7 +22,8 @@ SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]],
 class Tools:
     """The engine's surroundings for one run; `clock` gives UTC, `sleep` waits seconds and is True when cut short.
 
-    `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed.
+    `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed;
+    `default_timeout` (seconds) is for workflows that ask for none.
     """
 
     step_types: Mapping[str, StepType]
@@ -39,3 +40,4 @@ class Tools:
     sleep: Callable[[float], bool]
     approve: Callable[[Plan, bool], bool]
     question: Callable[[str], bool]
+    default_timeout: float = 3600.0

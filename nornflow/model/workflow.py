@@ -205,7 +205,7 @@ class Workflow:
     environment: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
     permissions: frozenset[str] | None = None
-    timeout: float = 3600.0
+    timeout: float | None = None
     retry: Retry | None = None
     cache: Cache | None = None
     rollout: Rollout = field(default_factory=Rollout)

@@ -155,10 +155,10 @@ class LimitsGate(_ProfileGate):
     name = "limits"
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
-        """Deny a timeout above the profile's maximum; the workflow's default timeout is simply cut to it."""
+        """Deny a timeout above the profile's maximum; a workflow that asks for none is simply cut to it."""
         base, workflow = self._profile(request), request.workflow
         decisions = []
-        if workflow.timeout > max(base.max_workflow_duration, _DEFAULT_TIMEOUT):
+        if workflow.timeout is not None and workflow.timeout > base.max_workflow_duration:
             decisions.append(self._over("the workflow", workflow.timeout, base, "max_workflow_duration", ""))
         for step in workflow.steps:
             if step.timeout is None:
@@ -194,9 +194,6 @@ class ApprovalGate(_ProfileGate):
         return (
             Decision(Verdict.HOLD, reason, self.name, "sealed_only: true", f"{profile.where}.sealed_only", hint=hint),
         )
-
-
-_DEFAULT_TIMEOUT = 3600.0  # what a workflow has that asks for nothing: cut to the profile, never denied
 
 
 def needed(step: Step, mode: Mode) -> frozenset[str]:

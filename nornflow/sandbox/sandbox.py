@@ -15,7 +15,7 @@ from nornflow.policy.permissions import effective
 from nornflow.redaction import Redactor
 from nornflow.sandbox import commands, http, process
 from nornflow.sandbox.files import Files
-from nornflow.sandbox.text import clean_line
+from nornflow.sandbox.text import LONGEST_LINE, clean_line
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _LONGEST_REQUEST = 300.0
@@ -40,6 +40,7 @@ class LocalSandbox(Sandbox):
         project: Path,
         readable: Sequence[Path] = (),
         domains: Sequence[str] = (),
+        longest_line: int = LONGEST_LINE,
         environment: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
         emit: Callable[[str], None] = lambda line: None,
@@ -52,6 +53,7 @@ class LocalSandbox(Sandbox):
         self._domains = None if profile.domains is None else (*profile.domains, *domains)
         self._redactor = redactor or Redactor()
         self._emit = emit
+        self._longest_line = longest_line
         self._cancellation = cancellation
         self._outbound = outbound
         around = os.environ if environment is None else environment
@@ -151,7 +153,7 @@ class LocalSandbox(Sandbox):
             raise type(error)(self._redactor.text(error.message), hint=error.hint) from None
 
     def _show(self, line: str) -> None:
-        self._emit(clean_line(self._redactor.text(line)))
+        self._emit(clean_line(self._redactor.text(line), self._longest_line))
 
     def _environment(self, declared: Mapping[str, str] | None) -> dict[str, str]:
         return commands.child_environment(self._base, declared or {}, trusted=self._profile.commands is None)

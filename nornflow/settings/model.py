@@ -78,10 +78,7 @@ class Settings(_Frozen):
         default=3600, ge=1, le=604_800, description="how long a workflow without its own timeout may take, in seconds"
     )
     max_log_length: Whole = Field(
-        default=10_000,
-        ge=100,
-        le=10_000_000,
-        description="after how many characters output of a step is cut in the run record",
+        default=1000, ge=80, le=100_000, description="after how many characters a line of live output is cut"
     )
     allowed_domains: tuple[str, ...] = Field(
         default=(), description="domains that HTTP steps may reach besides those of the profile"

@@ -64,7 +64,7 @@ def workflow(
         environment=keys.get("environment", {}),
         profile=keys.get("profile", ""),
         permissions=None if permissions is None else frozenset(permissions),
-        timeout=float(keys.get("timeout", 3600)),
+        timeout=None if keys.get("timeout") is None else float(keys["timeout"]),
         retry=_retry(keys.get("retry")),
         cache=_cache(keys.get("cache")),
         rollout=_rollout(keys.get("rollout", {})),

@@ -150,6 +150,7 @@ class _Prepared:
             sleep=voices.switch.wait,
             approve=voices.approve,
             question=voices.question,
+            default_timeout=float(project.settings.default_timeout),
         )
         hosts = self._devices.hosts() if self._devices else {}
         self.run = Run(self.workflow, targets, inputs, self.info, tools, hosts=hosts, variables=request.variables)
