@@ -53,7 +53,7 @@ class Bench:
 
 
 def test_planning_plays_configuration_mode_and_sends_nothing_of_it() -> None:
-    with Bench(Mode.PLAN) as bench:
+    with Bench(Mode.PLAN, "device.read") as bench:
         bench.lines(
             "configure terminal", "interface Vlan10", " shutdown", "exit", "do show clock", "!", "end", "write memory"
         )

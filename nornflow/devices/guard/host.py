@@ -18,7 +18,10 @@ from nornflow.redaction import Redactor, Secret
 _EXEC = "exec:"
 _KEY = object()  # only this module can ask a host for its sessions
 _FIXED = frozenset(
-    ("hostname", "port", "username", "password", "platform", "connection_options", "groups", "defaults", "name")
+    (
+        *("__class__", "name", "hostname", "port", "username", "password", "platform"),
+        *("connection_options", "connections", "groups", "defaults"),
+    )
 )
 
 
