@@ -22,7 +22,11 @@ def tree_of(text: str, platform: Platform) -> Node:
     lines = text.replace("\r", "").splitlines()
     if platform.style is not Style.INDENTED:
         return Node("", [Node(line.rstrip()) for line in lines if line.strip() and not _volatile(line, platform)])
-    return parse("\n".join(_lasting(lines, platform)), platform)
+    lasting = _lasting(lines, platform)
+    root = parse("\n".join(lasting), platform)
+    if lasting and lasting[0][0] == " ":  # lines without their section came to the left: they are looked at once more
+        return parse("\n".join(_lasting(render(root, platform).splitlines(), platform)), platform)
+    return root
 
 
 def _lasting(lines: list[str], platform: Platform) -> list[str]:

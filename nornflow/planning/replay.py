@@ -6,6 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 
 from nornflow.planning.placement import insert
+from nornflow.planning.words import (
+    bare,
+    begins,
+    begins_bare,
+    is_default,
+    key,
+    list_words,
+    prune,
+    unnumbered,
+)
 from nornflow.platforms.expand import Located, Opened, Stack, locate, mode_name
 from nornflow.platforms.grammar import Match, Mode, Rule
 from nornflow.platforms.platform import Platform
@@ -109,7 +119,7 @@ class Replay:
         node = Node(opened.text)
         insert(node, above.children, mode, self._platform)
         inner = self._platform.mode(opened.mode)
-        node.children = [Node(f"no {_bare(rule)}") for rule in inner.rules if "shown" in rule.flags]
+        node.children = [Node(f"no {bare(rule)}") for rule in inner.rules if "shown" in rule.flags]
         return node
 
     def _add(self, located: Located, mode: Mode) -> None:
@@ -125,15 +135,13 @@ class Replay:
             self._section((*located.stack, opened), create=True)
             self._stack = (*located.stack, opened)
             return
-        same = [child for child in section.children if _key(child, mode) == match.key]
+        same = [child for child in section.children if key(child, mode) == match.key]
         if [child.line for child in same] == [match.text]:
             return
         if "clash" in rule.flags and same:
             self._note(f"`{match.text}` is refused while `{same[0].line}` stands")
             return
-        for words in filter(None, [rule.flags.get("clears")]):
-            section.children[:] = [child for child in section.children if not _begins(child.line, words)]
-            self._show_absent(section, mode)
+        self._clear(section, rule, mode)
         self._replace(section, same, match, mode)
 
     @staticmethod
@@ -147,7 +155,7 @@ class Replay:
     def _replace(self, section: Node, same: list[Node], match: Match, mode: Mode) -> None:
         rule = match.rule
         assert rule is not None  # callers look first
-        hidden = rule.default_on or _is_default(rule, match)
+        hidden = rule.default_on or is_default(rule, match)
         if same and not hidden and not same[0].line.startswith("no ") and "typed" not in rule.flags:
             same[0].line = match.text
             gone = same[1:]
@@ -174,14 +182,14 @@ class Replay:
             return mode.match(f"{match.text} permit {step}")
         used: list[int] = []
         for child in section.children:
-            without, number = _unnumbered(child.line)
-            if number is None or without.split(" ")[: _list_words(words)] != words[: _list_words(words)]:
+            without, number = unnumbered(child.line)
+            if number is None or without.split(" ")[: list_words(words)] != words[: list_words(words)]:
                 continue
             if without == match.text:
                 return mode.match(child.line)
             used.append(number)
         number = max(used, default=0) // step * step + step
-        at = _list_words(words)
+        at = list_words(words)
         return mode.match(" ".join([*words[:at], *(["seq"] if at else []), str(number), *words[at:]]))
 
     def _remove(self, match: Match, stack: Stack, mode: Mode) -> None:
@@ -194,31 +202,35 @@ class Replay:
             if rule is None and (section is None or all(child.line != match.line for child in section.children)):
                 self._note(f"`{match.line}` matches nothing: taken as no change")
             return
-        section.children[:] = [child for child in section.children if not any(child is node for node in gone)]
+        self._take_out(section, gone, mode)
         if rule is not None and "deep" in rule.flags:
             self._remove_deep(section, match, rule)
-        if rule is not None and "clears" in rule.flags:
+        if rule is not None:
+            self._clear(section, rule, mode)
+
+    def _clear(self, section: Node, rule: Rule, mode: Mode) -> None:
+        """Take away what a line takes with it (a new VRF takes the addresses)."""
+        if "clears" in rule.flags:
             words = rule.flags["clears"]
-            section.children[:] = [child for child in section.children if not _begins(child.line, words)]
-        self._show_absent(section, mode)
+            self._take_out(section, [child for child in section.children if begins(child.line, words)], mode)
 
     def _hit(self, match: Match, section: Node, mode: Mode) -> Iterator[Node]:
         """Yield the lines of a section that a `no` form takes away."""
         rule = match.rule
         if rule is not None and "whole" in rule.flags:
             start = " ".join(match.text.split(" ")[: int(rule.flags["whole"])])
-            yield from (child for child in section.children if _begins(child.line, start))
+            yield from (child for child in section.children if begins(child.line, start))
             return
         if rule is not None and "numbered" in rule.flags and not rule.opens:
-            yield from (child for child in section.children if _unnumbered(child.line)[0] == match.text)
+            yield from (child for child in section.children if unnumbered(child.line)[0] == match.text)
             return
         positive = [child for child in section.children if not child.line.startswith("no ")]
         if rule is not None and not rule.only_negated and "numbered" not in rule.flags:
-            equal = [child for child in positive if _key(child, mode) == match.key]
+            equal = [child for child in positive if key(child, mode) == match.key]
             if equal:
                 yield from equal
                 return
-        yield from (child for child in positive if _begins(child.line, match.text))
+        yield from (child for child in positive if begins(child.line, match.text))
 
     def _store_no(self, match: Match, stack: Stack, mode: Mode) -> None:
         section = self._section(stack, create=True)
@@ -226,7 +238,7 @@ class Replay:
         line = match.line
         if any(child.line == line for child in section.children):
             return
-        section.children[:] = [child for child in section.children if _key(child, mode) != match.key]
+        section.children[:] = [child for child in section.children if key(child, mode) != match.key]
         insert(Node(line), section.children, mode, self._platform)
 
     def _remove_deep(self, section: Node, match: Match, rule: Rule) -> None:
@@ -240,7 +252,7 @@ class Replay:
                 for child in section.children
                 if child.line.endswith(f" peer-group {name}")
             ]
-        _prune(section, starts)
+        prune(section, starts)
 
     def _reset(self, located: Located, mode: Mode) -> None:
         """Play `default ...`: an interface loses its lines, any other line goes back to what is not shown."""
@@ -251,17 +263,20 @@ class Replay:
             inner = self._platform.mode(match.rule.opens)
             for child in section.children:
                 if child.line == match.text:
-                    child.children = [Node(f"no {_bare(rule)}") for rule in inner.rules if "shown" in rule.flags]
+                    child.children = [Node(f"no {bare(rule)}") for rule in inner.rules if "shown" in rule.flags]
             return
         if match.rule is not None and match.rule.default_on:
-            section.children[:] = [child for child in section.children if _key(child, mode) != match.key]
+            section.children[:] = [child for child in section.children if key(child, mode) != match.key]
             return
         self._remove(match, located.stack, mode)
 
-    def _show_absent(self, section: Node, mode: Mode) -> None:
-        for rule in mode.rules:
-            if "shown" in rule.flags and not any(_begins_bare(child.line, _bare(rule)) for child in section.children):
-                insert(Node(f"no {_bare(rule)}"), section.children, mode, self._platform)
+    def _take_out(self, section: Node, gone: list[Node], mode: Mode) -> None:
+        """Take lines away; where the device then shows that something is absent (`no ip address`), that is put in."""
+        section.children[:] = [child for child in section.children if not any(child is node for node in gone)]
+        for words in (bare(rule) for rule in mode.rules if "shown" in rule.flags):
+            went = any(begins_bare(node.line, words) for node in gone)
+            if went and not any(begins_bare(child.line, words) for child in section.children):
+                insert(Node(f"no {words}"), section.children, mode, self._platform)
 
     def _hide_empty(self, node: Node, mode: str) -> None:
         """Leave out sections that the device does not list while they are empty."""
@@ -277,44 +292,3 @@ class Replay:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
-
-
-def _key(node: Node, mode: Mode) -> tuple[str, ...]:
-    return mode.match(node.line).key
-
-
-def _bare(rule: Rule) -> str:
-    """Return a rule's words up to its value."""
-    return rule.pattern.partition("{")[0].strip()
-
-
-def _begins(line: str, words: str) -> bool:
-    return line == words or line.startswith(f"{words} ")
-
-
-def _begins_bare(line: str, words: str) -> bool:
-    return _begins(line.removeprefix("no "), words)
-
-
-def _is_default(rule: Rule, match: Match) -> bool:
-    value = rule.flags.get("default")
-    return value is not None and match.text.endswith(f" {value}")
-
-
-def _unnumbered(line: str) -> tuple[str, int | None]:
-    """Return a line of a numbered list without its number, and the number."""
-    found = re.match(r"(?:(.*?) seq )?(\d+) (.*)$", line)
-    if found is None:
-        return line, None
-    return f"{found[1]} {found[3]}" if found[1] else found[3], int(found[2])
-
-
-def _list_words(words: list[str]) -> int:
-    """Return how many words name the list that a line without number belongs to; 0 inside the list's own section."""
-    return next((index for index, word in enumerate(words) if word in ("permit", "deny", "remark")), 0)
-
-
-def _prune(node: Node, starts: list[str]) -> None:
-    node.children = [child for child in node.children if not any(_begins_bare(child.line, start) for start in starts)]
-    for child in node.children:
-        _prune(child, starts)
