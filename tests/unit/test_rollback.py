@@ -11,7 +11,7 @@ from nornflow.planning.predict import predict
 from nornflow.planning.rollback import returns, rollback_lines
 from nornflow.platforms.load import platform_for
 from nornflow.testing import Router
-from nornflow.testing.routers.config import Rejected
+from nornflow.testing.routers.config import Cursor, Rejected
 from nornflow.testing.routers.grammar import Unparsed
 
 IOS = platform_for("ios")
@@ -106,21 +106,16 @@ changes = st.lists(
 
 
 def _play(device: Router, lines: list[str]) -> list[str]:
-    """Type lines as far as the device takes them and return those that it took."""
+    """Type lines in one session and return those that the device took."""
     taken: list[str] = []
+    cursor: Cursor = ()
     for line in lines:
         try:
-            device.configure(*taken[_last_section(taken) :], line) if line.startswith(" ") else device.configure(line)
+            cursor = device.config.apply(cursor, line.strip())
         except (Rejected, Unparsed):
-            if not line.startswith(" "):
-                return taken
             continue
         taken.append(line)
     return taken
-
-
-def _last_section(lines: list[str]) -> int:
-    return max((index for index, line in enumerate(lines) if not line.startswith(" ")), default=0)
 
 
 @settings(deadline=None)
