@@ -61,12 +61,12 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
             if host.hint:
                 yield f"  hint: {host.hint}"
     for step, reason in plan.unplanned.items():
-        yield f"not planned: step {step}: {reason}"
+        yield f"later: step {step}: {reason}"
     for decision in change.decisions:
         if decision.verdict is not Verdict.ALLOW:
             yield f"{decision.verdict.value}: {decision.reason}{f' [{decision.where}]' if decision.where else ''}"
-    if strictest(change.decisions) is Verdict.ALLOW and not plan.changes:
-        yield "nothing would change"
+    if strictest(change.decisions) is Verdict.ALLOW and plan.hosts and not plan.changes:
+        yield "nothing would change" if not plan.unplanned else "nothing would change, as far as it is known now"
 
 
 def plan_markdown(change: PlannedChange) -> Iterator[str]:
@@ -93,7 +93,7 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
             yield from lines
             yield "```"
     rows = [(host.host, host.error) for host in plan.hosts if host.error]
-    rows += [(f"step `{step}`", reason) for step, reason in plan.unplanned.items()]
+    rows += [(f"step `{step}`, until it is applied", reason) for step, reason in plan.unplanned.items()]
     if rows:
         yield ""
         yield "| not planned | why |"
@@ -108,6 +108,8 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
 
 def summary(plan: Plan) -> str:
     """Return one line that counts what would happen to the devices."""
+    if not plan.hosts:
+        return "it has no steps on devices"
     changing = sum(host.changes for host in plan.hosts)
     failing = sum(bool(host.error) for host in plan.hosts)
     added, removed = changed_lines("\n".join(step.diff for host in plan.hosts for step in host.steps))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nornflow.abc import HostView
+from nornflow.errors import ExpressionError
 from nornflow.model.run import BAD_ENDS, HostState, StepResult
 
 
@@ -60,6 +61,21 @@ def fleet_names(results: Mapping[str, StepResult]) -> dict[str, Any]:
         "ok_hosts": [host for host, result in results.items() if not result.failed],
         "hosts": {host: result_names(result) for host, result in results.items()},
     }
+
+
+class Unknown(dict[str, Any]):
+    """The result of a step that is not run while planning: to look into it is an error, never a guess."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        self._step = step
+
+    def _refuse(self, *arguments: Any) -> Any:
+        raise ExpressionError(f"the result of step {self._step} is not known while planning")
+
+    __getitem__ = __contains__ = __iter__ = __len__ = __eq__ = __ne__ = _refuse
+    get = keys = values = items = _refuse
+    __hash__ = None
 
 
 class StepNames(Mapping[str, Any]):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
-from nornflow.engine.progress import Progress
+from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, StepError
@@ -75,15 +76,16 @@ class Planning:
             skipped = work.skipped(None)
             return skipped if skipped is not None else work.act(Mode.PLAN, None)
         except NornFlowError as error:
-            if is_unplannable(error, self._progress, work):
-                return StepResult(HostState.PLANNED, reason="unplanned")
+            if is_unplannable(error, self._progress, step):
+                return StepResult(HostState.PLANNED, reason=UNPLANNED)
             return work.failed(error)
 
     def _plan_device_step(self, step: Step, work: StepWork, hosts: Sequence[str]) -> dict[str, StepResult]:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
-        if work.step_type.verifies and ancestors(self._workflow.steps, [step.id]) & self._configuring():
-            return {host: StepResult(HostState.PLANNED, reason="unplanned") for host in hosts}
+        if not step.configures and ancestors(self._workflow.steps, [step.id]) & self._configuring():
+            # it looks at the network after the change: what it would see now is not what it will see then
+            return {host: StepResult(HostState.PLANNED, reason=UNPLANNED) for host in hosts}
         results: dict[str, StepResult] = {}
         todo = []
         for host in hosts:
@@ -96,27 +98,40 @@ class Planning:
                 todo.append(host)
             else:
                 results[host] = skipped
-        answers = self._tools.devices.run(
-            step.id, todo, self._planned[step.id].plan, timeout=work.timeout, cancellation=self._tools.switch
-        )
+
+        def unit(session: DeviceSession) -> StepResult:
+            try:
+                result = self._planned[step.id].plan(session)
+            except NornFlowError as error:
+                result = self._result_of(step, work, error, session.host.name)
+            self._tell(step, session.host.name, result)
+            return result
+
+        answers = self._tools.devices.run(step.id, todo, unit, timeout=work.timeout, cancellation=self._tools.switch)
         for host in todo:
             answer = answers[host]
-            results[host] = answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
-            self._tools.emitter.emit(
-                EventKind.HOST_STATE,
-                results[host].error,
-                step=step.id,
-                host=host,
-                state=results[host].state.value,
-                changed=results[host].changed,
-                planning=True,
-            )
+            if isinstance(answer, StepResult):
+                results[host] = answer
+            else:  # ended from outside: its time was over, or the run was stopped
+                results[host] = self._result_of(step, work, answer, host)
+                self._tell(step, host, results[host])
         return results
 
+    def _tell(self, step: Step, host: str, result: StepResult) -> None:
+        self._tools.emitter.emit(
+            EventKind.HOST_STATE,
+            result.error,
+            step=step.id,
+            host=host,
+            state=result.state.value,
+            changed=result.changed,
+            planning=True,
+        )
+
     def _result_of(self, step: Step, work: StepWork, error: NornFlowError, host: str) -> StepResult:
-        if is_unplannable(error, self._progress, work):
+        if is_unplannable(error, self._progress, step):
             self._unplanned[step.id] = f"it needs a result that is not known while planning: {error.message}"
-            return StepResult(HostState.PLANNED, reason="unplanned")
+            return StepResult(HostState.PLANNED, reason=UNPLANNED)
         return work.soften(work.failed(error, host))
 
     def _configuring(self) -> set[str]:

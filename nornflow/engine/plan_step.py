@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.graph import ancestors
 from nornflow.engine.progress import Progress
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PolicyDenied
 from nornflow.model.permission import Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.run import HostState, StepResult
+from nornflow.model.workflow import Step
 from nornflow.planning.planner import Planner
 from nornflow.platforms.load import platform_for
 from nornflow.policy.grants import grant_for
@@ -85,10 +87,8 @@ class PlannedWork:
         return self._results.get(host, StepResult(reason="no-change"))
 
 
-def is_unplannable(error: NornFlowError, progress: Progress, work: StepWork) -> bool:
+def is_unplannable(error: NornFlowError, progress: Progress, step: Step) -> bool:
     """Tell whether a step could not be planned only because a step before it has no result while planning."""
     if not isinstance(error, ExpressionError):
         return False
-    return any(
-        result.reason == "unplanned" for step in progress.workflow.steps if (result := progress.results.get(step.id))
-    )
+    return any(progress.is_unplanned(earlier) for earlier in ancestors(progress.workflow.steps, [step.id]))

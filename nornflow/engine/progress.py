@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nornflow.abc import HostView, RunInfo
-from nornflow.engine.names import StepNames, fleet_names, host_names, result_names
+from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
 
 NOT_TAKEN = frozenset(("dependency", "branch"))
 """Reasons of a skipped step after which its dependants are skipped too; a false `when` is not among them."""
+
+
+UNPLANNED = "unplanned"
+"""The reason of a result that stands for one which only the run itself will give."""
 
 
 @dataclass(slots=True)
@@ -85,6 +89,8 @@ class Progress:
         return names
 
     def _view(self, step: str, host: str | None) -> dict[str, Any] | None:
+        if self.is_unplanned(step):
+            return Unknown(step)
         if step in self.results:
             return result_names(self.results[step])
         per_host = self.host_results.get(step)
@@ -93,6 +99,11 @@ class Progress:
         if host is None:
             return fleet_names(per_host)
         return result_names(per_host[host]) if host in per_host else None
+
+    def is_unplanned(self, step: str) -> bool:
+        """Tell whether the step's results only stand for those which the run itself will give."""
+        results = [self.results[step]] if step in self.results else self.host_results.get(step, {}).values()
+        return any(result.reason == UNPLANNED for result in results)
 
     def blocked(self, step: Step, host: str | None) -> str:
         """Return why a step must not run on the host ("" when it may): `dependency` or `branch`."""

@@ -211,7 +211,11 @@ class Run:
             result = RunStep(work, self._progress, tools).execute()
             self._progress.record(step, result)
             tools.emitter.emit(
-                EventKind.HOST_STATE, result.error, step=step.id, state=result.state.value, changed=False
+                EventKind.HOST_STATE,
+                result.error or result.warning,
+                step=step.id,
+                state=result.state.value,
+                changed=result.changed,
             )
         elif step.once:
             if step.id not in self._progress.results:

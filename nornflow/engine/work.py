@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.abc import DeviceSession, RunInfo, StepContext, StepType
 from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
-from nornflow.engine.progress import Progress
+from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
 from nornflow.errors import ExpressionError, NornFlowError, PolicyDenied, StepError
 from nornflow.model.event import EventKind
@@ -80,7 +80,7 @@ class StepWork:
         context = self._context(mode, session, names)
         if mode is Mode.PLAN:
             planned = self.step_type.plan(context, params)
-            return planned if planned is not None else StepResult(HostState.PLANNED, reason="unplanned")
+            return planned if planned is not None else StepResult(HostState.PLANNED, reason=UNPLANNED)
         result = self.step_type.apply(context, params)
         return with_outputs(self.step, result, context.sandbox, partial(self.evaluate, names=names))
 

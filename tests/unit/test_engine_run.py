@@ -414,6 +414,37 @@ class TestSteps:
         assert record.state is RunState.SUCCEEDED
         assert "ntp server 192.0.2.44" in stage.devices["r1"].config
 
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            {"when": "steps.ask.exit_code == 0"},
+            {"when": "steps.ask.ok"},
+            {"lines": ["snmp-server location {{ steps.ask.text | default('x') }}"]},
+            {"lines": ["snmp-server location {{ steps['ask']['text'] }}"]},
+            {"lines": ["{% if steps.ask.changed %}ntp server 192.0.2.8{% else %}ntp server 192.0.2.9{% endif %}"]},
+        ],
+    )
+    def test_what_depends_on_an_unknown_result_is_never_guessed_in_a_plan(self, keys: dict[str, Any]) -> None:
+        stage = network(1).step("ask", "fake.say", text="192.0.2.44")
+        stage.step("configure", "fake.configure", "ask", **{"lines": ["ntp server 192.0.2.9"], **keys})
+        asked: list[Plan] = []
+        stage.approve = lambda plan, held: not asked.append(plan)
+        plan, _ = stage.prepare().plan()
+        assert set(plan.unplanned) == {"ask", "configure"}
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED
+        assert record.hosts[0].state is HostState.CHANGED
+        assert len(asked) == 1  # a human was asked although the plan shows no line
+
+    def test_a_look_at_the_network_after_the_change_is_not_taken_while_planning(self) -> None:
+        stage = changing(network(1)).step(
+            "check", "fake.check", "configure", condition="false", on_failure=OnFailure.WARN
+        )
+        stage.step("more", "fake.configure", "check", lines=["ntp server 192.0.2.10"], when="steps.check.ok")
+        plan, _ = stage.prepare().plan()
+        assert set(plan.unplanned) == {"more"}
+        assert not plan.hosts[0].error
+
     def test_under_restricted_only_a_planned_change_is_applied(self) -> None:
         stage = network(1).step("ask", "fake.say", text="192.0.2.44")
         stage.step("configure", "fake.configure", "ask", lines=["ntp server {{ steps.ask.text }}"])
