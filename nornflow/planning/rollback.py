@@ -157,9 +157,9 @@ class _Changes:
 
         A line that only lost words (`ntp server A prefer`) may be kept as it is by a device that is told the rest again.
         """
-        if line.startswith(f"{instead} ") and " ".join(match.key) == instead:
-            return True
         flags = match.rule.flags if match.rule is not None else {}
+        if "keeps" in flags and line.startswith(f"{instead} "):
+            return True
         return "clash" in flags or ("unique" in flags and self.unique.get(line, section) != section)
 
     def _wrapped(self, opener: str, lines: list[str], depth: int, *, always: bool = False) -> Iterator[str]:

@@ -28,6 +28,7 @@ Flags at the end:
     @whole=2        can only be taken away together with all lines that share its first two words
     @clash          a second value is refused: `no` comes first     @cut        is taken away by its words without value
     @impossible     what the device makes of it is not predicted
+    @keeps          told again without its last words it keeps them: `no` comes first
     @unique         no two sections may hold the same value        @hashed     is stored in another form than typed
 """
 
