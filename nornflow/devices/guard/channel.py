@@ -145,6 +145,12 @@ class GuardedChannel(paramiko.Channel):
         body = lines[1:-1] if command.strip() in lines[0] else lines[:-1]
         return "\n".join(body) + "\n" if body else ""
 
+    def find_prompt(self, timeout: float = 10.0) -> None:
+        """Learn the exec prompt of a session that was wrapped only after its login; UnexpectedPrompt."""
+        if not self._wire.prompt:
+            self._real.sendall(b"\n")
+            self._until(lambda data: self._wire.at_prompt, timeout, "the exec prompt")
+
     def log_in(self, secret: str, timeout: float = 20.0) -> None:
         """Wait for the first prompt of a fresh shell, become privileged, and turn paging off; UnexpectedPrompt."""
         wire = self._wire

@@ -107,6 +107,8 @@ class Session:
         try:
             self._driver = self.guard.open(target, wrap)
             self.guard.forget(self._driver)
+            if self._channel is not None:
+                self._channel.find_prompt()
         except BaseException:
             self.close()
             raise

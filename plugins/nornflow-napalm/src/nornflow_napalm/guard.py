@@ -206,9 +206,9 @@ def login_errors(target: Target) -> Iterator[None]:
         if re.search(r"\b401\b|unauthori[sz]ed|authenticat", str(error), re.IGNORECASE):
             raise AuthenticationFailed(f"{where} refused the login of {target.username!r}", hint=credentials) from error
         raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
-    except (NetmikoTimeoutException, OSError) as error:
+    except (NetmikoTimeoutException, ConnectionRefusedError, TimeoutError, socket.gaierror) as error:
         raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
-    except (SSHException, EOFError) as error:
+    except (SSHException, OSError, EOFError) as error:
         raise ConnectionLost(f"{where}: the session was dropped: {_gist(error)}", hint="try again") from error
     except NapalmException as error:
         raise DeviceError(f"{where}: {_gist(error)}", hint="see NAPALM's documentation of the driver") from error

@@ -95,10 +95,13 @@ SURFACE = Surface(
 
 
 class NetmikoGuard(ConnectionGuard):
-    """Guards the connection plugin `netmiko` (nornir-netmiko)."""
+    """Guards the connection plugin `netmiko` (nornir-netmiko). `read_timeout` is in seconds, for the guard's own reads."""
 
     connection = "netmiko"
     surface = SURFACE
+
+    def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
+        self.read_timeout = read_timeout
 
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in, reach the privileged exec prompt, and return the netmiko connection with the wire below it."""
@@ -139,7 +142,9 @@ class NetmikoGuard(ConnectionGuard):
 
     def read_config(self, driver: Any) -> str:
         """Return the running configuration, read by the prompt and not by waiting."""
-        return read_running_config(driver.remote_conn)
+        channel = driver.remote_conn
+        text: str = channel.ask(channel.running_config_command, self.read_timeout)
+        return text
 
     def configure(self, driver: Any, lines: Sequence[str]) -> None:
         """Send the lines one by one, each after the device's answer to the one before."""
@@ -147,7 +152,7 @@ class NetmikoGuard(ConnectionGuard):
 
     def execute(self, driver: Any, command: str) -> str:
         """Run one granted exec command."""
-        answer: str = driver.remote_conn.ask(command, READ_TIMEOUT)
+        answer: str = driver.remote_conn.ask(command, self.read_timeout)
         return answer
 
 
@@ -176,13 +181,6 @@ class _Closer:
 
     def __init__(self, close: Callable[[], None]) -> None:
         self.close = close
-
-
-def read_running_config(channel: Any) -> str:
-    """Return the running configuration over a guarded channel."""
-    command: str = channel.running_config_command
-    text: str = channel.ask(command, READ_TIMEOUT)
-    return text
 
 
 def forget_netmiko(connection: Any) -> None:
