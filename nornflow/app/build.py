@@ -103,8 +103,13 @@ class Project:
         """Return the maker of sandboxes for the steps of one run."""
         from nornflow.sandbox.sandbox import LocalSandbox
 
+        made: dict[str, tuple[Profile, frozenset[str], LocalSandbox]] = {}  # by step: its devices share one
+
         def make(profile: Profile, permissions: frozenset[str], step: str, emit: Callable[[str], None]) -> Sandbox:
-            return LocalSandbox(
+            known = made.get(step)
+            if known is not None and known[0] is profile and known[1] == permissions:
+                return known[2].speaking_to(emit)
+            sandbox = LocalSandbox(
                 profile,
                 permissions=permissions,
                 workspace=workspace,
@@ -116,6 +121,8 @@ class Project:
                 emit=emit,
                 cancellation=switch,
             )
+            made[step] = profile, permissions, sandbox
+            return sandbox
 
         return make
 

@@ -43,7 +43,7 @@ class NornirSession(DeviceSession):
     def __init__(self, task: Task, view: HostView) -> None:
         self.task = task
         self.host = view
-        self._platform = platform_for(view.data.get("nos") or view.platform)
+        self._platform = platform_for(_platform_name(view))
         self._lease: Lease | None = None
 
     @contextmanager
@@ -105,6 +105,7 @@ class NornirDevices(Devices):
         self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
         self._workers = workers
         self._tasks = tasks
+        self._imported: dict[tuple[str, bool], Callable[..., Any]] = {}
         self._busy: dict[str, threading.Lock] = {}
         self._nornir = Nornir
         self._subset: Callable[[Sequence[str]], Inventory] = lambda names: Inventory(
@@ -119,7 +120,11 @@ class NornirDevices(Devices):
 
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """Import a Nornir task by its dotted path."""
-        return import_task(path, anywhere=anywhere, tasks=self._tasks)
+        key = (path, anywhere)
+        task = self._imported.get(key)
+        if task is None:
+            task = self._imported[key] = import_task(path, anywhere=anywhere, tasks=self._tasks)
+        return task
 
     def run(
         self,
@@ -170,6 +175,8 @@ class NornirDevices(Devices):
                     answers[host] = StepCancelled(f"{host}: cut off in the middle of {name}")
                     session.cut()
 
+        for platform in {_platform_name(self._views[host]) for host in hosts}:
+            platform_for(platform)  # its grammar is read once here, and not by fifty threads at the same moment
         runner = HostRunner(self._workers, timeout, expired, lambda host: None)
         forget = cancellation.on_abort(abort) if cancellation is not None else lambda: None
         try:
@@ -194,3 +201,7 @@ class NornirDevices(Devices):
 
     def _host(self, name: str) -> Host:
         return self._inventory.hosts[name]
+
+
+def _platform_name(view: HostView) -> str:
+    return str(view.data.get("nos") or view.platform)

@@ -6,7 +6,9 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from nornflow.abc import Cancellation, HttpResult, ProgramResult, Sandbox
 from nornflow.errors import NornFlowError, PolicyDenied, StepCancelled, UsageError
@@ -62,6 +64,12 @@ class LocalSandbox(Sandbox):
             "HOME": str(self._files.workspace),
             "LANG": around.get("LANG") or "C.UTF-8",
         }
+
+    def speaking_to(self, emit: Callable[[str], None]) -> Self:
+        """Return this sandbox with other ears for its live output: making one anew looks at every folder of PATH."""
+        other = copy(self)
+        other._emit = emit
+        return other
 
     def program(
         self,
