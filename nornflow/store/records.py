@@ -16,10 +16,13 @@ from nornflow.model.run import RunRecord
 from nornflow.redaction import Redactor
 
 FILE = "run.json"
+_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
     """Return a record as JSON types: dataclasses become objects, times ISO 8601 (UTC), anything strange its text."""
+    if type(value) in _AS_THEY_ARE:  # most values of a record, so this is asked first
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         shown = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         if hasattr(value, "duration"):
@@ -33,7 +36,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, (str, int, float)):
         return value
     return str(value)
 
