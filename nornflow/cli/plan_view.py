@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.plan import HostPlan, Plan
+from nornflow.planning.diff import added_removed, changes_in
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Devices that a plan would change in the same way."""
+    """Devices that a plan would change in the same way; the diffs are those of the first one."""
 
     hosts: tuple[str, ...]
     steps: tuple[tuple[str, str, str], ...]
@@ -22,17 +23,27 @@ class Group:
 
 def groups(plan: Plan) -> list[Group]:
     """Return the devices that would change, those with the same diffs together, in the plan's order."""
-    found: dict[tuple[object, object], list[str]] = {}
+    found: dict[object, list[HostPlan]] = {}
     for host in plan.hosts:
         if host.changes:
-            found.setdefault(_shape(host), []).append(host.host)
-    return [Group(tuple(hosts), *shape) for shape, hosts in found.items()]  # type: ignore[arg-type]
+            found.setdefault(_shape(host), []).append(host)
+    return [
+        Group(
+            tuple(host.host for host in hosts),
+            tuple((step.step, step.method.value, step.diff) for step in hosts[0].steps if step.diff),
+            tuple((step.step, step.lines) for step in hosts[0].steps if step.changes and not step.diff),
+        )
+        for hosts in found.values()
+    ]
 
 
-def _shape(host: HostPlan) -> tuple[object, object]:
-    steps = tuple((step.step, step.method.value, step.diff) for step in host.steps if step.diff)
-    unpredicted = tuple((step.step, step.lines) for step in host.steps if step.changes and not step.diff)
-    return steps, unpredicted
+def _shape(host: HostPlan) -> object:
+    """Return what must be the same for two devices to be shown together; the lines around a change may differ."""
+    return tuple(
+        (step.step, step.method, changes_in(step.diff) if step.diff else step.lines)
+        for step in host.steps
+        if step.changes
+    )
 
 
 def plan_text(change: PlannedChange) -> Iterator[str]:
@@ -112,17 +123,10 @@ def summary(plan: Plan) -> str:
         return "it has no steps on devices"
     changing = sum(host.changes for host in plan.hosts)
     failing = sum(bool(host.error) for host in plan.hosts)
-    added, removed = changed_lines("\n".join(step.diff for host in plan.hosts for step in host.steps))
+    counts = [added_removed(step.diff) for host in plan.hosts for step in host.steps]
+    added, removed = sum(count[0] for count in counts), sum(count[1] for count in counts)
     text = f"{changing} of {len(plan.hosts)} devices would change, +{added} -{removed} lines"
     return f"{text}, {failing} could not be planned" if failing else text
-
-
-def changed_lines(diff: str) -> tuple[int, int]:
-    """Return how many lines a unified diff adds and removes."""
-    rows = diff.splitlines()
-    added = sum(row.startswith("+") and not row.startswith("+++") for row in rows)
-    removed = sum(row.startswith("-") and not row.startswith("---") for row in rows)
-    return added, removed
 
 
 def _names(hosts: tuple[str, ...]) -> str:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from nornflow.cli.plan_view import changed_lines
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
+from nornflow.planning.diff import added_removed
 
 
 def record_text(record: RunRecord) -> Iterator[str]:
@@ -16,7 +16,8 @@ def record_text(record: RunRecord) -> Iterator[str]:
     yield f"{record.workflow} {record.version}: {record.state.value} in {record.duration:.1f} s (run {record.id})"
     if record.hosts:
         counts = Counter(host.state.value for host in record.hosts)
-        added, removed = changed_lines("\n".join(host.diff for host in record.hosts))
+        changed = [added_removed(host.diff) for host in record.hosts]
+        added, removed = sum(count[0] for count in changed), sum(count[1] for count in changed)
         yield f"devices: {', '.join(f'{n} {state}' for state, n in counts.items())}; +{added} -{removed} lines"
     for host in record.hosts:
         if host.error or host.rollback:

@@ -109,17 +109,35 @@ def _body(diff: str) -> list[str]:
 
 
 def group_by_diff(diffs: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each different diff once with the devices that have it, in the order of their first device.
+    """Return each different change once with the devices that have it, in the order of their first device.
 
-    Takes pairs of device and diff; the line numbers of the hunks do not count, because they differ from device to
-    device where the change is the same.
+    Takes pairs of device and diff, and gives the first device's diff. What counts is `changes_in` them: line numbers
+    and the unchanged lines around differ from device to device where the change is the same.
     """
     pairs = diffs.items() if isinstance(diffs, Mapping) else diffs
-    groups: dict[str, tuple[str, list[str]]] = {}
+    groups: dict[tuple[str, ...], tuple[str, list[str]]] = {}
     for host, diff in pairs:
-        groups.setdefault(_unnumbered(diff), (diff, []))[1].append(host)
+        groups.setdefault(changes_in(diff), (diff, []))[1].append(host)
     return [(diff, tuple(hosts)) for diff, hosts in groups.values()]
 
 
-def _unnumbered(diff: str) -> str:
-    return "\n".join("@@" + line.partition(" @@")[2] if line.startswith("@@ ") else line for line in diff.splitlines())
+def changes_in(diff: str) -> tuple[str, ...]:
+    """Return the added and removed lines of a diff, each behind the section lines that it stands under."""
+    found: list[str] = []
+    stack: list[str] = []
+    lines = diff.splitlines()
+    while lines and lines[0].startswith(_FRAME):
+        lines.pop(0)
+    for line in lines:
+        if line.startswith("@@ "):
+            section = line.split(" @@", 1)[1].removeprefix(" ")
+            stack = [section] if section else []
+            continue
+        sign, text = line[:1], line[1:]
+        depth = _depth(text)
+        while stack and _depth(stack[-1]) >= depth:
+            stack.pop()
+        if sign in ("+", "-"):
+            found.append(" / ".join([f"{sign}{text.strip()}", *(above.strip() for above in stack)]))
+        stack.append(text)
+    return tuple(found)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nornflow.planning.diff import added_removed, group_by_diff, unified
+from nornflow.planning.diff import added_removed, changes_in, group_by_diff, unified
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 
@@ -118,3 +118,12 @@ def _patched(lines: list[str], diff: str) -> list[str]:
             result += [line[1:]] if line[0] == " " else []
             position += 1
     return result + lines[position:]
+
+
+def test_the_same_change_in_another_neighbourhood_is_one_group() -> None:
+    def diff(address: str, interface: str = "Vlan10") -> str:
+        return f"@@ -7,4 +7,4 @@ interface {interface}\n  ip address {address}\n- description old\n+ description new\n"
+
+    diffs = {"r1": diff("10.0.0.1"), "r2": diff("10.0.0.2"), "r3": diff("10.0.0.3", "Vlan20")}
+    assert group_by_diff(diffs) == [(diffs["r1"], ("r1", "r2")), (diffs["r3"], ("r3",))]
+    assert changes_in(diffs["r1"]) == ("-description old / interface Vlan10", "+description new / interface Vlan10")
