@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +163,99 @@ def test_whatever_is_typed_comes_back_on_one_line_with_its_last_word(lines: list
         assert "\n" not in answer
         assert answer.split()[-1:] in ([], line.split()[-1:])
         assert bool(answer) == (bool(line.strip()) and not line.strip().startswith("!"))
+
+
+CUTS_ACCESS = {
+    "ios": (
+        "no ip route 0.0.0.0 0.0.0.0 10.0.0.1",
+        "no username admin",
+        "aaa new-model",
+        "no aaa authentication login default local",
+        "no aaa new-model",
+        "enable secret x",
+        "no enable secret",
+        "line vty 0 4",
+        "no line vty 5 15",
+        "no interface Vlan10",
+        "interface GigabitEthernet1",
+        "no router bgp 65001",
+        "no ip access-list extended X",
+        "no access-list 10",
+        "crypto key zeroize rsa",
+        "no ip ssh version 2",
+        "no ip domain name lab.example",
+        "tacacs-server host 10.0.0.1",
+        "no tacacs server T",
+        "no snmp-server community x",
+        "privilege exec level 0 reload",
+        "alias exec show reload",
+        "event manager applet X",
+        "no vlan 10",
+        "no vrf definition X",
+        "no spanning-tree vlan 1-4094",
+        "hostname x",
+        "boot system flash:x",
+        "control-plane",
+        "no logging host 10.0.0.1",
+        "no ntp server 10.0.0.1",
+        "banner motd #x#",
+    ),
+    "frr": ("no ip route 0.0.0.0/0 10.0.0.1", "no router bgp 65001", "hostname x", "password x", "no ip prefix-list X"),
+    "eos": (
+        "no ip route 0.0.0.0/0 10.0.0.1",
+        "no username admin",
+        "aaa root secret x",
+        "management ssh",
+        "no management api http-commands",
+        "no interface Vlan10",
+        "no router bgp 65001",
+        "hostname x",
+    ),
+    "nxos": (
+        "no ip route 0.0.0.0/0 10.0.0.1",
+        "no username admin",
+        "no feature ssh",
+        "no interface Vlan10",
+        "no router bgp 65001",
+        "aaa authentication login default none",
+        "hostname x",
+    ),
+}
+
+
+def _openers(name: str) -> list[str]:
+    """Return one line for each mode that the platform's global mode opens."""
+    words = {
+        "WORD": "X1",
+        "INT": "7",
+        "ASN": "65009",
+        "VLANS": "30",
+        "LINE": "X9",
+        "IP": "10.9.9.9",
+        "PREFIX": "10.0.0.0/8",
+    }
+    words |= {"SVI": "Vlan77", "IFACE": "Tunnel5" if name != "frr" else "eth5"}
+    found: dict[str, str] = {}
+    for rule in platform_for(name).mode("global").rules:
+        if rule.opens and "existing" not in rule.flags and rule.opens not in found:
+            body = re.sub(r" > .*|\[[^\]]*\]|[{}]", "", rule.pattern)
+            body = re.sub(r"\(([^|)]*)[^)]*\)", r"\1", body)
+            found[rule.opens] = " ".join(words.get(word, word.partition("=")[0]) for word in body.split())
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "opener", "line"),
+    [
+        (name, opener, line)
+        for name, lines in CUTS_ACCESS.items()
+        for opener in _openers(name)
+        for line in lines
+        if not (opener.startswith("vrf") and "ip route" in line)  # a VRF has routes of its own
+    ],
+)
+def test_no_section_hides_a_global_line_that_cuts_access(name: str, opener: str, line: str) -> None:
+    opened, answer = told(name, f"{opener}\n{line}")
+
+    assert opened.split()[0] == opener.split()[0]
+    assert answer == line
