@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nornflow.testing import EosFleet, Fleet
+from nornflow.testing import Fleet
 
 pytestmark = pytest.mark.e2e
 
@@ -25,53 +21,7 @@ WORKFLOWS = ROOT / "workflows"
 FILES = sorted(WORKFLOWS.glob("*.yaml"))
 
 
-@dataclass
-class Stage:
-    """An empty project folder in which the command line runs the repository's own workflow files."""
-
-    folder: Path
-    request: pytest.FixtureRequest
-
-    def nornflow(self, *words: str, expect: int = 0) -> str:
-        """Run a command and return what it printed; the test fails when it ends otherwise than expected."""
-        done = subprocess.run(
-            [sys.executable, "-m", "nornflow", *words], cwd=self.folder, capture_output=True, text=True, timeout=110
-        )
-        told = f"{' '.join(words)}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
-        assert done.returncode == expect, told
-        assert "Traceback" not in done.stderr
-        return done.stdout
-
-    def run(self, name: str, devices: Any = None, /, *, exit_code: int = 0, **inputs: Any) -> dict[str, Any]:
-        """Run a workflow on the devices and return its record."""
-        given = [word for key, value in inputs.items() for word in ("-i", f"{key}={_word(value)}")]
-        inventory = [] if devices is None else ["--inventory", str(self.inventory(devices))]
-        words = ["run", str(WORKFLOWS / f"{name}.yaml"), *given, *inventory, "--yes", "--format", "json"]
-        record: dict[str, Any] = json.loads(self.nornflow(*words, expect=exit_code))
-        return record
-
-    def inventory(self, devices: Any) -> Path:
-        path: Path = devices.write_inventory(self.folder / "lab" / "hosts.yaml")
-        return path
-
-    def routers(self, **options: Any) -> Fleet:
-        started: Fleet = self.request.getfixturevalue("fleet")(**options)
-        return started
-
-    def switches(self, **options: Any) -> EosFleet:
-        started: EosFleet = self.request.getfixturevalue("eos_fleet")(**options)
-        return started
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-@pytest.fixture
-def stage(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    for name in [name for name in os.environ if name.startswith("NORNFLOW_")]:
-        monkeypatch.delenv(name)  # the settings of whoever runs the tests
-    return Stage(tmp_path, request)
+Stage = Any  # conftest.py
 
 
 def step(record: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -89,7 +39,9 @@ def ends(record: Mapping[str, Any]) -> dict[str, str]:
 
 def hello(stage: Stage) -> None:
     assert step(stage.run("hello"), "greet")["result"]["stdout"] == "Hello Developer!\n"
-    assert step(stage.run("hello", **{"name": "'; rm -rf / #"}), "greet")["result"]["stdout"] == "Hello '; rm -rf / #!\n"
+    assert (
+        step(stage.run("hello", **{"name": "'; rm -rf / #"}), "greet")["result"]["stdout"] == "Hello '; rm -rf / #!\n"
+    )
     assert "Hello Ada!" in stage.nornflow("run", str(WORKFLOWS / "hello.yaml"), "-i", "name=Ada")
 
 
@@ -187,7 +139,9 @@ def mop_change(stage: Stage) -> None:
     record = stage.run("mop-change", fleet, lines=lines, expect=expect, commands=["show ip bgp summary"])
     assert sorted(record["outputs"]["changed"]) == ["r1", "r2", "r3"]
     before = {router.name: router.running_config for router in fleet}
-    failed = stage.run("mop-change", fleet, exit_code=1, lines=["logging host 192.0.2.61"], expect=expect, absent=["61"])
+    failed = stage.run(
+        "mop-change", fleet, exit_code=1, lines=["logging host 192.0.2.61"], expect=expect, absent=["61"]
+    )
     assert failed["state"] == "rolled_back"
     assert {router.name: router.running_config for router in fleet} == before
 

@@ -55,20 +55,20 @@ class TestConfig:
     def test_a_merge_is_compared_and_committed(self, switch: Any, bench: Bench) -> None:
         result = bench.apply(ConfigStep(), config=CHANGE)
         assert result.state is HostState.CHANGED
-        assert "+ntp server 192.0.2.7" in result.diff
-        assert result.outputs == {"diff": result.diff, "pending": False, "revert_in": None}
+        assert "+ntp server 192.0.2.7" in result.outputs["diff"]
+        assert (result.outputs["pending"], result.outputs["revert_in"]) == (False, None)
         assert "description new words" in switch.running_config
 
     def test_a_second_time_there_is_nothing_to_do(self, switch: Any, bench: Bench) -> None:
         bench.apply(ConfigStep(), config=CHANGE)
         result = bench.apply(ConfigStep(), config=CHANGE)
-        assert (result.state, result.changed, result.diff) == (HostState.OK, False, "")
+        assert (result.state, result.changed, result.outputs["diff"]) == (HostState.OK, False, "")
 
     def test_a_replacement_removes_what_it_does_not_name(self, switch: Any, bench: Bench) -> None:
         whole = switch.running_config.replace("ntp server 192.0.2.1\n", "ntp server 192.0.2.9\n")
         assert whole != switch.running_config
         result = bench.apply(ConfigStep(), config=whole, replace=True)
-        assert "-ntp server 192.0.2.1" in result.diff
+        assert "-ntp server 192.0.2.1" in result.outputs["diff"]
         assert "ntp server 192.0.2.1\n" not in switch.running_config
 
     def test_a_template_is_rendered_for_the_device(self, switch: Any, bench: Bench) -> None:

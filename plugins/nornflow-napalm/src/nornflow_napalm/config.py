@@ -80,7 +80,6 @@ class ConfigStep(StepType):
             changed=True,
             outputs={"diff": diff, "pending": params.revert_in is not None, "revert_in": params.revert_in},
             stdout=diff,
-            diff=diff,
         )
 
 
