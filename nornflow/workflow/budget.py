@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from nornflow.errors import ExpressionError
+from nornflow.redaction import Secret
 
 MAX_WORK = 1_000_000
 MAX_STRING = 100_000
@@ -31,7 +32,7 @@ class Budget:
             )
 
     def weigh(self, value: Any) -> Any:
-        """Spend what it costs to walk a value with all that is in it, and return the value."""
+        """Spend what it costs to walk a value with all that is in it, and return the value; plain data only."""
         if isinstance(value, str):
             self.spend(1 + (len(value) >> 6))
         elif isinstance(value, int | float) or value is None:
@@ -45,11 +46,14 @@ class Budget:
                 elif isinstance(one, Mapping):
                     self.spend(1 + len(one))
                     todo.extend(one.values())
-                elif isinstance(one, Sequence):
+                elif isinstance(one, Sequence | Set):
                     self.spend(1 + len(one))
                     todo.extend(one)
-                else:
+                elif one is None or isinstance(one, int | float | Secret):
                     self.spend(1)
+                else:
+                    str(one)  # what Jinja calls undefined says now what is missing
+                    raise ExpressionError(f"{kind(one)} is not plain data")
         return value
 
 

@@ -123,9 +123,9 @@ def _check_patterns(source: Source) -> None:
                     raise ExpressionSyntax("NF107", error.message, offset, hint=error.hint) from None
 
 
-def names_used(expression: str) -> frozenset[str]:
+def names_used(expression: str, step_ids: Collection[str] = ()) -> frozenset[str]:
     """Return the names that an expression uses, e.g. to find those that no host of an inventory has."""
-    return Evaluator().names_used(expression)
+    return Evaluator(step_ids=step_ids).names_used(expression)
 
 
 class HostNames(dict[str, Any]):

@@ -46,6 +46,7 @@ _STATEMENTS: dict[type[nodes.Node], str] = {
     nodes.CallBlock: "call",
     nodes.FilterBlock: "filter",
     nodes.AssignBlock: "set … endset",
+    nodes.ScopedEvalContextModifier: "autoescape",
 }
 
 
@@ -118,7 +119,7 @@ def _show(context: BudgetContext, value: Any) -> Any:
         raise ExpressionError("a null would become text", hint="give it a value: `{{ x | default('') }}`")
     if isinstance(value, int | float | Secret | Undefined):
         return value
-    if isinstance(value, Iterator):
+    if isinstance(value, Iterator) and not isinstance(value, LoopContext):
         value = list(value)
     if isinstance(value, Mapping | Sequence):
         return context.budget.weigh(value)

@@ -128,7 +128,7 @@ WORKFLOW = Record(
         "environment": Key(_ENVIRONMENT, "variables of the programs that steps start"),
         "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "the profile it is written for"),
         "permissions": Key(ListOf(Text(shortest=1, longest=64), 0, 50), "the only permissions its steps may use"),
-        "timeout": Key(_TIMEOUT, "seconds the whole run may take", default=3600),
+        "timeout": Key(_TIMEOUT, "seconds the whole run may take; without it, `default_timeout` of the settings"),
         "retry": Key(RETRY, "how failed steps are tried again, for every step that does not say so itself"),
         "cache": Key(_CACHE, "whether results may be taken from earlier runs, for every step"),
         "rollout": Key(_ROLLOUT, "in which batches devices are changed"),

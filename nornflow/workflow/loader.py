@@ -129,6 +129,8 @@ def _decoded(raw: bytes, file: str) -> str:
 
 def _syntax(error: yaml.YAMLError, content: str, file: str) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if "end of stream" in str(getattr(error, "problem", "")) and getattr(error, "context_mark", None):
+        mark = error.context_mark  # type: ignore[attr-defined] # where it was opened says more than where the file ends
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     context = getattr(error, "context", None)
     if mark is not None:

@@ -120,7 +120,8 @@ def _tokens(text: str, step_ids: Collection[str]) -> list[_Token]:
                 raise ExpressionSyntax("NF304", f"brackets nested deeper than {MAX_NESTING}", position)
         elif kind == "name" and _after_steps(meaningful):
             part = next((one for one in hyphenated if _stands_at(text, position, one)), part)
-        _refuse(kind, part, position, meaningful[-1] if meaningful else None)
+        if part != "=" or not _names_argument(meaningful):
+            _refuse(kind, part, position, meaningful[-1] if meaningful else None)
         token = _Token(kind, part, position)
         tokens.append(token)
         if kind != "space":
@@ -133,6 +134,11 @@ def _after_steps(tokens: list[_Token]) -> bool:
     """Tell whether the next name stands directly after `steps.`, where it is the id of a step."""
     before = [token.text for token in tokens[-3:]]
     return before[-2:] == ["steps", "."] and before != [".", "steps", "."]
+
+
+def _names_argument(tokens: list[_Token]) -> bool:
+    """Tell whether an equals sign here gives an argument its name, as in `sorted(x, reverse=true)`."""
+    return len(tokens) > 2 and tokens[-1].kind == "name" and tokens[-2].text in ("(", ",")
 
 
 def _stands_at(text: str, position: int, step_id: str) -> bool:

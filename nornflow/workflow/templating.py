@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ MAX_OUTPUT = 1_000_000
 _KEPT = 2048
 _RESULT = "nornflow_result"
 _FAULTS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError, MemoryError)
+
+
+class _Gives(Enum):
+    """What a template gives: text, a value that is there already, or one that the template makes (and may make large)."""
+
+    TEXT = "text"
+    KNOWN = "known"
+    MADE = "made"
 
 
 class Renderer:
@@ -66,14 +75,16 @@ class Renderer:
         self._environment = Environment(added, functions)
         self._step_ids = tuple(step_ids)
         self._max_output = max_output
-        self._kept: dict[str, tuple[Template, bool]] = {}
+        self._kept: dict[str, tuple[Template, _Gives]] = {}
 
     def render(self, text: str, names: Mapping[str, Any]) -> Any:
         """Return the rendered text, or the value itself when the text is one whole `{{ }}`; ExpressionError on any fault."""
         if not has_template(text):
             return text
-        template, native = self._compiled(text)
-        return self._value(template, names, text) if native else self._text(template, names, text)
+        template, gives = self._compiled(text)
+        if gives is _Gives.TEXT:
+            return self._text(template, names, text)
+        return self._value(template, names, text, gives)
 
     def render_value(self, value: Any, names: Mapping[str, Any]) -> Any:
         """Return a value with every text in it rendered: lists and mappings all the way down, keys as they are."""
@@ -116,7 +127,7 @@ class Renderer:
         _collect(tree, free, False, found, text)
         return tuple(found)
 
-    def _compiled(self, text: str, file: str = "", *, as_text: bool = False) -> tuple[Template, bool]:
+    def _compiled(self, text: str, file: str = "", *, as_text: bool = False) -> tuple[Template, _Gives]:
         key = f"{file}\0{text}"
         known = self._kept.get(key)
         if known is not None:
@@ -125,7 +136,9 @@ class Renderer:
         try:
             tree = self._environment.parse(name_steps(text, self._step_ids))
             single = None if as_text else _single(tree)
+            gives = _Gives.TEXT
             if single is not None:
+                gives = _Gives.KNOWN if _path(single) else _Gives.MADE
                 target = nodes.Name(_RESULT, "store", lineno=1)
                 tree = nodes.Template([nodes.Assign(target, single, lineno=1)], lineno=1)
                 tree.set_environment(self._environment)
@@ -142,7 +155,7 @@ class Renderer:
             raise ExpressionSyntax("NF308", f"{where}not a template: {error}") from None
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        self._kept[key] = (template, single is not None)
+        self._kept[key] = (template, gives)
         return self._kept[key]
 
     def _refused(self, error: TemplateSyntaxError, text: str, where: str) -> ExpressionSyntax:
@@ -174,7 +187,7 @@ class Renderer:
             raise self._failed(error, template, names, text, file) from None
         return "".join(chunks)
 
-    def _value(self, template: Template, names: Mapping[str, Any], text: str) -> Any:
+    def _value(self, template: Template, names: Mapping[str, Any], text: str, gives: _Gives) -> Any:
         context = template.new_context(dict(names))
         try:
             for _ in template.root_render_func(context):
@@ -183,7 +196,9 @@ class Renderer:
             if isinstance(value, Undefined):
                 value = str(value) or None  # raises, with what was missing; an `if` without its `else` is null
             if isinstance(value, Iterator | tuple):
-                value = context.budget.weigh(list(value))  # type: ignore[attr-defined]
+                value = list(value)
+            if gives is _Gives.MADE:
+                context.budget.weigh(value)  # type: ignore[attr-defined]
         except (TemplateError, ExpressionError, *_FAULTS) as error:
             raise self._failed(error, template, names, text) from None
         if value is None or isinstance(value, str | int | float | Mapping | Sequence | Secret):
