@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netmiko import ConnectHandler
+from netmiko.exceptions import ReadTimeout
 from pydantic import ValidationError
 
-from nornflow import LineRejected, StepError, Verbatim
+from nornflow import DeviceError, LineRejected, StepError, UnexpectedPrompt, Verbatim
 from nornflow.testing import Fleet
 from nornflow_ttp.engine import literal_attributes, literal_python, parse
 from nornflow_ttp.regex import RegexShowStep
@@ -215,6 +216,37 @@ class TestRegex:
     def test_a_command_is_one_line(self) -> None:
         with pytest.raises(ValidationError, match="one line"):
             RegexShowStep().Params(command="show version\nconfigure terminal", pattern="(?P<a>.)")
+
+
+@pytest.mark.parametrize(
+    ("step", "template", "reads"),
+    [
+        (TtpShowStep(), "ntp_associations", False),
+        (TtpShowStep(), "ttp://misc/x.txt", False),
+        (TtpShowStep(), "{{ a }}.{{ b }}", False),
+        (TtpShowStep(), "ttp/ntp.ttp", True),
+        (TextfsmShowStep(), None, False),
+        (TextfsmShowStep(), "x.textfsm", True),
+    ],
+)
+def test_only_a_template_in_a_file_needs_leave_to_read_files(step: Any, template: str | None, reads: bool) -> None:
+    assert ("file.read" in step.needs({"command": "show x", "template": template})) is reads
+
+
+def test_a_device_that_does_not_answer_ends_in_a_named_error(bench: Bench) -> None:
+    class Silent:
+        def send_command(self, command: str, **options: Any) -> str:
+            raise ReadTimeout("\n\nPattern not detected\n\nThings you might try")
+
+        def cli(self, commands: list[str]) -> dict[str, str]:
+            raise RuntimeError("gone")
+
+    bench.connections |= {"netmiko": Silent(), "napalm": Silent()}
+    show = {"command": "show version", "pattern": "(?P<a>x)"}
+    with pytest.raises(UnexpectedPrompt, match=r"`show version`: ReadTimeout: Pattern not detected$"):
+        bench.apply(RegexShowStep(), **show)
+    with pytest.raises(DeviceError, match="RuntimeError: gone"):
+        bench.apply(RegexShowStep(), connection="napalm", **show)
 
 
 class Says:

@@ -8,7 +8,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nornflow import LineRejected, StepContext, StepResult, StepType
+from nornflow import (
+    DeviceError,
+    LineRejected,
+    NornFlowError,
+    StepContext,
+    StepError,
+    StepResult,
+    StepType,
+    UnexpectedPrompt,
+)
 
 _REFUSED = re.compile(
     r"\s*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
@@ -51,8 +60,6 @@ class ShowStep(StepType):
         output = read(context, params)
         parsed, warning = self.parse(context, params, output)
         if not parsed and not params.empty_ok:
-            from nornflow import StepError
-
             raise StepError(
                 f"{self.nothing} of `{params.command}` on {device(context)}",
                 hint="compare the output in the record of the run with the template",
@@ -63,10 +70,21 @@ class ShowStep(StepType):
 def read(context: StepContext, params: ShowParams) -> str:
     """Run the command over its connection and return the text; raises LineRejected when the device refuses it."""
     connection = context.connection(params.connection)
-    if params.connection == "netmiko":
-        output = str(connection.send_command(params.command, read_timeout=params.read_timeout))
-    else:
-        output = str(connection.cli([params.command])[params.command])
+    try:
+        if params.connection == "netmiko":
+            output = str(connection.send_command(params.command, read_timeout=params.read_timeout))
+        else:
+            output = str(connection.cli([params.command])[params.command])
+    except NornFlowError:
+        raise
+    except Exception as error:
+        # this plugin knows neither netmiko nor NAPALM: what they and the libraries below them raise is told by its name
+        kind, name = (UnexpectedPrompt if "Timeout" in type(error).__name__ else DeviceError), type(error).__name__
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise kind(
+            f"{device(context)} gave no answer to `{params.command}`: {name}: {reason}",
+            hint="raise `read_timeout`, or look whether the device asks a question there",
+        ) from error
     refused = next((line.strip() for line in output.splitlines()[:4] if _REFUSED.match(line)), "")
     if refused:
         raise LineRejected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -30,6 +31,10 @@ class TextfsmShowStep(ShowStep):
     name = "textfsm.show"
     nothing = "the template found no row in the output"
     Params = TextfsmShowParams
+
+    def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """Return `device.read`, and `file.read` with a template of the project."""
+        return self.permissions | ({"file.read"} if params.get("template") else frozenset())
 
     def parse(self, context: StepContext, params: TextfsmShowParams, output: str) -> tuple[list[dict[str, Any]], str]:
         """Return the rows; raises StepError without a template or when its `Error` state is reached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -37,6 +38,10 @@ class TtpShowStep(ShowStep):
     nothing = "the template found nothing in the output"
     Params = TtpShowParams
 
+    def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """Return `device.read`, and `file.read` when the template is a file."""
+        return self.permissions | ({"file.read"} if _is_file(str(params.get("template") or "")) else frozenset())
+
     def parse(self, context: StepContext, params: TtpShowParams, output: str) -> tuple[Any, str]:
         """Return what the template finds; raises StepError for a template that is broken, missing or not allowed."""
         from nornflow_ttp.engine import parse
@@ -57,7 +62,7 @@ def find_template(context: StepContext, params: TtpShowParams) -> tuple[str, boo
         return given, False
     if given.startswith("ttp://"):
         return _packaged(given, f"ttp-templates has no {given}"), True
-    if "/" in given or "." in given:
+    if _is_file(given):
         return context.sandbox.read_text(given), False
     shipped = {path.name.removesuffix(".ttp"): path for path in files("nornflow_ttp").joinpath("templates").iterdir()}
     if given in shipped:
@@ -67,6 +72,11 @@ def find_template(context: StepContext, params: TtpShowParams) -> tuple[str, boo
         f"there is no TTP template named {given!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
         hint=f"shipped are {', '.join(sorted(shipped))}; a file of the project is named with its suffix",
     )
+
+
+def _is_file(given: str) -> bool:
+    inline = "\n" in given or "{{" in given
+    return not inline and not given.startswith("ttp://") and ("/" in given or "." in given)
 
 
 def _collected(context: StepContext, params: TtpShowParams) -> str:
