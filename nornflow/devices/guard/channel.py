@@ -151,6 +151,11 @@ class GuardedChannel(paramiko.Channel):
             self._real.sendall(b"\n")
             self._until(lambda data: self._wire.at_prompt, timeout, "the exec prompt")
 
+    @property
+    def privileged(self) -> bool:
+        """Whether the last exec prompt was a `#`: a driver that asks the device again waits one answer more."""
+        return self._wire.prompt.strip().endswith(b"#")
+
     def log_in(self, secret: str, timeout: float = 20.0) -> None:
         """Wait for the first prompt of a fresh shell, become privileged, and turn paging off; UnexpectedPrompt."""
         wire = self._wire

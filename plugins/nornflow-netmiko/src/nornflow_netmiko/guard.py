@@ -162,7 +162,7 @@ def _log_in(connection: Any, wrap: Callable[[Any], Any]) -> None:
     connection.establish_connection()
     wrap_netmiko(connection, wrap)
     connection._try_session_preparation()
-    if not connection.check_enable_mode():
+    if not connection.remote_conn.privileged and not connection.check_enable_mode():
         connection.enable()
 
 
