@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -31,12 +32,18 @@ _STRANGERS = re.compile(
 
 
 def files(*suffixes: str) -> Iterator[Path]:
-    for path in sorted(ROOT.rglob("*")):
-        parts = path.relative_to(ROOT).parts
-        if any(part in _OTHERS or part.endswith((".egg-info", "_cache")) or part == ".hypothesis" for part in parts):
-            continue
+    for path in _of_the_project():
         if path.is_file() and not path.is_symlink() and (not suffixes or path.suffix in suffixes):
             yield path
+
+
+def _of_the_project() -> list[Path]:
+    """Return what git knows or would take; without git (an unpacked archive) every file that is not built or cached."""
+    words = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    asked = subprocess.run(words, capture_output=True, text=True, check=False)
+    if asked.returncode == 0:
+        return sorted(ROOT / name for name in asked.stdout.split("\0") if name)
+    return [p for p in sorted(ROOT.rglob("*")) if not _OTHERS & set(p.relative_to(ROOT).parts)]
 
 
 PAGES = list(files(".md"))

@@ -23,7 +23,7 @@ from nornflow_netmiko.blocks import Block
 CANDIDATE_PLATFORMS = frozenset({"juniper_junos", "juniper", "junos", "cisco_xr", "iosxr", "vyos", "paloalto_panos"})
 
 _SYSLOG = r"[A-Z0-9_]+(?:-[A-Z0-9_]+)*-\d-[A-Z0-9_]+:"
-_NOTE = r" ?(?:Warning|Note|Generating|The key|Portfast|Applying|Interface \S+ IPv[46] disabled)"
+_NOTE = r" ?(?:Warning|Note|Generating|The key|Portfast|Applying|Interface \S+ IPv[46] disabled|OSPF: Reference bandwidth)"
 REJECTED = rf"^[ \t]*(?:%(?!{_SYSLOG}|{_NOTE}) ?[A-Z].*|syntax error.*|[Ee]rror: .*|unknown command.*)"
 """How the platforms refuse a configuration line: `% Invalid input ...`, `error: ...`; syslog and notes are no refusals."""
 
