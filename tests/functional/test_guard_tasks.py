@@ -371,6 +371,53 @@ def test_a_hanging_read_ends_when_the_watchdog_revokes_and_aborts(network: Any) 
     assert time.monotonic() - began < 5
 
 
+def test_an_inner_lease_of_the_same_thread_works_and_the_outer_one_goes_on(network: Any) -> None:
+    host = network.hosts["r1"]
+    with network.lease("r1", Mode.PLAN, ["device.read"]) as outer:
+        connection = host.get_connection("netmiko", network.nornir.config)
+        connection.config_mode()
+        with network.lease("r1", Mode.APPLY, ["device.read"], sealed=()) as inner:
+            assert "hostname r1" in guarded_read_config(host, "netmiko")
+        assert connection.send_config_set(["hostname later"])
+    assert outer.captured == ["hostname later"]
+    assert inner.sent == []
+
+
+def test_two_threads_take_turns_on_one_connection(network: Any) -> None:
+    outcomes: list[Any] = []
+
+    def work(number: int) -> None:
+        lines = [f"ntp server 192.0.2.{number}", f"ntp server 192.0.3.{number}"]
+        outcomes.append((lines, network.plan("r1", netmiko_send_config, config_commands=lines)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [outcome.error for _, outcome in outcomes] == [None] * 4
+    assert all(outcome.report.captured == lines for lines, outcome in outcomes)
+
+
+def test_a_session_whose_thread_is_lost_does_not_block_the_next_step(network: Any) -> None:
+    host, started, end = network.hosts["r1"], threading.Event(), threading.Event()
+
+    def stuck(task: Task) -> None:
+        task.host.get_connection("netmiko", task.nornir.config)
+        started.set()
+        end.wait(20)
+
+    thread = threading.Thread(target=network.plan, args=("r1", stuck))
+    thread.start()
+    assert started.wait(10)
+    abort_host(host)
+
+    assert network.plan("r1", netmiko_send_command, command_string="show clock").error is None
+    end.set()
+    thread.join()
+
+
 def test_a_device_without_its_prompt_is_told_as_that(fleet: Callable[..., Fleet]) -> None:
     routers = fleet(1)
     with GuardedNetwork(routers.inventory(), [NetmikoGuard(read_timeout=0.5)]) as network:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,7 @@ class _Resolver:
         for command in commands:
             self._one_line(method, command)
         if self._wire is not None:
-            lines = "".join(f"{command.rstrip()}\n" for command in commands)
-            self._wire.rehearse(lines.encode(), deadly=False)
+            self._wire.foresee(commands)
             return
         for command in commands:
             self._judge.exec_line(command)
@@ -239,9 +239,15 @@ def _texts(value: Any) -> Iterator[str]:
 def _argument(method: Callable[..., Any], parameter: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if parameter in options:
         return options[parameter]
-    names = list(inspect.signature(method).parameters)
-    place = names.index(parameter) if parameter in names else 0
-    return arguments[place] if place < len(arguments) else None
+    place = _place(getattr(method, "__func__", method), parameter) - (1 if hasattr(method, "__self__") else 0)
+    return arguments[place] if 0 <= place < len(arguments) else None
+
+
+@lru_cache(maxsize=256)
+def _place(function: Callable[..., Any], parameter: str) -> int:
+    """Return the place of a parameter in a signature; the first after `self` when it is hidden in `*args`."""
+    names = list(inspect.signature(function).parameters)
+    return names.index(parameter) if parameter in names else 1
 
 
 def _bound(

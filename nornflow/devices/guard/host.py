@@ -38,6 +38,10 @@ class Connection:
         """The facade for the lease that this thread holds."""
         return self._facade()
 
+    def open(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: the host opens its sessions itself."""
+        raise GuardDenied("a connection is opened by its host alone", hint="use host.get_connection()")
+
     def close(self) -> None:
         """Do nothing: the host closes its sessions itself."""
 
@@ -86,8 +90,7 @@ def _guarded_class(book: Book, vault: Vault) -> type[GuardedHost]:
                 raise lease.denied(error.message.partition(": ")[2], hint=error.hint) from error
             facade = session.facade(lease)
             self.connections.setdefault(
-                connection,
-                Connection(lambda: session.facade(_lease_for(self, connection))),  # type: ignore[arg-type]
+                connection, Connection(lambda: session_of(self, connection).facade(_lease_for(self, connection)))
             )
             return facade
 
@@ -214,5 +217,5 @@ def close_host(host: Host) -> None:
 
 def abort_host(host: Host) -> None:
     """Cut the sessions of a host from another thread, so that its blocked reads end at once."""
-    for session in _inside(host)[0].of(host.name):
+    for session in _inside(host)[0].abandon(host.name):
         session.abort()

@@ -37,6 +37,7 @@ class Judge:
         self.lease = lease
         self._platform = lease.platform
         self._grammar = lease.platform.exec
+        self.kind = Kind.SESSION  # what the last exec line was
         self.enter()
 
     def enter(self) -> None:
@@ -55,6 +56,7 @@ class Judge:
         lease = self.lease
         lease.check()
         verdict = classify(raw, self._grammar)
+        self.kind = verdict.kind
         if verdict.kind is Kind.SESSION:
             return Act.SEND
         self._check_rules(verdict, raw)

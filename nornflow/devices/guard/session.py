@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from nornflow.abc import ConnectionGuard, Target
@@ -25,7 +25,8 @@ class Session:
         self.guard = guard
         self._host = host
         self._target = target
-        self._turn = Lock()
+        self._turn = RLock()
+        self._waiting: list[Lease] = []  # leases of the same thread that stand still while an inner one works
         self._driver: Any = None
         self._wire: Wire | None = None
         self._channel: GuardedChannel | None = None
@@ -73,6 +74,9 @@ class Session:
         if self._lease is not lease:
             while not self._turn.acquire(timeout=_TURN):
                 lease.check()
+            if self._lease is not None:  # this thread's own outer lease: it goes on when the inner one is over
+                self._waiting.append(self._lease)
+                self._bring_back()
             self._lease = lease
             lease.on_release(self._give_back)
             if self.guard.connection not in lease.report.connections:
@@ -116,7 +120,17 @@ class Session:
             self._wire.phase = Phase.GUARDED
 
     def _give_back(self) -> None:
-        """End a lease: discard its candidate, return to exec mode, or close the session when that does not work."""
+        """End a lease, and let the outer lease of the same thread go on if there is one."""
+        try:
+            self._bring_back()
+        finally:
+            self._lease = self._waiting.pop() if self._waiting else None
+            if self._lease is not None and self.usable:
+                self._begin(self._lease)
+            self._turn.release()
+
+    def _bring_back(self) -> None:
+        """Discard what is left of a candidate and return to exec mode, or close the session when that does not work."""
         try:
             if self._desk is not None and self._driver is not None:
                 self._desk.drop()
@@ -128,9 +142,7 @@ class Session:
                 self.close()
         except Exception:  # noqa: BLE001 - whatever a driver raises here, a session in doubt is not used again
             self.close()
-        finally:
-            self._lease = self._judge = self._desk = None
-            self._turn.release()
+        self._judge = self._desk = None
 
     def close(self) -> None:
         """Close the session; the wire stays in force until the end."""
@@ -174,10 +186,11 @@ class Book:
         with self._lock:
             return self._sessions.setdefault((host, connection), Session(guard, host, target))
 
-    def of(self, host: str) -> list[Session]:
-        """Return the sessions of a host."""
+    def abandon(self, host: str) -> list[Session]:
+        """Give up the sessions of a host whose thread may never come back; the next use opens new ones."""
         with self._lock:
-            return [session for (name, _), session in self._sessions.items() if name == host]
+            keys = [key for key in self._sessions if key[0] == host]
+            return [self._sessions.pop(key) for key in keys]
 
     def close(self, host: str, connection: str | None = None) -> None:
         """Close the sessions of a host, or one of them."""

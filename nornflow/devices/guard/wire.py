@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from copy import copy
 from enum import Enum, auto
 from threading import Lock
@@ -86,7 +87,8 @@ class Wire:
 
     def read(self, data: bytes) -> None:
         """Look at what the device wrote: its prompts tell the mode, its error markers which line it refused."""
-        self.tail = _LINE_END.split((self.tail + data)[-_TAIL * 4 :])[-1][-_TAIL:]
+        written = (self.tail + data)[-_TAIL:]
+        self.tail = written[max(written.rfind(b"\n"), written.rfind(b"\r")) + 1 :]
         if self.judge is not None and self.config and not self.judge.lease.planning:
             self._look_for_errors(data)
         if self.at_config_prompt:
@@ -176,6 +178,17 @@ class Wire:
                 judge.return_to(tracked)
                 judge.restore(marks)
 
+    def foresee(self, commands: Sequence[str]) -> None:
+        """Judge commands that a driver is about to write, without effect; raises GuardDenied and the session lives on."""
+        simple = len(commands) == 1 and not (self.virtual or self.config or self._asked or self._line)
+        if simple and self.phase is Phase.GUARDED:
+            judge = self._in_force()
+            marks = judge.marks()
+            judge.exec_line(commands[0])
+            judge.restore(marks)
+            return
+        self.rehearse("".join(f"{command.rstrip()}\n" for command in commands).encode(), deadly=False)
+
     def _only_leaves(self, data: bytes) -> bool:
         grammar = self.platform.exec
         words = [part.strip().decode("latin-1") for part in _LINE_END.split(data)]
@@ -234,7 +247,7 @@ class Wire:
         if self._asked and not self.at_prompt and _ANSWER.fullmatch(text.strip()):
             return True  # the confirmation of a command that was allowed
         act = judge.exec_line(text)
-        self._asked = act is Act.SEND and classify(text, self.platform.exec).kind in (Kind.WRITE, Kind.SAVE)
+        self._asked = act is Act.SEND and judge.kind in (Kind.WRITE, Kind.SAVE)
         if act is Act.ENTER:
             judge.enter()
             if not judge.lease.planning:
