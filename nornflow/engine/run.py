@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nornflow.abc import HostView, RunInfo
+from nornflow.engine.admission import Admission
 from nornflow.engine.batches import batches
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.graph import device_phases, rescue_groups, walk
@@ -20,13 +21,12 @@ from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied
-from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
+from nornflow.model.decision import Decision
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunRecord, RunState, StepResult
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner
-from nornflow.policy.evaluate import evaluate_gates
 from nornflow.policy.lowering import lower
 from nornflow.policy.profiles import profile_named
 
@@ -60,7 +60,7 @@ class Run:
         self._first, self._body, self._last = device_phases(workflow.steps)
         self._plan: Plan | None = None
         self._error: NornFlowError | None = None
-        self._decisions: tuple[Decision, ...] = ()
+        self._admission = Admission(info, workflow, inputs, self._targets, tools)
         self._start_pass()
 
     def _start_pass(self) -> None:
@@ -77,9 +77,9 @@ class Run:
     def plan(self) -> tuple[Plan, tuple[Decision, ...]]:
         """Plan the workflow and let the gates judge the plan; PolicyDenied when a gate says no before that."""
         self._move(RunState.PLANNING)
-        self._pass_gates(None)
+        self._admission.demand(None)
         self._plan = self._make_plan()
-        return self._plan, self._judge(self._plan)
+        return self._plan, self._admission.judge(self._plan)
 
     def execute(self) -> RunRecord:
         """Run the workflow to its end and return the record; only bugs and interrupts are raised."""
@@ -99,11 +99,11 @@ class Run:
         return self._record(started)
 
     def _work_through(self) -> None:
-        self._pass_gates(None)
+        self._admission.demand(None)
         if any(step.configures for step in self._workflow.steps):
             self._move(RunState.PLANNING)
             self._plan = self._make_plan()
-            self._pass_gates(self._plan)
+            self._admission.demand(self._plan)
             if self._cut_short():
                 return
             self._ledger.unplanned = plan_failures(self._plan)
@@ -129,41 +129,11 @@ class Run:
         planning = Planning(self._progress, self._works, self._planned_works, self._tools, self._info.profile.name)
         return planning.plan(self._targets, self._inputs)
 
-    def _judge(self, plan: Plan | None) -> tuple[Decision, ...]:
-        request = GateRequest(
-            self._info.user, self._info.profile.name, self._workflow, self._inputs, self._targets, plan
-        )
-        decisions = evaluate_gates(self._tools.gates, request)
-        for decision in decisions:
-            if decision.verdict is not Verdict.ALLOW:
-                self._tools.emitter.emit(
-                    EventKind.GATE_DECIDED,
-                    decision.reason,
-                    step=decision.step,
-                    host=decision.host,
-                    gate=decision.gate,
-                    verdict=decision.verdict.value,
-                    rule=decision.rule,
-                )
-        return decisions
-
-    def _pass_gates(self, plan: Plan | None) -> None:
-        self._decisions = self._judge(plan)
-        denials = [decision for decision in self._decisions if decision.verdict is Verdict.DENY]
-        if denials:
-            for decision in denials:
-                self._tools.emitter.emit(
-                    EventKind.ACCESS_DENIED, decision.reason, step=decision.step, host=decision.host, rule=decision.rule
-                )
-            raise PolicyDenied("\n".join(dict.fromkeys(d.reason for d in denials)), hint=denials[0].hint)
-
     def _approved(self, plan: Plan) -> bool:
-        unknown = any(step.configures and step.id in plan.unplanned for step in self._workflow.steps)
-        held = strictest(self._decisions) is Verdict.HOLD
-        if not (plan.changes or unknown or held):
+        if not self._admission.needs_approval(plan):
             return True
         self._move(RunState.AWAITING_APPROVAL)
-        return self._tools.approve(plan, held)
+        return self._tools.approve(plan, self._admission.held)
 
     def _apply(self) -> None:
         self._walk(self._first, ())
