@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nornflow.abc import StepType
@@ -105,20 +106,22 @@ class _Compilation:
         ids = order.sort(edges, by_id, reader)
         inputs = {name: self._input(name, read) for name, read in keys.get("inputs", {}).items()}
         declared = frozenset(name for name in _mapping(data.get("inputs")) if isinstance(name, str))
+        steps = settle(
+            [self._step(by_id[step], edges[step], keys) for step in ids],
+            {step: _expressions(draft) for step, draft in by_id.items()},
+        )
+        once = {step.id for step in steps if step.scope is StepScope.RUN}
         checker = Checker(
             reader,
             Renderer(self.filters, step_ids=tuple(by_id)),
             tuple(by_id),
             {step: self._results(draft) for step, draft in by_id.items()},
+            {step.id for step in steps if step.scope is StepScope.DEVICE and not step.once},
         )
         before = order.ancestors(ids, edges)
         for step, draft in by_id.items():
-            self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step))
-        self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end"))
-        steps = settle(
-            [self._step(by_id[step], edges[step], keys) for step in ids],
-            {step: _expressions(draft) for step, draft in by_id.items()},
-        )
+            self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))
+        self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end", True))
         if any(one.severity is Severity.ERROR for one in reader.diagnostics):
             return None, reader
         canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -181,22 +184,19 @@ class _Compilation:
     def _check_step(self, draft: Draft, checker: Checker, scope: Scope) -> None:
         path, keys = draft.path, draft.keys
         names = scope.names | (set() if draft.type.scope is StepScope.RUN else {"host"})
-        outer = Scope(names, scope.inputs, scope.before, scope.here)
-        inner_names = names | ({"item", "index"} if "for_each" in keys else set())
-        own_inputs = scope.inputs | set(keys.get("inputs", {}))
-        inner = Scope(inner_names, own_inputs, scope.before, scope.here)
-        after = Scope(inner_names | {"result"}, own_inputs, scope.before, scope.here)
+        # what is looked at before the step's own values are made: once per host, whatever `for_each` says
+        outer = replace(scope, names=names)
+        each = replace(outer, names=names | ({"item", "index"} if "for_each" in keys else set()))
+        inner = replace(each, inputs=scope.inputs | set(keys.get("inputs", {})))
         if isinstance(keys.get("for_each"), list):
             checker.template(keys["for_each"], (*path, "for_each"), outer)
         else:
             checker.expression(keys.get("for_each"), (*path, "for_each"), outer)
-        checker.template(
-            keys.get("inputs", {}), (*path, "inputs"), Scope(inner_names, scope.inputs, scope.before, scope.here)
-        )
-        checker.expression(keys.get("when"), (*path, "when"), inner)
-        checker.expression(keys.get("until"), (*path, "until"), after)
+        checker.template(keys.get("inputs", {}), (*path, "inputs"), each)
+        for key in ("when", "until"):
+            checker.expression(keys.get(key), (*path, key), outer)
         for key in ("environment", "rollback", "cache"):
-            checker.template(keys.get(key), (*path, key), inner)
+            checker.template(keys.get(key), (*path, key), outer)
         marked = markers(draft.type.Params)
         for key, value in draft.params.items():
             where, mark = (*path, key), marked.get(key)

@@ -162,12 +162,15 @@ STEP = Record(
             ListOf(Text(shortest=1, longest=64, what="the id of a step"), 0, MAX_STEPS, alone=True),
             "the steps that must have ended well before",
         ),
-        "when": Key(_CONDITION, "expression: when it is false, the step is skipped"),
+        "when": Key(_CONDITION, "expression: when it is false, the step (on this host) is skipped"),
         "for_each": Key(
             OneOf((ListOf(Anything(), 0, 10_000), _EXPRESSION), what="a list or an expression that gives one"),
-            "repeats the step for each item, with the names `item` and `index`",
+            "repeats the step for each item; the keys of its type can name `item` and `index`",
         ),
-        "until": Key(_CONDITION, "expression over `result`: the step is tried again (see retry) until it is true"),
+        "until": Key(
+            _CONDITION,
+            "expression over `steps.<id>`, its own result: the step is tried again (see retry) until it is true",
+        ),
         "timeout": Key(_TIMEOUT, "seconds the step may take; the profile's max_step_duration is the cap"),
         "retry": Key(RETRY, "how the step is tried again when it fails"),
         "cache": Key(_CACHE, "whether the result may be taken from an earlier run"),

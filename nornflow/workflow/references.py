@@ -9,11 +9,11 @@ from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Location
-from nornflow.model.run import StepResult
 from nornflow.workflow.blocks import has_template
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Path
 from nornflow.workflow.expressions import Evaluator, Reference
+from nornflow.workflow.filters import words
 from nornflow.workflow.forms import Reader
 from nornflow.workflow.syntax import ExpressionSyntax
 from nornflow.workflow.templating import Renderer
@@ -21,11 +21,12 @@ from nornflow.workflow.words import split_words
 
 ALWAYS = frozenset(("inputs", "vars", "steps", "workflow", "run", "env", "execution_id"))
 """The names that expressions and templates have everywhere in a workflow but in `targets`."""
-RESULT_KEYS = frozenset(
-    (*StepResult.__dataclass_fields__, "status", "result", "hosts", "changed_hosts", "failed_hosts", "ok_hosts")
+RESULT_KEYS = words(
+    "outputs status ok failed changed skipped exit_code stdout stderr error diff duration attempts results"
 )
-"""What every step's result has, whatever its type: `steps.<id>.<key>`."""
-
+"""What every result of one step on one host, or of a step of the run, has: `steps.<id>.<key>`."""
+FLEET_KEYS = words("status ok failed changed skipped changed_hosts failed_hosts ok_hosts hosts")
+"""What a step on devices has where it is looked at once for all of them: in steps of the run, and in outputs."""
 _WRITTEN = re.compile(r"steps\.([A-Za-z]\w*(?:-[A-Za-z]\w*)*)")
 
 
@@ -39,6 +40,8 @@ class Scope:
     """The steps that have ended there; naming another one is a warning."""
     here: str = ""
     """The step that the place belongs to."""
+    once: bool = False
+    """Whether the place is one for the whole run, where a step on devices is seen as all of its hosts together."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Checker:
     step_ids: Collection[str]
     results: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     """The result keys of every step, None where they are not known."""
+    on_devices: Collection[str] = ()
+    """The steps that have a result on each device."""
 
     def expression(self, text: Any, path: Path, scope: Scope) -> None:
         """Check an expression; anything but a text is left to whoever read it."""
@@ -87,11 +92,11 @@ class Checker:
             self.template(value, path, scope)
             return
         try:
-            words = split_words(value)
+            parts = split_words(value)
         except ExpressionError:
             return  # reported where the step's keys are checked
         before = len(self.reader.diagnostics)
-        for word in words:
+        for word in parts:
             if has_template(word) and len(self.reader.diagnostics) == before:
                 self._template(word, path, scope, base=max(value.find(word), 0), in_word=True)
 
@@ -150,7 +155,7 @@ class Checker:
         elif name == "host":
             near, hint = "", "a step of the run has no host; `host` is there in steps that run on devices"
         elif name in ("item", "index"):
-            near, hint = "", f"`{name}` is there in a step with `for_each`"
+            near, hint = "", f"`{name}` is there in the keys of the step's type, when the step has `for_each`"
         self._report("NF302", f"there is no `{name}` here", where, found=name, suggestion=near, hint=hint)
 
     def _step(self, rest: list[str], reference: Reference, text: str, where: Location, scope: Scope) -> None:
@@ -168,11 +173,21 @@ class Checker:
             message = f"step {step!r} need not have run before {scope.here!r}"
             hint = f"add `depends_on: [{step}]`, or give a value with default(...)"
             self._report("NF307", message, where, found=step, hint=hint)
+        if key:
+            self._key(step, key[0], where, scope)
+
+    def _key(self, step: str, key: str, where: Location, scope: Scope) -> None:
+        if scope.once and step in self.on_devices:
+            if key not in FLEET_KEYS:
+                message = f"step {step!r} ran on devices: seen from here it has no `{key}` of its own"
+                hint = f"look at one host (`steps.{step}.hosts['r1'].{key}`) or at: {listing(sorted(FLEET_KEYS))}"
+                self._report("NF311", message, where, found=key, hint=hint)
+            return
         known = self.results.get(step)
-        if key and known is not None and key[0] not in known | RESULT_KEYS:
-            near = did_you_mean(key[0], known | RESULT_KEYS)
+        if known is not None and key not in known | RESULT_KEYS:
+            near = did_you_mean(key, known | RESULT_KEYS)
             hint = "" if near else f"its results: {listing(sorted(known)) or 'none of its own'}"
-            self._report("NF311", f"step {step!r} has no `{key[0]}`", where, found=key[0], suggestion=near, hint=hint)
+            self._report("NF311", f"step {step!r} has no `{key}`", where, found=key, suggestion=near, hint=hint)
 
     def _report(self, code: str, message: str, where: Location, **more: str) -> None:
         self.reader.diagnostics.append(problem(code, message, where, **more))

@@ -78,7 +78,7 @@ class Fake(StepType):
 def step_type_table() -> Mapping[str, StepType]:
     fakes = (
         Fake("shell", ShellParams, Scope.RUN, {"shell.execute"}, ("stdout", "exit_code")),
-        Fake("assert", AssertParams, Scope.RUN, set(), ("assertion_result",)),
+        Fake("assert", AssertParams, Scope.ANY, set(), ("assertion_result",)),
         Fake("conditional", ConditionalParams, Scope.RUN, set()),
         Fake("netmiko.config", ConfigParams, Scope.DEVICE, {"device.configure"}, ("lines",)),
         Fake("ttp.show", ShowParams, Scope.DEVICE, {"device.read"}, ("parsed", "text")),

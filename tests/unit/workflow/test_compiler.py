@@ -131,15 +131,15 @@ def test_every_common_key_finds_its_place(compiled: Compiled) -> None:
             name: The first
             description: It does it
             type: netmiko.config
-            lines: [ntp server 10.0.0.1]
+            lines: ["ntp server {{ item }} {{ inputs.a }}"]
             when: "host.name != 'r9'"
             for_each: [1, 2]
-            until: "result.changed or item == 2"
+            until: "steps.one.changed"
             timeout: 30
             retry: {attempts: 4, exponential_backoff: true, on_failure: fail}
             cache: {key: "{{ hash(inputs) }}", version: 2}
             on_failure: warn
-            environment: {A_B: "{{ item }}"}
+            environment: {A_B: "{{ host.name }}"}
             profile: restricted
             once: true
             rollback: [no ntp server 10.0.0.1]
@@ -164,7 +164,7 @@ def test_every_common_key_finds_its_place(compiled: Compiled) -> None:
 
 
 def test_until_tries_again_even_without_a_retry(compiled: Compiled) -> None:
-    assert compiled(steps("{id: a, type: shell, command: x, until: result.exit_code == 0}")).steps[0].retry == Retry()
+    assert compiled(steps("{id: a, type: shell, command: x, until: steps.a.exit_code == 0}")).steps[0].retry == Retry()
 
 
 def test_steps_are_sorted_so_that_each_stands_after_what_it_needs(compiled: Compiled) -> None:
@@ -234,7 +234,7 @@ def test_blocks_stand_in_blocks(compiled: Compiled) -> None:
                 type: shell
                 command: x
                 rescue:
-                  - {id: mend, type: shell, command: "echo {{ steps.outer.state }}"}
+                  - {id: mend, type: shell, command: "echo {{ steps.outer.status }}"}
           - {id: last, type: shell, command: x, depends_on: [outer]}
         """)
     assert edges(workflow, "mend") == [("inner", "failed")]
@@ -254,7 +254,7 @@ def test_blocks_stand_in_blocks(compiled: Compiled) -> None:
     ],
 )
 def test_outputs_may_name_a_step_without_steps(compiled: Compiled, source: str, expected: str) -> None:
-    text = steps("{id: build, type: shell, command: x}", "{id: build-it, type: nornir.task, task: t}")
+    text = steps("{id: build, type: shell, command: x}", "{id: build-it, type: shell, command: x}")
     workflow = compiled(f'{text}inputs: {{n: {{}}}}\noutputs: {{x: {{from: "{source}"}}}}\n')
     assert workflow.outputs["x"].source == expected
 
@@ -370,7 +370,23 @@ A = "{id: a, type: shell, command: x}"
         (steps("{id: a, type: shell, command: x, when: input.n > 1}"), [("NF302", "4:44")]),
         (steps("{id: a, type: shell, command: x, when: host.name == 'r1'}"), [("NF302", "4:44")]),
         (steps("{id: a, type: shell, command: x, when: item > 1}"), [("NF302", "4:44")]),
-        (steps("{id: a, type: shell, command: x, when: item > 1, for_each: [1]}"), []),
+        (steps("{id: a, type: shell, command: x, when: item > 1, for_each: [1]}"), [("NF302", "4:44")]),
+        (steps("{id: a, type: shell, command: '{{ item }}{{ index }}', for_each: [1]}"), []),
+        (steps("{id: a, type: shell, command: '{{ inputs.own }}', inputs: {own: 1}}"), []),
+        (
+            steps("{id: a, type: shell, command: '{{ inputs.own }}', when: inputs.own, inputs: {own: 1}}"),
+            [("NF305", "4:61")],
+        ),
+        (
+            steps(
+                "{id: a, type: ttp.show, command: x}",
+                "{id: b, type: ttp.show, command: x, depends_on: a, when: steps.a.parsed}",
+                "{id: c, type: shell, command: x, depends_on: a, when: steps.a.parsed}",
+                "{id: d, type: shell, command: x, depends_on: a, when: steps.a.changed_hosts}",
+            )
+            + "outputs: {x: {from: steps.a.text}}\n",
+            [("NF311", "6:59"), ("NF311", "8:21")],
+        ),
         (steps("{id: a, type: shell, command: x, for_each: inputs.n}"), [("NF305", "4:48")]),
         (steps("{id: a, type: shell, command: x, when: inputs.n.x()}"), [("NF303", "4:44")]),
         (steps("{id: a, type: shell, command: x, when: '" + "(" * 60 + "'}"), [("NF304", "4:85")]),
