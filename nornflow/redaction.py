@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 _SHORTEST = 4  # masking shorter values would blank out ordinary words and digits
+_FEW = 100  # so many spellings are searched for one by one, which is quicker than looking at each place of a text
 
 T = TypeVar("T")
 
@@ -58,12 +59,14 @@ class Redactor:
     """Knows the secret values of one run and masks each of their spellings wherever text leaves the process.
 
     Thread-safe. Values shorter than four characters are not masked (they would blank out ordinary text); whoever adds
-    one is told by the return value of `add`.
+    one is told by the return value of `add`. A password of its own for each of thousands of devices is no trouble.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._spellings: tuple[str, ...] = ()
+        self._known: set[str] = set()
+        self._few: tuple[str, ...] = ()
+        self._by_start: dict[str, list[str]] = {}
         for value in values:
             self.add(value)
 
@@ -73,17 +76,36 @@ class Redactor:
         if not text or len(text) < _SHORTEST:
             return False
         with self._lock:
-            known = set(self._spellings) | set(_spellings(text))
-            # longest first: a secret that contains another one must not leave its tail behind
-            self._spellings = tuple(sorted(known, key=lambda spelling: (-len(spelling), spelling)))
+            for spelling in set(_spellings(text)) - self._known:
+                self._known.add(spelling)
+                self._by_start.setdefault(spelling[:_SHORTEST], []).append(spelling)
+            if len(self._known) <= _FEW:
+                # longest first: a secret that contains another one must not leave its tail behind
+                self._few = tuple(sorted(self._known, key=lambda spelling: (-len(spelling), spelling)))
         return True
 
     def text(self, text: str) -> str:
         """Return the text with every known spelling of every secret masked."""
-        for spelling in self._spellings:
+        if len(text) < _SHORTEST:
+            return text
+        if len(self._known) > _FEW:
+            return self._scanned(text)
+        for spelling in self._few:
             if spelling in text:
                 text = text.replace(spelling, MASK)
         return text
+
+    def _scanned(self, text: str) -> str:
+        """Look at each place of the text once, however many secrets there are; what overlaps is masked as one."""
+        shown: list[str] = []
+        end = 0
+        for place in range(len(text) - _SHORTEST + 1):
+            for spelling in self._by_start.get(text[place : place + _SHORTEST], ()):
+                if text.startswith(spelling, place):
+                    if place >= end:
+                        shown += (text[end:place], MASK)
+                    end = max(end, place + len(spelling))
+        return "".join((*shown, text[end:]))
 
     def value(self, value: T) -> T:
         """Return a copy of a JSON-like value (dict, list, tuple, str, Secret ...) with secrets masked; keys too."""
