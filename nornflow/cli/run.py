@@ -40,7 +40,7 @@ def command(
     from nornflow.cli.output import show, show_json
     from nornflow.cli.run_view import record_junit, record_markdown, record_text
     from nornflow.cli.screen import screen_for
-    from nornflow.store.records import plain
+    from nornflow.store.records import record_json
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     request = Request(workflow, inputs, limit, profile, inventory)
@@ -48,7 +48,7 @@ def command(
         record = run_change(project, request, screen.voices(switch))
     masked = project.redactor
     if form == "json":
-        show_json(masked.value(plain(record)))
+        show_json(masked.value(record_json(record)))
     elif form == "junit":
         show(masked.text(record_junit(record)))
     else:

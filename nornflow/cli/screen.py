@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
-from nornflow.cli.output import colours, console
+from nornflow.cli.output import colours, console, show, tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from nornflow.model.plan import Plan
@@ -30,6 +32,7 @@ _COLOURS = {
     "skipped": "cyan",
     "cancelled": "cyan",
 }
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _QUIET_FROM = 50
 """With more devices than this in a step only those that failed get a line of their own."""
 
@@ -40,13 +43,19 @@ class Screen(Observer):
     name = "screen"
 
     def __init__(self, *, answer: bool, yes: bool, ask: bool) -> None:
-        self._console = console(answer=answer)
+        self._answer = answer
+        self._rich = colours(sys.stdout if answer else sys.stderr)
         self._yes = yes
         self._ask = ask
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._sizes: dict[str, int] = {}
         self._counts: dict[str, dict[str, int]] = {}
+
+    @cached_property
+    def _console(self) -> Console:
+        """The terminal; in a pipe rich is not even imported."""
+        return console(answer=self._answer)
 
     def voices(self, switch: StopSwitch) -> Voices:
         """Return how a run talks to this screen."""
@@ -55,7 +64,7 @@ class Screen(Observer):
     @contextmanager
     def shown(self) -> Iterator[Screen]:
         """Show the progress bar while the `with` lasts, if this is a terminal."""
-        if not colours(self._console.file):
+        if not self._rich:
             yield self
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -79,7 +88,11 @@ class Screen(Observer):
             handler(self, event)
 
     def line(self, text: str, style: str = "") -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar; control characters, which a device may have sent, are left out."""
+        text = text.translate(_CONTROLS)
+        if not self._rich:
+            (show if self._answer else tell)(text)
+            return
         from rich.text import Text
 
         self._console.print(Text(text, style=style))

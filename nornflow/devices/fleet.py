@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -136,6 +137,8 @@ class NornirDevices(Devices):
         cancellation: Cancellation | None = None,
     ) -> Mapping[str, R | NornFlowError]:
         """Do the work on each device in parallel, one piece of work per device at a time."""
+        if not hosts:
+            return {}
         answers: dict[str, R | NornFlowError] = {}
         sessions: dict[str, NornirSession] = {}
         late: set[str] = set()
@@ -153,10 +156,7 @@ class NornirDevices(Devices):
                 except NornFlowError as error:
                     answer = error
                 except Exception as error:  # noqa: BLE001 - a stranger's task may raise anything; it fails its device
-                    answer = StepError(
-                        f"{type(error).__name__}: {error}", hint="run with --debug to see where it was raised"
-                    )
-                    answer.__cause__ = error
+                    answer = _told(error)
                 answers.setdefault(host, answer) if host in late else answers.__setitem__(host, answer)
 
         def expired(host: str) -> None:
@@ -205,3 +205,15 @@ class NornirDevices(Devices):
 
 def _platform_name(view: HostView) -> str:
     return str(view.data.get("nos") or view.platform)
+
+
+def _told(error: Exception) -> StepError:
+    """Return what a task raised as an error of its step: one line, and where in the task it was raised."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    told = StepError(
+        f"{type(error).__name__}{f': {text}' if text else ''}",
+        hint=f"the task raised it at {frame.filename}:{frame.lineno} in {frame.name}",
+    )
+    told.__cause__ = error
+    return told

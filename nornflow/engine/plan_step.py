@@ -62,7 +62,7 @@ class PlannedWork:
         else:
             planned = PlannedStep(self._work.step.id, host, connection=connection)
         self.planned[host] = planned
-        self._results[host] = replace(result, state=HostState.OK, changed=False, reason="no-change")
+        self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")
         return replace(result, state=HostState.PLANNED, changed=planned.changes, diff=planned.diff)
 
     def for_apply(self, session: DeviceSession) -> PlannedStep:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.errors import UsageError
-from nornflow.model.run import RunRecord
+from nornflow.model.run import HostState, RunRecord
 from nornflow.redaction import Redactor
 
 FILE = "run.json"
@@ -41,6 +41,29 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def record_json(record: RunRecord) -> dict[str, Any]:
+    """Return the record of a run as JSON types; steps and their results have the names that expressions know them by."""
+    shown: dict[str, Any] = plain(record)
+    for step, source in zip(shown["steps"], record.steps, strict=True):
+        step["step_id"] = step.pop("step")
+        step["status"] = step.pop("state")
+        if source.result is not None:
+            step["result"] = _result_json(step["result"], source.step)
+        step["hosts"] = {host: _result_json(result, source.step) for host, result in step["hosts"].items()}
+    return shown
+
+
+def _result_json(result: dict[str, Any], step_id: str) -> dict[str, Any]:
+    status, duration = result.pop("state"), result.pop("duration")
+    return {
+        "step_id": step_id,
+        "status": status,
+        "duration_seconds": duration,
+        "cached": status == HostState.CACHED.value,
+        **result,
+    }
+
+
 class RunRecords:
     """The records under `<workspace>/runs/<run id>/run.json`."""
 
@@ -57,7 +80,7 @@ class RunRecords:
         folder = self.folder(record.id)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / FILE
-        text = json.dumps(self._redactor.value(plain(record)), indent=2, ensure_ascii=False)
+        text = json.dumps(self._redactor.value(record_json(record)), indent=2, ensure_ascii=False)
         temporary = folder / f".{FILE}.{os.getpid()}"
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(file)

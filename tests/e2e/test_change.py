@@ -114,8 +114,8 @@ class TestRun:
             assert "ntp server 192.0.2.10 prefer" in (router.startup_config or "")
         record = site.record()
         assert record["state"] == "succeeded"
-        configure = next(step for step in record["steps"] if step["step"] == "configure")
-        assert configure["hosts"]["r2"]["state"] == "changed"
+        configure = next(step for step in record["steps"] if step["step_id"] == "configure")
+        assert configure["hosts"]["r2"]["status"] == "changed"
         assert "+ntp server 192.0.2.10 prefer" in configure["hosts"]["r2"]["diff"]
         assert configure["hosts"]["r2"]["attempts"] == 1
 

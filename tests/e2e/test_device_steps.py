@@ -15,7 +15,7 @@ BANNER = (
 
 
 def of_host(record: dict[str, Any], step: str, host: str = "r1") -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in record["steps"] if one["step"] == step)["hosts"][host]
+    found: dict[str, Any] = next(one for one in record["steps"] if one["step_id"] == step)["hosts"][host]
     return found
 
 
@@ -29,7 +29,7 @@ def test_banners_go_through_the_guard_as_planned_and_the_second_run_touches_noth
     assert "+! welcome" in of_host(record, "configure")["diff"]
     lines = routers["r1"].counters.config_lines
     again = stage.run("banner", routers)
-    assert of_host(again, "configure")["state"] == "ok"
+    assert of_host(again, "configure")["status"] == "ok"
     assert of_host(again, "configure")["changed"] is False
     assert routers["r1"].counters.config_lines == lines
 
@@ -42,7 +42,7 @@ def test_a_refused_line_is_named_and_what_follows_stays_at_home(stage: Stage) ->
     )
     record = stage.run("reject", routers, exit_code=1)
     failed = of_host(record, "configure", "r2")
-    assert (failed["state"], failed["reason"]) == ("failed", "line-rejected")
+    assert (failed["status"], failed["reason"]) == ("failed", "line-rejected")
     assert "ntp server 192.0.2.66" in failed["error"]
     assert "% Invalid address" in failed["error"]
     assert "192.0.2.77" not in routers["r2"].running_config
@@ -53,12 +53,12 @@ def test_a_command_that_is_no_read_has_to_say_so(stage: Stage) -> None:
     routers = stage.routers(count=1)
     stage.write("quiet", "{id: clear, type: netmiko.command, command: clear counters}")
     denied = of_host(stage.run("quiet", routers, exit_code=1), "clear")
-    assert (denied["state"], denied["reason"]) == ("failed", "guard-denied")
+    assert (denied["status"], denied["reason"]) == ("failed", "guard-denied")
     stage.write("open", "{id: clear, type: netmiko.command, command: clear counters, changes: true}")
     assert "exec:clear counters" in stage.nornflow(
         "plan", "open.yaml", "--inventory", str(stage.inventory(routers)), "--format", "json"
     )
-    assert of_host(stage.run("open", routers), "clear")["state"] in ("ok", "changed")
+    assert of_host(stage.run("open", routers), "clear")["status"] in ("ok", "changed")
 
 
 def test_a_backup_of_one_run_is_restored_by_another(stage: Stage) -> None:
@@ -83,7 +83,7 @@ def test_napalm_changes_an_ios_router_without_files_on_it(stage: Stage) -> None:
     )
     record = stage.run("napalm", routers)
     assert of_host(record, "rows")["outputs"]["parsed"][0]["interface"] == "Loopback0"
-    assert of_host(record, "change")["state"] == "changed"
+    assert of_host(record, "change")["status"] == "changed"
     assert "interface Loopback5\n description five\n" in routers["r1"].running_config
     assert of_host(stage.run("napalm", routers), "change")["changed"] is False
 
@@ -112,6 +112,6 @@ def test_a_switch_takes_back_what_is_not_confirmed_and_the_run_says_so(stage: St
     )
     record = stage.run("unconfirmed", switches, exit_code=1)
     assert of_host(record, "check", "sw1")["reason"] == "check-failed"
-    assert of_host(record, "confirm", "sw1")["state"] == "skipped"
+    assert of_host(record, "confirm", "sw1")["status"] == "skipped"
     assert record["state"] == "rolled_back"
     assert switches["sw1"].running_config == before

@@ -25,12 +25,12 @@ Stage = Any  # conftest.py
 
 
 def step(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(step for step in record["steps"] if step["step"] == name)
+    found: dict[str, Any] = next(step for step in record["steps"] if step["step_id"] == name)
     return found
 
 
 def states(record: Mapping[str, Any], name: str) -> dict[str, str]:
-    return {host: result["state"] for host, result in step(record, name)["hosts"].items()}
+    return {host: result["status"] for host, result in step(record, name)["hosts"].items()}
 
 
 def ends(record: Mapping[str, Any]) -> dict[str, str]:
@@ -160,12 +160,12 @@ def eos_napalm(stage: Stage) -> None:
 def branches(stage: Stage) -> None:
     record = stage.run("branches")
     assert record["outputs"] == {"branch": "else", "polls": 3}
-    assert step(record, "plan-batches")["state"] == "skipped"
-    assert step(record, "repair")["state"] == "skipped"
-    assert step(record, "tidy-up")["state"] == "ok"
+    assert step(record, "plan-batches")["status"] == "skipped"
+    assert step(record, "repair")["status"] == "skipped"
+    assert step(record, "tidy-up")["status"] == "ok"
     broken = stage.run("branches", kind="large", break_it=True)
     assert broken["outputs"]["branch"] == "then"
-    assert step(broken, "repair")["state"] == "ok"
+    assert step(broken, "repair")["status"] == "ok"
     assert step(broken, "risky")["result"]["rescued"] is True
 
 

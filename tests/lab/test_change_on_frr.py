@@ -41,7 +41,7 @@ def test_a_network_is_announced_seen_at_every_neighbour_and_announced_only_once(
     assert f"network {NETWORK}" in frr_lab["r1"].running_config
     assert '"protocol":"bgp"' in "".join(frr_lab["r3"].vtysh(f"show ip route {NETWORK} json").split())
     record = site.record()
-    announce = next(step for step in record["steps"] if step["step"] == "announce")["hosts"]
+    announce = next(step for step in record["steps"] if step["step_id"] == "announce")["hosts"]
     assert {host: result["changed"] for host, result in announce.items()} == {
         "r1": True, "r2": False, "r3": False, "r4": False
     }  # fmt: skip

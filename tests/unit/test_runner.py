@@ -1,0 +1,87 @@
+"""The runner: as many threads as workers, an end to every device's time, and nothing that hangs holds up the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nornir.core import Nornir
+from nornir.core.inventory import Host, Hosts, Inventory
+
+from nornflow.devices import runner
+from nornflow.devices.runner import HostRunner
+
+
+def nornir_of(count: int, host_runner: HostRunner) -> Nornir:
+    hosts = Hosts({f"r{number}": Host(f"r{number}") for number in range(count)})
+    return Nornir(inventory=Inventory(hosts=hosts), runner=host_runner)
+
+
+def run(count: int, task: Callable[..., Any], workers: int = 4, **keys: Any) -> SimpleNamespace:
+    seen = SimpleNamespace(expired=[], lost=[])
+    made = HostRunner(
+        workers, keys.pop("timeout", None), keys.pop("expired", seen.expired.append), seen.lost.append, **keys
+    )
+    seen.results = nornir_of(count, made).run(task=task)
+    return seen
+
+
+def test_every_host_has_a_result_and_no_more_work_at_once_than_workers() -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def task(task: Any) -> str:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        with lock:
+            now -= 1
+        return str(task.host.name)
+
+    seen = run(40, task)
+    assert {name: result[0].result for name, result in seen.results.items()} == {f"r{n}": f"r{n}" for n in range(40)}
+    assert most <= 4
+
+
+def test_no_host_is_no_work() -> None:
+    assert dict(run(0, lambda task: None).results) == {}
+
+
+def test_a_host_whose_time_is_over_is_told_and_ends_by_itself() -> None:
+    cut = threading.Event()
+    told: list[str] = []
+
+    def expired(host: str) -> None:
+        told.append(host)
+        cut.set()
+
+    def task(task: Any) -> str:
+        if task.host.name == "r1":
+            assert cut.wait(10)  # as a read that ends because its socket was closed
+        return "done"
+
+    seen = run(3, task, timeout=0.2, expired=expired)
+    assert told == ["r1"]
+    assert sorted(seen.results) == ["r0", "r1", "r2"]
+    assert seen.lost == []
+
+
+def test_a_thread_that_never_ends_is_left_behind_and_its_place_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LEAVE_AFTER", 0.1)
+    stuck = threading.Event()
+
+    def task(task: Any) -> str:
+        if task.host.name == "r0":
+            stuck.wait(20)
+        return "done"
+
+    try:
+        seen = run(5, task, workers=1, timeout=0.2)
+    finally:
+        stuck.set()
+    assert seen.expired == ["r0"]
+    assert seen.lost == ["r0"]
+    assert sorted(seen.results) == ["r1", "r2", "r3", "r4"]

@@ -1,0 +1,71 @@
+"""Choosing devices: expressions over host data, names, groups and filters, and `--limit`."""
+
+from __future__ import annotations
+
+import pytest
+
+from nornflow.abc import HostView
+from nornflow.devices.selection import select
+from nornflow.errors import ExpressionError, InventoryError, NornFlowError, UsageError
+from nornflow.model.workflow import Targets
+from nornflow.workflow.expressions import Evaluator
+
+HOSTS = {
+    "ams-1": HostView("ams-1", "192.0.2.1", "cisco_ios", ("core",), {"role": "core", "site": "ams", "vlans": [10]}),
+    "ams-2": HostView("ams-2", "192.0.2.2", "cisco_ios", ("access",), {"role": "access", "site": "ams"}),
+    "fra-1": HostView("fra-1", "192.0.2.3", "eos", ("access",), {"role": "access", "site": "fra"}),
+}
+
+
+def chosen(targets: Targets | None = None, limit: str = "") -> list[str]:
+    return list(select(HOSTS, targets or Targets(), limit, Evaluator(), {"sites": ["fra"]}))
+
+
+def test_no_target_is_every_device() -> None:
+    assert chosen() == ["ams-1", "ams-2", "fra-1"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("role == 'access' and site in ['ams', 'fra']", ["ams-2", "fra-1"]),
+        ("platform == 'eos'", ["fra-1"]),
+        ("'core' in groups", ["ams-1"]),
+        ("site in inputs.sites", ["fra-1"]),
+        ("vlans == null", ["ams-2", "fra-1"]),  # what a device lacks is null
+        ("name matches '^ams-'", ["ams-1", "ams-2"]),
+    ],
+)
+def test_an_expression_over_host_data(expression: str, names: list[str]) -> None:
+    assert chosen(Targets(expression=expression)) == names
+    assert chosen(limit=expression) == names
+
+
+def test_names_groups_and_a_filter() -> None:
+    assert chosen(Targets(hosts=("ams-1",), groups=("access",))) == ["ams-1", "ams-2", "fra-1"]
+    assert chosen(Targets(groups=("access",), filter={"site": "ams"})) == ["ams-2"]
+
+
+def test_a_limit_narrows_the_targets_and_never_widens_them() -> None:
+    assert chosen(Targets(groups=("access",)), "ams-*") == ["ams-2"]
+    assert chosen(limit="ams-1, fra-1") == ["ams-1", "fra-1"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "limit", "error", "said"),
+    [
+        (Targets(expression="rol == 'core'"), "", ExpressionError, "did you mean 'role'"),
+        (Targets(hosts=("ams-3",)), "", InventoryError, "did you mean"),
+        (Targets(groups=("acces",)), "", InventoryError, "did you mean 'access'"),
+        (Targets(), "ams1", UsageError, "no host 'ams1'"),
+        (Targets(), "ams-1,nobody", UsageError, "no host 'nobody'"),
+        (Targets(), "site ==", ExpressionError, ""),
+        (Targets(), "name.__class__", ExpressionError, ""),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is_near(
+    targets: Targets, limit: str, error: type[NornFlowError], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        chosen(targets, limit)
+    assert said in str(caught.value)
