@@ -411,6 +411,7 @@ PARAMIKO_ATTACKS: dict[str, Callable[[Connection], Any]] = {
     "shell's exec": lambda c: c.invoke_shell().exec_command("reload"),
     "shell's subsystem": lambda c: c.invoke_shell().invoke_subsystem("sftp"),
     "shell's transport": lambda c: c.invoke_shell().get_transport(),
+    "shell's real channel": lambda c: c.invoke_shell()._real.sendall(b"reload\n"),
     "open_sftp": lambda c: c.open_sftp(),
     "_transport": lambda c: c._transport,
     "connect": lambda c: c.connect("192.0.2.9"),

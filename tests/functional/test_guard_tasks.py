@@ -429,3 +429,19 @@ def test_a_device_without_its_prompt_is_told_as_that(fleet: Callable[..., Fleet]
             pytest.raises(UnexpectedPrompt, match="rommon"),
         ):
             guarded_read_config(network.hosts["r1"], "netmiko")
+
+
+def test_a_device_that_lets_nobody_configure_says_so_at_once(network: Any) -> None:
+    network.fleet.fault("r1", "readonly")
+    began = time.monotonic()
+
+    task = network.apply("r1", netmiko_send_config, config_commands=["hostname x", "reload"])
+    with pytest.raises(NornFlowError) as caught, network.lease("r1", Mode.APPLY, ["device.configure"]):
+        guarded_configure(network.hosts["r1"], "netmiko", ["hostname x"])
+
+    assert isinstance(task.error, NornFlowError)
+    assert isinstance(caught.value, LineRejected)
+    assert caught.value.line == "configure terminal"
+    assert time.monotonic() - began < 8
+    assert network.fleet["r1"].hostname == "r1"
+    assert network.plan("r1", netmiko_send_command, command_string="show clock").error is None

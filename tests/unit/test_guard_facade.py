@@ -141,6 +141,35 @@ def test_texts_given_to_reads_are_one_plain_line(text: str, network: GuardedNetw
     assert guard.opened[0].did == []
 
 
+class Chameleon:
+    """Another text at every look."""
+
+    def __str__(self) -> str:
+        raise AssertionError("nobody asks it")
+
+
+def test_an_object_that_is_no_plain_value_is_refused(network: GuardedNetwork) -> None:
+    assert isinstance(network.plan("sw1", using(lambda c: c.facts(Chameleon()))).error, GuardDenied)
+
+
+def test_an_iterator_is_judged_like_a_list(network: GuardedNetwork, guard: ApiGuard) -> None:
+    assert isinstance(network.plan("sw1", using(lambda c: c.run(iter(["reload"])))).error, GuardDenied)
+    assert network.plan("sw1", using(lambda c: c.run(x for x in ["show version"]))).error is None
+    assert guard.opened[0].did == ["show version"]
+
+
+@pytest.mark.parametrize("command", ["write memory", "configure", "clear counters"])
+def test_commands_that_do_more_than_read_are_not_played_without_a_wire(
+    command: str, network: GuardedNetwork, guard: ApiGuard
+) -> None:
+    everything = {"permissions": ("device.*",)}
+    outcome = network.plan("sw1", using(lambda c: c.run(["show version", command])), grant=everything)
+
+    assert isinstance(outcome.error, GuardDenied)
+    assert outcome.report.captured == []
+    assert guard.opened[0].did == []
+
+
 def test_a_template_may_have_lines(network: GuardedNetwork) -> None:
     assert network.plan("sw1", using(lambda c: c.facts(template="a\nb"))).error is None
 

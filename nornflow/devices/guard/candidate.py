@@ -85,7 +85,7 @@ class CandidateDesk:
         if self._native:
             method = self._names.load_replace if replaces else self._names.load_merge
             self._loaded = True
-            getattr(self._driver, method)(config=text)
+            getattr(self._driver, method)(config="\n".join(lines))
         self._lines, self._replaces = (lines if replaces else [*self._lines, *lines]), replaces
 
     def compare(self) -> str:

@@ -196,6 +196,9 @@ class GuardedChannel(paramiko.Channel):
         if rejected is not None:
             raise rejected
 
+    def _answered(self, data: bytes) -> bool:
+        return self._wire.confirmed or self._rejected() is not None
+
     def _rejected(self) -> LineRejected | None:
         return self._wire.judge.lease.rejected if self._wire.judge else None
 
@@ -256,7 +259,9 @@ class GuardedChannel(paramiko.Channel):
     def transport(self) -> Any:  # type: ignore[override]
         """The two harmless calls of the transport that drivers make."""
         real = self._real.transport
-        return SimpleNamespace(is_active=real.is_active, set_keepalive=real.set_keepalive)
+        return SimpleNamespace(
+            is_active=lambda: real.is_active(), set_keepalive=lambda every: real.set_keepalive(every)
+        )
 
 
 def _closed_to_tasks(name: str) -> Callable[..., Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nornflow.abc import ConnectionGuard
+from nornflow.devices.guard.arguments import Given, commands_in, lines_in, texts_in
 from nornflow.devices.guard.candidate import CandidateDesk
-from nornflow.devices.guard.judge import Judge
+from nornflow.devices.guard.judge import Act, Judge
 from nornflow.devices.guard.wire import Wire
 
 Resolve = Callable[[str], Any]
@@ -99,11 +98,11 @@ class _Resolver:
         if name in surface.calls:
             return self._called(getattr(driver, name))
         if name in surface.commands:
-            return self._checked(getattr(driver, name), surface.commands[name], self._check_commands)
+            return self._commanding(getattr(driver, name), surface.commands[name])
         if name in surface.configures:
             return self._configuring(getattr(driver, name), surface.configures[name])
         if name in surface.configure_files:
-            return self._checked(getattr(driver, name), surface.configure_files[name], self._check_file)
+            return self._from_file(getattr(driver, name), surface.configure_files[name])
         if name in surface.reads or name.startswith(surface.read_prefixes or ("\0",)):
             method = getattr(driver, name)
             return self._reading(method) if callable(method) else method
@@ -134,58 +133,67 @@ class _Resolver:
 
         return call
 
-    def _checked(
-        self, method: Callable[..., Any], parameter: str, check: Callable[[str, Any], None]
-    ) -> Callable[..., Any]:
+    def _commanding(self, method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
         in_force = self._in_force
 
         def call(*arguments: Any, **options: Any) -> Any:
             in_force()
-            given = _argument(method, parameter, arguments, options)
-            if inspect.isgenerator(given) or isinstance(given, Iterator):
-                given = list(given)
-                return method(**_bound(method, arguments, {**options}, parameter, given))
-            check(method.__name__, given)
-            return method(*arguments, **options)
+            given = Given(method, parameter, arguments, options)
+            self._check_commands(method.__name__, commands_in(given.value))
+            return given.call(method)
 
         return call
 
-    def _check_commands(self, method: str, given: Any) -> None:
+    def _check_commands(self, method: str, commands: list[str]) -> None:
         """Judge commands before the driver gets them: an early denial leaves driver and device in step."""
-        items = [given] if isinstance(given, str) else list(given or ())
-        commands = [str(item[0]) if isinstance(item, (list, tuple)) and item else str(item) for item in items]
         for command in commands:
             self._one_line(method, command)
         if self._wire is not None:
             self._wire.foresee(commands)
             return
-        for command in commands:
-            self._judge.exec_line(command)
+        marks = self._judge.marks()
+        acts = [self._judge.exec_line(command) for command in commands]
+        if any(act is not Act.SEND for act in acts):
+            self._judge.restore(marks)
+            raise self._lease.denied(
+                f"{method}: {'; '.join(commands)!r} does more than read, which cannot be played for this connection",
+                hint="leave it out, or use a connection over SSH",
+            )
 
-    def _check_file(self, method: str, path: Any) -> None:
-        self._check_block(method, Path(path).read_text(encoding="utf-8").splitlines())
+    def _from_file(self, method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
+        in_force = self._in_force
 
-    def _check_block(self, method: str, commands: Any) -> None:
-        lines = block_lines(commands)
-        entered = self._wire is not None and (self._wire.virtual or self._wire.config)
-        self._judge.rehearse(lines, entered=entered)
+        def call(*arguments: Any, **options: Any) -> Any:
+            in_force()
+            if self._wire is None:
+                raise self._lease.denied(
+                    f"{method.__name__}: a file could change between judging and sending", hint="give the lines"
+                )
+            given = Given(method, parameter, arguments, options)
+            self._check_block(Path(given.value).read_text(encoding="utf-8").splitlines())
+            return given.call(method)
+
+        return call
 
     def _configuring(self, method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
         in_force = self._in_force
 
         def call(*arguments: Any, **options: Any) -> Any:
             in_force()
-            given = _argument(method, parameter, arguments, options)
-            if given is not None and not isinstance(given, str):
-                given = list(given)  # an iterator can be read once: by the judge and then by the driver
-            self._check_block(method.__name__, given)
+            given = Given(method, parameter, arguments, options)
+            lines = lines_in(given.value)
+            self._check_block(lines)
             if self._wire is not None:
-                return method(**_bound(method, arguments, options, parameter, given))
-            for line in block_lines(given):
+                return given.call(method)
+            for line in lines:
                 self._judge.config_line(line)
-            return "" if self._lease.planning else method(**_bound(method, arguments, options, parameter, given))
+            return "" if self._lease.planning else given.call(method)
 
         return call
+
+    def _check_block(self, lines: list[str]) -> None:
+        entered = self._wire is not None and (self._wire.virtual or self._wire.config)
+        self._judge.rehearse(lines, entered=entered)
 
     def _reading(self, method: Callable[..., Any]) -> Callable[..., Any]:
         in_force = self._in_force
@@ -193,13 +201,15 @@ class _Resolver:
         def call(*arguments: Any, **options: Any) -> Any:
             in_force()
             named = {key: value for key, value in options.items() if key not in self._surface.multiline}
-            for text in (*_texts(arguments), *_texts(named)):
-                self._one_line(method.__name__, text)
-                if self._wire is None and any(mark in text for mark in _SHELL_MARKS):
-                    raise self._lease.denied(
-                        f"{method.__name__}: {text!r} holds a character that means more than itself",
-                        hint="give plain names, numbers and addresses",
-                    )
+            try:
+                texts = list(texts_in((arguments, named)))
+            except TypeError as error:
+                raise self._lease.denied(
+                    f"{method.__name__}: an argument of the type {error} is not a plain value",
+                    hint="give texts, numbers and addresses",
+                ) from error
+            for text in texts:
+                self._plain(method.__name__, text)
             if self._wire is None and not self._lease.permits("device.read"):
                 raise self._lease.denied(
                     f"{method.__name__} needs the permission device.read", hint="use a profile that allows device.read"
@@ -208,51 +218,17 @@ class _Resolver:
 
         return call
 
+    def _plain(self, method: str, text: str) -> None:
+        self._one_line(method, text)
+        if self._wire is None and any(mark in text for mark in _SHELL_MARKS):
+            raise self._lease.denied(
+                f"{method}: {text!r} holds a character that means more than itself",
+                hint="give plain names, numbers and addresses",
+            )
+
     def _one_line(self, method: str, text: str) -> None:
         if not text.isascii() or not text.rstrip("\r\n").isprintable():
             raise self._lease.denied(
                 f"{method}: {text[:60]!r} is not one line of printable ASCII",
                 hint="give one command at a time, without line feeds and control characters",
             )
-
-
-def block_lines(commands: Any) -> list[str]:
-    """Return the configuration lines of what drivers take: a text, a list of lines, or lines with line feeds in them."""
-    if commands is None:
-        return []
-    texts = [commands] if isinstance(commands, str) else [str(command) for command in commands]
-    return [line for text in texts for line in text.rstrip().splitlines() or [""]]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from _texts(item)
-
-
-def _argument(method: Callable[..., Any], parameter: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    if parameter in options:
-        return options[parameter]
-    place = _place(getattr(method, "__func__", method), parameter) - (1 if hasattr(method, "__self__") else 0)
-    return arguments[place] if 0 <= place < len(arguments) else None
-
-
-@lru_cache(maxsize=256)
-def _place(function: Callable[..., Any], parameter: str) -> int:
-    """Return the place of a parameter in a signature; the first after `self` when it is hidden in `*args`."""
-    names = list(inspect.signature(function).parameters)
-    return names.index(parameter) if parameter in names else 1
-
-
-def _bound(
-    method: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any], parameter: str, given: Any
-) -> dict[str, Any]:
-    bound = inspect.signature(method).bind(*arguments, **options).arguments
-    extra = bound.pop("kwargs", {})
-    return {**bound, **extra, parameter: given}

@@ -171,7 +171,7 @@ class Book:
 
     def __init__(self, guards: dict[str, ConnectionGuard]) -> None:
         self._guards = guards
-        self._sessions: dict[tuple[str, str], Session] = {}
+        self._sessions: dict[str, dict[str, Session]] = {}
         self._lock = Lock()
 
     def session(self, host: str, connection: str, target: Callable[[], Target]) -> Session:
@@ -184,18 +184,17 @@ class Book:
                 hint=f"connections with a guard: {known}; install or write the plugin that guards it",
             )
         with self._lock:
-            return self._sessions.setdefault((host, connection), Session(guard, host, target))
+            return self._sessions.setdefault(host, {}).setdefault(connection, Session(guard, host, target))
 
     def abandon(self, host: str) -> list[Session]:
         """Give up the sessions of a host whose thread may never come back; the next use opens new ones."""
         with self._lock:
-            keys = [key for key in self._sessions if key[0] == host]
-            return [self._sessions.pop(key) for key in keys]
+            return list(self._sessions.pop(host, {}).values())
 
     def close(self, host: str, connection: str | None = None) -> None:
         """Close the sessions of a host, or one of them."""
         with self._lock:
-            keys = [key for key in self._sessions if key[0] == host and connection in (None, key[1])]
-            sessions = [self._sessions[key] for key in keys]
+            of_host = self._sessions.get(host, {})
+            sessions = [session for name, session in of_host.items() if connection in (None, name)]
         for session in sessions:
             session.close()

@@ -29,7 +29,7 @@ class ParamikoSession(paramiko.SSHClient):
 
     def invoke_shell(self, *arguments: Any, **options: Any) -> Any:
         """Return the one shell session."""
-        return self.shell
+        return _Shell(self.shell)
 
     def get_transport(self) -> Any:
         """Return what opens "sessions" for one command each."""
@@ -41,6 +41,21 @@ class ParamikoSession(paramiko.SSHClient):
 
     def __del__(self) -> None:
         """Leave closing to the guard."""
+
+
+class _Shell:
+    """What tasks may do with the shell: write lines, read what comes back."""
+
+    __slots__ = ("close", "gettimeout", "recv", "recv_ready", "send", "sendall", "settimeout")
+
+    def __init__(self, channel: Any) -> None:
+        self.send = lambda text: channel.send(text)
+        self.sendall = lambda text: channel.sendall(text)
+        self.recv = lambda size: channel.recv(size)
+        self.recv_ready = lambda: channel.recv_ready()
+        self.settimeout = lambda timeout: channel.settimeout(timeout)
+        self.gettimeout = lambda: channel.gettimeout()
+        self.close = lambda: None
 
 
 class _Output(io.BytesIO):

@@ -1,0 +1,81 @@
+"""What tasks give to the methods of a driver: found by parameter, made plain, and put back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from os import PathLike
+from typing import Any
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Given:
+    """One call's arguments, with one parameter that is looked at: `value` is what was given for it, once and for all.
+
+    An iterator is read here, so that the judge and the driver see the same.
+    """
+
+    def __init__(
+        self, method: Callable[..., Any], parameter: str, arguments: tuple[Any, ...], options: dict[str, Any]
+    ) -> None:
+        self._arguments = arguments
+        self._options = options
+        self._name = parameter
+        bound = 1 if hasattr(method, "__self__") else 0
+        self._place = _place(getattr(method, "__func__", method), parameter) - bound
+        value: Any = None
+        if parameter in options:
+            value = options[parameter]
+        elif 0 <= self._place < len(arguments):
+            value = arguments[self._place]
+        scalar = value is None or isinstance(value, (str, bytes, PathLike))
+        self.value: Any = value if scalar else list(value)
+
+    def call(self, method: Callable[..., Any]) -> Any:
+        """Call the method with these arguments."""
+        arguments, options = self._arguments, dict(self._options)
+        if self._name in options:
+            options[self._name] = self.value
+        elif 0 <= self._place < len(arguments):
+            arguments = (*arguments[: self._place], self.value, *arguments[self._place + 1 :])
+        return method(*arguments, **options)
+
+
+@lru_cache(maxsize=256)
+def _place(function: Callable[..., Any], parameter: str) -> int:
+    """Return the place of a parameter in a signature; the first after `self` when it is hidden in `*args`."""
+    names = list(inspect.signature(function).parameters)
+    return names.index(parameter) if parameter in names else 1
+
+
+def commands_in(given: Any) -> list[str]:
+    """Return the commands of what drivers take: a text, a list of texts, or a list of pairs of command and expectation."""
+    items = [given] if isinstance(given, str) else list(given or ())
+    return [str(item[0]) if isinstance(item, (list, tuple)) and item else str(item) for item in items]
+
+
+def lines_in(given: Any) -> list[str]:
+    """Return the configuration lines of what drivers take: a text, a list of lines, or lines with line feeds in them."""
+    if given is None:
+        return []
+    texts = [given] if isinstance(given, str) else [str(command) for command in given]
+    return [line for text in texts for line in text.rstrip().splitlines() or [""]]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in nested values; raises TypeError for an object that could turn itself into any text later."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts_in(key)
+            yield from texts_in(item)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from texts_in(item)
+    elif isinstance(value, PathLike) or type(value).__module__ == "ipaddress":
+        yield str(value)
+    elif value is not None and not isinstance(value, (bool, int, float)):
+        raise TypeError(type(value).__name__)
