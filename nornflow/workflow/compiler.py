@@ -197,6 +197,8 @@ class _Compilation:
             checker.expression(keys.get(key), (*path, key), outer)
         for key in ("environment", "rollback", "cache"):
             checker.template(keys.get(key), (*path, key), outer)
+        for name, read in keys.get("outputs", {}).items():
+            self._check_source(read.get("from", ""), (*path, "outputs", name, "from"), checker)
         marked = markers(draft.type.Params)
         for key, value in draft.params.items():
             where, mark = (*path, key), marked.get(key)
@@ -208,6 +210,17 @@ class _Compilation:
             elif mark is not Verbatim:
                 checker.template(value, where, inner)
         self._profile(keys.get("profile"), (*path, "profile"))
+
+    def _check_source(self, source: str, path: Path, checker: Checker) -> None:
+        """Check where an output of a step comes from: `regex:` takes a pattern, what is no extractor is an expression."""
+        kind, colon, rest = source.strip().partition(":")
+        if colon and kind == "regex":
+            try:
+                regex(rest.strip())
+            except ExpressionError as error:
+                self.reader.report("NF107", error.message, path, found=rest.strip(), hint=error.hint)
+        elif source.strip() != "." and not (colon and kind in ("json", "file")):
+            checker.condition(source, path)
 
     def _check_top(self, keys: Mapping[str, Any], checker: Checker, scope: Scope) -> None:
         checker.template(keys.get("environment"), ("environment",), scope)

@@ -155,8 +155,8 @@ class Renderer:
             raise ExpressionSyntax("NF308", f"{where}not a template: {error}") from None
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        self._kept[key] = (template, gives)
-        return self._kept[key]
+        self._kept[key] = made = (template, gives)
+        return made
 
     def _refused(self, error: TemplateSyntaxError, text: str, where: str) -> ExpressionSyntax:
         message = (error.message or "invalid template").rstrip(".")

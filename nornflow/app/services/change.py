@@ -129,7 +129,8 @@ class _Prepared:
         targets: tuple[str, ...] = ()
         if self.workflow.needs_devices:
             self._devices = project.devices(request.inventory)
-            targets = select(self._devices.hosts(), self.workflow.targets, request.limit, evaluator, inputs)
+            of_hosts = Evaluator(missing_is_null=True)  # not every host has every key
+            targets = select(self._devices.hosts(), self.workflow.targets, request.limit, of_hosts, inputs)
             if not targets:
                 raise UsageError("no device is targeted", hint="look at `targets:` and --limit")
         elif request.limit:
@@ -141,7 +142,7 @@ class _Prepared:
             gates=project.gates(mode),
             devices=self._devices,
             evaluator=evaluator,
-            renderer=Renderer(filters=project.filters, step_ids=ids),
+            renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
             sandbox=project.sandboxes(workspace, request.file.parent.resolve(), voices.switch),
             emitter=Emitter(run_id, observers, now, project.redactor),
             switch=voices.switch,
