@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nornflow.abc import ConnectionGuard as ConnectionGuard
     from nornflow.abc import Gate as Gate
-    from nornflow.abc import HostView as HostView
     from nornflow.abc import Observer as Observer
-    from nornflow.abc import RunInfo as RunInfo
     from nornflow.abc import Sandbox as Sandbox
     from nornflow.abc import StepContext as StepContext
     from nornflow.abc import StepType as StepType
-    from nornflow.abc import Target as Target
     from nornflow.errors import AuthenticationFailed as AuthenticationFailed
     from nornflow.errors import ConnectionLost as ConnectionLost
     from nornflow.errors import DeviceError as DeviceError
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
     from nornflow.model.decision import Decision as Decision
     from nornflow.model.decision import GateRequest as GateRequest
     from nornflow.model.decision import Verdict as Verdict
+    from nornflow.model.device import HostView as HostView
+    from nornflow.model.device import Target as Target
     from nornflow.model.diagnostic import Diagnostic as Diagnostic
     from nornflow.model.diagnostic import Location as Location
     from nornflow.model.diagnostic import Severity as Severity
@@ -37,7 +36,10 @@ if TYPE_CHECKING:
     from nornflow.model.event import EventKind as EventKind
     from nornflow.model.permission import Mode as Mode
     from nornflow.model.run import HostState as HostState
+    from nornflow.model.run import RunInfo as RunInfo
     from nornflow.model.run import StepResult as StepResult
+    from nornflow.model.sandbox import HttpResult as HttpResult
+    from nornflow.model.sandbox import ProgramResult as ProgramResult
     from nornflow.model.surface import Candidate as Candidate
     from nornflow.model.surface import Surface as Surface
     from nornflow.model.workflow import Scope as Scope
@@ -55,15 +57,17 @@ if TYPE_CHECKING:
 
 # Names are imported on first use: a plain `import nornflow` (and so `nornflow --version`) loads nothing heavy.
 _HOME = {
-    "nornflow.abc": "ConnectionGuard Gate HostView Observer RunInfo Sandbox StepContext StepType Target",
+    "nornflow.abc": "ConnectionGuard Gate Observer Sandbox StepContext StepType",
     "nornflow.errors": "AuthenticationFailed ConnectionLost DeviceError GuardDenied LineRejected NornFlowError PolicyDenied"
     " StepError StepTimeout UnexpectedPrompt Unreachable",
     "nornflow.hookspecs": "hookimpl",
     "nornflow.model.decision": "Decision GateRequest Verdict",
     "nornflow.model.diagnostic": "Diagnostic Location Severity",
+    "nornflow.model.device": "HostView Target",
     "nornflow.model.event": "Event EventKind",
     "nornflow.model.permission": "Mode",
-    "nornflow.model.run": "HostState StepResult",
+    "nornflow.model.run": "HostState RunInfo StepResult",
+    "nornflow.model.sandbox": "HttpResult ProgramResult",
     "nornflow.model.surface": "Candidate Surface",
     "nornflow.model.workflow": "Scope Workflow",
     "nornflow.redaction": "Secret",

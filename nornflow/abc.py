@@ -12,61 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nornflow.errors import DeviceError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
+from nornflow.model.device import HostView, LeaseReport, Target
 from nornflow.model.event import Event
 from nornflow.model.permission import Grant, Mode
-from nornflow.model.profile import Profile
-from nornflow.model.run import StepResult
+from nornflow.model.run import RunInfo, StepResult
+from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.model.surface import Surface
 from nornflow.model.workflow import Scope
-from nornflow.redaction import Secret
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class HostView:
-    """A device as expressions, templates and reports see it; `data` is merged from host, groups and defaults."""
-
-    name: str
-    hostname: str = ""
-    platform: str = ""
-    groups: tuple[str, ...] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """Which run a step belongs to; `workspace` is the run's own folder, `project` the folder of the settings file."""
-
-    id: str
-    workflow: str
-    version: str
-    user: str
-    profile: Profile
-    workspace: Path
-    project: Path
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramResult:
-    """How a child process ended; `usage` has cpu_seconds and max_memory_mb of the child."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-    usage: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResult:
-    """An HTTP response; `headers` have lower-case names."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
 
 
 class Sandbox(ABC):
@@ -177,19 +134,6 @@ class StepType(ABC):
         return frozenset(self.permissions)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options."""
-
-    host: str
-    hostname: str
-    port: int | None
-    username: str
-    password: Secret
-    platform: str
-    extras: Mapping[str, Any] = field(default_factory=dict)
-
-
 class ConnectionGuard(ABC):
     """How one Nornir connection plugin (netmiko, napalm ...) is opened, read, configured and kept under the guard.
 
@@ -281,17 +225,6 @@ class Observer(ABC):
     @abstractmethod
     def observe(self, event: Event) -> None:
         """Take one event; secrets are already masked. Called from several threads, one call at a time."""
-
-
-@dataclass(slots=True)
-class LeaseReport:
-    """What happened under a lease: captured lines (plan), lines sent, denials, connections used and a native diff."""
-
-    captured: list[str] = field(default_factory=list)
-    sent: list[str] = field(default_factory=list)
-    denials: list[str] = field(default_factory=list)
-    connections: list[str] = field(default_factory=list)
-    native_diff: str | None = None
 
 
 class DeviceSession(ABC):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nornflow.abc import Cancellation, ConnectionGuard, Devices, DeviceSession, HostView, LeaseReport
+from nornflow.abc import Cancellation, ConnectionGuard, Devices, DeviceSession
 from nornflow.devices.guard import (
     Lease,
     abort_host,
@@ -24,6 +24,7 @@ from nornflow.devices.inventory import host_view, load_inventory
 from nornflow.devices.runner import HostRunner
 from nornflow.devices.tasks import import_task
 from nornflow.errors import NornFlowError, StepCancelled, StepError, StepTimeout
+from nornflow.model.device import HostView, LeaseReport
 from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
 from nornflow.redaction import Redactor
@@ -107,6 +108,7 @@ class NornirDevices(Devices):
         self._workers = workers
         self._tasks = tasks
         self._imported: dict[tuple[str, bool], Callable[..., Any]] = {}
+        self._importing = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
         self._nornir = Nornir
         self._subset: Callable[[Sequence[str]], Inventory] = lambda names: Inventory(
@@ -122,10 +124,10 @@ class NornirDevices(Devices):
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """Import a Nornir task by its dotted path."""
         key = (path, anywhere)
-        task = self._imported.get(key)
-        if task is None:
-            task = self._imported[key] = import_task(path, anywhere=anywhere, tasks=self._tasks)
-        return task
+        with self._importing:  # while one thread imports a module, the others must not find it half made
+            if key not in self._imported:
+                self._imported[key] = import_task(path, anywhere=anywhere, tasks=self._tasks)
+            return self._imported[key]
 
     def run(
         self,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nornflow.abc import HostView
 from nornflow.errors import InventoryError
+from nornflow.model.device import HostView
 
 if TYPE_CHECKING:
     from nornir.core.inventory import Host, Inventory

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from nornflow.abc import HostView
 from nornflow.errors import ExpressionError, InventoryError, UsageError
+from nornflow.model.device import HostView
 from nornflow.model.workflow import Targets
 from nornflow.workflow.expressions import Evaluator, names_used
 

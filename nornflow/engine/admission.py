@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nornflow.abc import RunInfo
 from nornflow.engine.tools import Tools
 from nornflow.errors import PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
+from nornflow.model.run import RunInfo
 from nornflow.model.workflow import Workflow
 from nornflow.policy.evaluate import evaluate_gates
 

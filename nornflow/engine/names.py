@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nornflow.abc import HostView
 from nornflow.errors import ExpressionError
+from nornflow.model.device import HostView
 from nornflow.model.run import BAD_ENDS, HostState, StepResult
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nornflow.abc import HostView, RunInfo
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
-from nornflow.model.run import HostState, StepResult
+from nornflow.model.device import HostView
+from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
 
 NOT_TAKEN = frozenset(("dependency", "branch"))

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nornflow.abc import HostView, RunInfo
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import batches
 from nornflow.engine.device_step import DeviceStep
@@ -22,9 +21,10 @@ from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied
 from nornflow.model.decision import Decision
+from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunRecord, RunState, StepResult
+from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner
 from nornflow.policy.lowering import lower

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nornflow.abc import DeviceSession, RunInfo, StepContext, StepType
+from nornflow.abc import DeviceSession, StepContext, StepType
 from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
@@ -16,7 +16,7 @@ from nornflow.errors import ExpressionError, NornFlowError, PolicyDenied, StepEr
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.profile import Profile
-from nornflow.model.run import HostState, StepResult
+from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import OnFailure, Step
 from nornflow.policy.permissions import effective
 

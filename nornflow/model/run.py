@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+
+from nornflow.model.profile import Profile
 
 
 class RunState(StrEnum):
@@ -166,3 +169,16 @@ class RunRecord:
         if self.started_at is None or self.completed_at is None:
             return 0.0
         return (self.completed_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run a step belongs to; `workspace` is the run's own folder, `project` the folder of the settings file."""
+
+    id: str
+    workflow: str
+    version: str
+    user: str
+    profile: Profile
+    workspace: Path
+    project: Path

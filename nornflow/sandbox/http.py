@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nornflow.abc import Cancellation, HttpResult
+from nornflow.abc import Cancellation
 from nornflow.errors import PolicyDenied, ResourceExhausted, StepCancelled, StepError, StepTimeout
+from nornflow.model.sandbox import HttpResult
 
 if TYPE_CHECKING:
     import httpx2

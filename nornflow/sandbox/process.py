@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Cancellation, ProgramResult
+from nornflow.abc import Cancellation
 from nornflow.errors import ResourceExhausted, StepCancelled, StepError, StepTimeout
+from nornflow.model.sandbox import ProgramResult
 from nornflow.sandbox.text import LineStream, clean_line
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")

@@ -10,9 +10,10 @@ from copy import copy
 from pathlib import Path
 from typing import Self
 
-from nornflow.abc import Cancellation, HttpResult, ProgramResult, Sandbox
+from nornflow.abc import Cancellation, Sandbox
 from nornflow.errors import NornFlowError, PolicyDenied, StepCancelled, UsageError
 from nornflow.model.profile import Profile
+from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.policy.permissions import effective
 from nornflow.redaction import Redactor
 from nornflow.sandbox import commands, http, process

@@ -8,20 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nornflow.abc import (
-    Cancellation,
-    Devices,
-    DeviceSession,
-    HostView,
-    HttpResult,
-    LeaseReport,
-    Observer,
-    ProgramResult,
-    Sandbox,
-)
+from nornflow.abc import Cancellation, Devices, DeviceSession, Observer, Sandbox
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError, StepCancelled, StepError
+from nornflow.model.device import HostView, LeaseReport
 from nornflow.model.event import Event, EventKind
 from nornflow.model.permission import Grant, Mode
+from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
 

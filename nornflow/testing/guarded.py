@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from nornflow.abc import ConnectionGuard, LeaseReport
+from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard import Lease, close_host, guard_hosts, held
+from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
 from nornflow.redaction import Redactor

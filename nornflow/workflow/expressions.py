@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nornflow.abc import HostView
 from nornflow.errors import ExpressionError
+from nornflow.model.device import HostView
 from nornflow.workflow.closures import CONSTANTS, ClosureBuilder
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.functions import FUNCTIONS, regex

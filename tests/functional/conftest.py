@@ -11,8 +11,8 @@ import jinja2
 import pytest
 
 from nornflow import HostView, Mode, RunInfo, Sandbox, StepContext, StepResult, StepType
-from nornflow.abc import HttpResult, ProgramResult
 from nornflow.model.profile import Profile
+from nornflow.model.sandbox import HttpResult, ProgramResult
 
 
 class FolderSandbox(Sandbox):

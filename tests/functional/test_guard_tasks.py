@@ -19,7 +19,6 @@ from nornir_netmiko.tasks import (
     netmiko_send_config,
 )
 
-from nornflow.abc import LeaseReport
 from nornflow.devices.guard import (
     Lease,
     abort_host,
@@ -39,6 +38,7 @@ from nornflow.errors import (
     UnexpectedPrompt,
     Unreachable,
 )
+from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
 from nornflow.testing import EosFleet, Fleet

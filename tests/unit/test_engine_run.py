@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from nornflow.abc import Gate, RunInfo, StepContext, StepType
+from nornflow.abc import Gate, StepContext, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.run import Run
@@ -21,7 +21,7 @@ from nornflow.errors import StepError, Unreachable
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import HostState, RunRecord, RunState, StepResult
+from nornflow.model.run import HostState, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.workflow import (
     Amount,
     Cache,

@@ -257,8 +257,8 @@ def test_secrets_leave_every_object_of_the_inventory_and_reach_the_opener(guard:
         assert redactor.text(secret) == "********"
     assert [host.password for host in hosts.values()] == ["********"] * 3
 
-    from nornflow.abc import LeaseReport
     from nornflow.devices.guard import Lease, held
+    from nornflow.model.device import LeaseReport
     from nornflow.model.permission import Grant
     from nornflow.platforms.load import platform_for
 

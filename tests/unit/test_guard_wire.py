@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nornflow.abc import LeaseReport
 from nornflow.devices.guard.lease import Lease, held
 from nornflow.devices.guard.wire import Phase, Wire
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError
+from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode
 from nornflow.platforms.exec import Kind, classify
 from nornflow.platforms.load import platform_for

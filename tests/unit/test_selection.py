@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nornflow.abc import HostView
 from nornflow.devices.selection import select
 from nornflow.errors import ExpressionError, InventoryError, NornFlowError, UsageError
+from nornflow.model.device import HostView
 from nornflow.model.workflow import Targets
 from nornflow.workflow.expressions import Evaluator
 

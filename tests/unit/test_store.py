@@ -33,7 +33,10 @@ class TestRecords:
         text = file.read_text(encoding="utf-8")
         assert "hunter22" not in text
         step = json.loads(text)["steps"][0]["hosts"]["r1"]
-        for key in (*["step_id", "status", "started_at", "completed_at", "duration_seconds", "outputs", "error"], *WL15):
+        for key in (
+            *["step_id", "status", "started_at", "completed_at", "duration_seconds", "outputs", "error"],
+            *WL15,
+        ):
             assert key in step
         assert step["started_at"] == "2026-11-21T12:00:00+00:00"
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Devices, Observer, RunInfo
+from nornflow.abc import Devices, Observer
 from nornflow.app.build import Project
 from nornflow.app.services.given import given_inputs
 from nornflow.devices.selection import select
@@ -22,7 +22,7 @@ from nornflow.errors import UsageError
 from nornflow.model.decision import Decision
 from nornflow.model.permission import Mode
 from nornflow.model.plan import Plan
-from nornflow.model.run import RunRecord
+from nornflow.model.run import RunInfo, RunRecord
 from nornflow.model.workflow import Workflow
 from nornflow.policy.profiles import profile_named
 from nornflow.store.cache import FileCache

@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 
 from nornir.core.inventory import Host
 
-from nornflow.abc import ConnectionGuard, Target
+from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.lease import Lease, current_lease
 from nornflow.devices.guard.session import Book, Session
 from nornflow.devices.guard.vault import Vault, inventory_elements
 from nornflow.errors import GuardDenied
+from nornflow.model.device import Target
 from nornflow.redaction import Redactor, Secret
 
 _EXEC = "exec:"

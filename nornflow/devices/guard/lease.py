@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 
-from nornflow.abc import LeaseReport
 from nornflow.devices.guard.rules import RuleBook
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError
+from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode, covers
 from nornflow.platforms.platform import Platform
 
@@ -93,6 +94,7 @@ class Lease:
             self._releases.pop()()
 
 
+@cache
 def _deferred_rule(words: str) -> LineRule:
     return LineRule(
         rf"^{words}\b", reason="it changes what later lines mean or runs commands later", where="built into the guard"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Lock, RLock
 from typing import Any
 
-from nornflow.abc import ConnectionGuard, Target
+from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.candidate import CandidateDesk
 from nornflow.devices.guard.channel import GuardedChannel
 from nornflow.devices.guard.facade import Facade, facade_of
@@ -14,6 +14,7 @@ from nornflow.devices.guard.judge import Judge
 from nornflow.devices.guard.lease import Lease
 from nornflow.devices.guard.wire import Phase, Wire
 from nornflow.errors import GuardDenied
+from nornflow.model.device import Target
 
 _TURN = 0.05  # seconds between two looks at whether a lease that waits for its turn is still in force
 

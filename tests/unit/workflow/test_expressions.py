@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nornflow.abc import HostView
 from nornflow.errors import ExpressionError
+from nornflow.model.device import HostView
 from nornflow.workflow.expressions import Evaluator, Reference, host_names, names_used
 from nornflow.workflow.syntax import ExpressionSyntax
 

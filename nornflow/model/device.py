@@ -1,0 +1,44 @@
+"""A device as the parts of NornFlow see it: its view, how to log in to it, and what happened under a lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nornflow.redaction import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """A device as expressions, templates and reports see it; `data` is merged from host, groups and defaults."""
+
+    name: str
+    hostname: str = ""
+    platform: str = ""
+    groups: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options."""
+
+    host: str
+    hostname: str
+    port: int | None
+    username: str
+    password: Secret
+    platform: str
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class LeaseReport:
+    """What happened under a lease: captured lines (plan), lines sent, denials, connections used and a native diff."""
+
+    captured: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    denials: list[str] = field(default_factory=list)
+    connections: list[str] = field(default_factory=list)
+    native_diff: str | None = None
