@@ -93,7 +93,7 @@ def hold(contest: Contest, runs: int, environment: dict[str, str], numbers: Iter
     for turn in range(runs + 1):
         for contender in contest.contenders:
             run = measure(contender.words(next(numbers)), contender.folder, environment)
-            wrong = contender.proof(run, contender.folder) if run.exit_code == 0 else run.output[-400:]
+            wrong = contender.proof(run) if run.exit_code == 0 else run.output[-400:]
             if wrong:
                 raise Failed(f"{contest.name}: {contender.name}: exit code {run.exit_code}: {wrong}")
             if turn:
