@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -73,13 +74,19 @@ class NornirTaskStep(StepType):
 def _check_arguments(function: Callable[..., Any], params: NornirTaskParams) -> None:
     """Raise StepError when the task does not take the arguments, naming those that it takes."""
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
         known = [name for name in signature.parameters if name != "task"]
         signature.bind(None, **{name: value for name, value in params.args.items() if name not in _NORNIRS_OWN})
     except TypeError as error:
         raise StepError(f"{params.task}: {error}", hint=f"its arguments are: {', '.join(known) or 'none'}") from error
     except ValueError:
         return  # a callable that tells nothing about its arguments will complain itself
+
+
+@lru_cache(maxsize=64)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature, worked out once and not once per device."""
+    return inspect.signature(function)
 
 
 _NORNIRS_OWN = frozenset(("name", "severity_level"))
