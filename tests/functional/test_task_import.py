@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nornflow.devices.fleet import NornirDevices
-from nornflow.errors import StepError
+from nornflow.errors import PolicyDenied
 from nornflow.redaction import Redactor
 
 SLOW_MODULE = """
@@ -43,7 +43,7 @@ def test_many_devices_at_once_all_get_the_whole_task(devices: NornirDevices, tmp
 
 
 def test_a_task_that_cannot_be_imported_is_asked_for_again(devices: NornirDevices, tmp_path: Path) -> None:
-    with pytest.raises(StepError):
+    with pytest.raises(PolicyDenied):
         devices.import_task("tasks.later.audit", False)
     (tmp_path / "tasks" / "later.py").write_text("def audit(task): ...\n")
     assert callable(devices.import_task("tasks.later.audit", False))
