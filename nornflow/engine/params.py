@@ -8,7 +8,8 @@ from typing import Any
 from nornflow.abc import StepType
 from nornflow.errors import StepError
 from nornflow.model.workflow import Step
-from nornflow.registration import Expression, Verbatim, Words
+from nornflow.registration import Words
+from nornflow.workflow.parameters import markers
 from nornflow.workflow.templating import Renderer, has_template
 
 
@@ -19,8 +20,9 @@ class BoundParams:
         self._step = step
         self._renderer = renderer
         self._model = step_type.Params
-        self._as_they_are = _fields_marked(self._model, (Expression, Verbatim))
-        self._words = _fields_marked(self._model, (Words,))
+        marked = markers(self._model)
+        self._as_they_are = frozenset(name for name, mark in marked.items() if mark is not Words)
+        self._words = frozenset(name for name, mark in marked.items() if mark is Words)
         self._static = not any(
             has_template_inside(value) for name, value in step.params.items() if name not in self._as_they_are
         )
@@ -63,11 +65,3 @@ def has_template_inside(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(has_template_inside(item) for pair in value.items() for item in pair)
     return isinstance(value, (list, tuple)) and any(map(has_template_inside, value))
-
-
-def _fields_marked(model: Any, marks: tuple[type, ...]) -> frozenset[str]:
-    return frozenset(
-        name
-        for name, info in model.model_fields.items()
-        if any(mark in marks or isinstance(mark, marks) for mark in info.metadata)
-    )
