@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from nornflow.cli.main import cli
 
@@ -53,3 +54,13 @@ def test_the_pages_show_commands_and_made_up_ones_are_found(tmp_path: Path) -> N
     assert words == ["plan", "x.yaml", "--detailed"]
     with pytest.raises(click.UsageError):
         cli.main(words, prog_name="nornflow", standalone_mode=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_yaml_of_a_page_can_be_read_and_every_picture_is_there(page: Path) -> None:
+    text = page.read_text()
+    if page.parent.name != "diagnostics":  # those show files that cannot be read
+        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            assert yaml.safe_load(block) is not None
+    for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):
+        assert (page.parent / picture).is_file()
