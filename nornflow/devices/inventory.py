@@ -81,9 +81,26 @@ def _read(file: Path) -> dict[str, Any]:
 
     if not file.is_file():
         return {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        """Refuses a key that stands twice: the first device of that name would vanish without a word."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            mapping = super().construct_mapping(node, deep)
+            if len(mapping) != len(node.value):
+                seen: set[Any] = set()
+                for key, _ in node.value:
+                    name = self.construct_object(key, deep=True)
+                    if name in seen and key.tag != "tag:yaml.org,2002:merge":
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"the name {name!r} stands here for the second time", key.start_mark
+                        )
+                    seen.add(name)
+            return mapping
+
     try:
-        table = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+        table = yaml.load(file.read_text(encoding="utf-8"), Loader=Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)

@@ -54,6 +54,7 @@ def test_a_view_merges_groups_and_defaults_and_has_no_password(tmp_path: Path) -
     [
         ("r1: {groups: [acces]}", GROUPS, "host r1: there is no group 'acces'"),
         ("r1: {hostnam: x}", GROUPS, "host r1: unknown key 'hostnam'"),
+        ("r1: {}\nr2: {}\nr1: {}", GROUPS, "hosts.yaml:3:1: the name 'r1' stands here for the second time"),
         ("r1: [1]", GROUPS, "host r1: a mapping is expected, found list"),
         ("r1: {a: b", GROUPS, "hosts.yaml:"),
         ("[r1]", GROUPS, "a mapping of names is expected, found list"),
