@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from nornflow.app.services.plugins import ParameterView, describe_step_type
+from nornflow.app.services.plugins import RUNS, ParameterView, describe_step_type
 from nornflow.model.permission import PERMISSIONS
 from nornflow.model.profile import Profile
 from nornflow.plugins.host import PluginHost, load_plugins
@@ -65,7 +65,7 @@ def _step_type(host: PluginHost, name: str) -> Iterator[str]:
     step_type = host.registries.step_types[name]
     view = describe_step_type(step_type)
     yield f"\n### {name}\n\n{inspect.cleandoc(view.documentation)}\n\n"
-    yield f"Runs {'on each device' if view.scope == 'device' else 'once in a run'}"
+    yield f"Runs {RUNS[view.scope]}"
     yield f"{', after a change and not while planning' if step_type.verifies else ''};"
     yield f" permissions: {', '.join(f'`{each}`' for each in view.permissions) or 'none'}"
     if step_type.result_keys:

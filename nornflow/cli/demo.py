@@ -20,6 +20,9 @@ def command(frr: bool) -> int:
             "the simulated routers are not installed", hint="pip install 'nornflow-netops[testing]' brings them"
         )
     # a process of its own: the command line does not import the test kit, which stands above it
-    return subprocess.run(
-        [sys.executable, "-m", "nornflow.testing.demo", *(["--frr"] if frr else [])], check=False
-    ).returncode
+    with subprocess.Popen([sys.executable, "-m", "nornflow.testing.demo", *(["--frr"] if frr else [])]) as story:
+        while True:
+            try:
+                return story.wait()
+            except KeyboardInterrupt:  # the story hears it too, and cleans up
+                continue

@@ -63,7 +63,7 @@ def list_plugins(ctx: click.Context, form: str) -> None:
 @click.pass_context
 def show_plugin(ctx: click.Context, name: str, form: str) -> None:
     """Show one plugin: its step types with parameters, permissions and documentation, and all else it brings."""
-    from nornflow.app.services.plugins import describe_plugin
+    from nornflow.app.services.plugins import RUNS, describe_plugin
 
     view = describe_plugin(_host(ctx), name)
     if form == "json":
@@ -78,7 +78,7 @@ def show_plugin(ctx: click.Context, name: str, form: str) -> None:
     for step in view.step_types:
         show(f"\nstep type {step.name}")
         show("\n".join(f"  {line}".rstrip() for line in step.documentation.splitlines()))
-        show(f"  runs          {'on each device' if step.scope == 'device' else 'once in a run'}")
+        show(f"  runs          {RUNS[step.scope]}")
         show(f"  permissions   {', '.join(step.permissions) or 'none'}")
         if step.problem:
             show(f"  problem       {step.problem}")

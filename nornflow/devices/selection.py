@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.errors import ExpressionError, InventoryError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Targets
-from nornflow.workflow.expressions import Evaluator, names_used
+from nornflow.workflow.expressions import Evaluator, host_names, names_used
 
 _ALWAYS = frozenset(("name", "hostname", "platform", "groups", "inputs"))
 
@@ -24,7 +24,7 @@ def select(
 ) -> tuple[str, ...]:
     """Return the names of the targeted devices in the inventory's order.
 
-    Raises InventoryError for a host or group that is not there, ExpressionError for an expression that cannot be
+    Raises InventoryError for a host or group that is not there, UsageError for an expression that cannot be
     evaluated or names something that no host has.
     """
     chosen = list(hosts.values())
@@ -33,22 +33,12 @@ def select(
         _must_exist("group", targets.groups, {g for view in chosen for g in view.groups}, str(targets.location))
         chosen = [v for v in chosen if v.name in targets.hosts or any(g in targets.groups for g in v.groups)]
     for key, wanted in targets.filter.items():
-        chosen = [view for view in chosen if _names(view).get(key) == wanted]
+        chosen = [view for view in chosen if host_names(view).get(key) == wanted]
     if targets.expression:
         chosen = _matching(chosen, hosts, targets.expression, evaluator, inputs, str(targets.location))
     if limit:
         chosen = _limited(chosen, hosts, limit, evaluator, inputs)
     return tuple(view.name for view in chosen)
-
-
-def _names(view: HostView) -> dict[str, Any]:
-    return {
-        **view.data,
-        "name": view.name,
-        "hostname": view.hostname,
-        "platform": view.platform,
-        "groups": list(view.groups),
-    }
 
 
 def _matching(
@@ -59,16 +49,34 @@ def _matching(
     inputs: Mapping[str, Any],
     place: str,
 ) -> list[HostView]:
+    try:
+        return _evaluated(chosen, hosts, expression, evaluator, inputs)
+    except ExpressionError as error:
+        raise UsageError(f"{place}: {error.message}", hint=error.hint) from None
+
+
+def _evaluated(
+    chosen: list[HostView],
+    hosts: Mapping[str, HostView],
+    expression: str,
+    evaluator: Evaluator,
+    inputs: Mapping[str, Any],
+) -> list[HostView]:
     wanted = names_used(expression)
     known = _ALWAYS | {key for view in hosts.values() for key in view.data} if wanted - _ALWAYS else _ALWAYS
     for name in sorted(wanted - known):
         near = get_close_matches(name, known, 1)
         raise ExpressionError(
-            f"{place}: no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
+            f"no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
             hint=f"what devices have: {', '.join(sorted(known)[:20])}",
         )
-    blank: dict[str, Any] = dict.fromkeys(wanted)  # a key that a host lacks is null
-    return [view for view in chosen if evaluator.evaluate(expression, {**blank, **_names(view), "inputs": inputs})]
+    found = []
+    for view in chosen:
+        names = host_names(view)
+        names["inputs"] = inputs
+        if evaluator.evaluate(expression, names):
+            found.append(view)
+    return found
 
 
 def _limited(

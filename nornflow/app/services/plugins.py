@@ -16,6 +16,10 @@ from nornflow.plugins.registry import KINDS, PluginInfo
 from nornflow.settings import Settings
 
 
+RUNS = {"device": "on each device", "run": "once in a run", "any": "on each device after a step on devices, else once"}
+"""How often a step of each scope runs, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterView:
     """One key of a step type: its type in words, whether it must be given, its default and what it does."""

@@ -16,6 +16,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return frr_story() if arguments.frr else simulated_story()
+    except KeyboardInterrupt:
+        sys.stdout.write("\nthe demo was stopped; its routers and its folder are gone\n")
+        return 130
     except NornFlowError as error:
         sys.stderr.write(f"error: {error}\n{f'hint: {error.hint}' if error.hint else ''}\n")
         return error.exit_code
