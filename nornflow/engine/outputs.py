@@ -11,7 +11,7 @@ import re2
 
 from nornflow.abc import Sandbox
 from nornflow.engine.names import result_names
-from nornflow.errors import ExpressionError, StepError
+from nornflow.errors import ExpressionError, NornFlowError, StepError
 from nornflow.model.run import StepResult
 from nornflow.model.workflow import Output, Step
 
@@ -76,39 +76,71 @@ _EXTRACTORS: Mapping[str, Callable[[Output, str, StepResult, Sandbox], Any]] = {
 
 
 def _typed(output: Output, value: Any) -> Any:
-    """Return the value as the declared type says; a string "3" becomes the number of a `number` output."""
-    if output.type == "string" and not isinstance(value, str) and value is not None:
-        return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
-    if output.type == "number" and isinstance(value, str):
-        try:
-            return int(value) if value.strip().lstrip("+-").isdigit() else float(value)
-        except ValueError:
-            raise StepError(f"output {output.name} ({output.location}): {value!r} is not a number") from None
-    if output.type == "boolean" and isinstance(value, str):
-        return value.strip().lower() in ("true", "yes", "1", "on")
-    if output.type in ("array", "object") and isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise StepError(f"output {output.name} ({output.location}): not JSON: {error}") from None
-    return value
+    """Return the value as the declared type says: the text "3" becomes a number; StepError when it is not of the type."""
+    if value is None or output.type == "any":
+        return value
+    if output.type in ("string", "file", "artifact"):
+        if isinstance(value, str):
+            return value
+        return json.dumps(value, ensure_ascii=False, default=str)
+    wanted, called = _TYPES[output.type]
+    made = _read(value) if isinstance(value, str) else value
+    if not isinstance(made, wanted) or isinstance(made, bool) is not (output.type == "boolean"):
+        raise StepError(
+            f"output {output.name} ({output.location}): {_shown(value)} is not {called}",
+            hint="write another `type`, or another `from`",
+        )
+    return made
 
 
-def workflow_outputs(outputs: Mapping[str, Output], evaluate: Evaluate, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Evaluate the outputs of a workflow; one whose step did not run is None."""
+_TYPES: Mapping[str, tuple[Any, str]] = {
+    "number": ((int, float), "a number"),
+    "boolean": (bool, "true or false"),
+    "array": ((list, tuple), "a list"),
+    "object": (Mapping, "a mapping"),
+}
+
+
+def _read(text: str) -> Any:
+    """Return what a text says as JSON, `007` and `True` too; the text itself when it is none, or not a number (NaN)."""
+    word = text.strip()
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    try:
+        if word.isascii() and word.lstrip("+-").isdigit():
+            return int(word)
+        return json.loads(word, parse_constant=lambda name: name)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def workflow_outputs(
+    outputs: Mapping[str, Output], evaluate: Evaluate, names: Mapping[str, Any]
+) -> tuple[dict[str, Any], NornFlowError | None]:
+    """Evaluate the outputs of a workflow; one whose step did not run is None. Also return the first one's error, if any."""
     steps = names["steps"]
     found: dict[str, Any] = {}
+    fault: NornFlowError | None = None
     for name, output in outputs.items():
         source = output.source.strip()
         head = source.split(".", 1)[0].split("[", 1)[0].strip()
         expression = f"steps.{source}" if head in steps else source  # `build.exit_code` is short for `steps.build...`
         try:
             found[name] = _typed(output, evaluate(expression))
-        except ExpressionError:
-            if all(step in steps for step in _steps_in(expression, names)):
-                raise
+        except ExpressionError as error:
             found[name] = None
-    return found
+            if all(step in steps for step in _steps_in(expression, names)):
+                message = f"output {name} ({output.location}): {error.message}"
+                fault = fault or ExpressionError(message, hint=error.hint)
+        except StepError as error:
+            found[name] = None
+            fault = fault or error
+    return found, fault
 
 
 def _steps_in(expression: str, names: Mapping[str, Any]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nornflow.abc import StepType
 from nornflow.errors import StepError
 from nornflow.model.workflow import Step
-from nornflow.registration import Words
+from nornflow.registration import Expression, Words
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.templating import Renderer, has_template
 
@@ -22,6 +24,8 @@ class BoundParams:
         self._model = step_type.Params
         marked = markers(self._model)
         self._as_they_are = frozenset(name for name, mark in marked.items() if mark is not Words)
+        self.judges = Expression in marked.values()
+        """Whether the step type evaluates an expression, so that more than its keys decides on its result."""
         self._words = frozenset(name for name, mark in marked.items() if mark is Words)
         self._static = not any(
             has_template_inside(value) for name, value in step.params.items() if name not in self._as_they_are
@@ -32,11 +36,14 @@ class BoundParams:
         """Return the validated model for these names; ExpressionError or StepError when that is not possible."""
         if self._validated is not None:
             return self._validated
-        values = {name: self._value(name, value, names) for name, value in self._step.params.items()}
-        params = self._validate(values)
+        params = self._validate(self.rendered(names))
         if self._static:
             self._validated = params
         return params
+
+    def rendered(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the step's keys with their templates rendered, and expressions and scripts as they are."""
+        return {name: self._value(name, value, names) for name, value in self._step.params.items()}
 
     def _value(self, name: str, value: Any, names: Mapping[str, Any]) -> Any:
         if name in self._as_they_are:
@@ -51,11 +58,34 @@ class BoundParams:
         try:
             return self._model.model_validate(values)
         except ValidationError as error:
+            texts = None if self._static else _with_texts(values, error.errors())
+        try:
+            return self._model.model_validate(values if texts is None else texts)
+        except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             raise StepError(
                 f"step {self._step.id} ({self._step.location}): {problems}",
                 hint=f"see the parameters of {self._step.type}: nornflow plugins show",
             ) from None
+
+
+def _with_texts(values: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the values with a text in place of each number or boolean where the step type takes only texts.
+
+    A template that is one whole `{{ }}` keeps its value's type: `text: "{{ steps.a.exit_code }}"` means the text of it.
+    """
+    made = copy.deepcopy(dict(values))
+    for error in errors:
+        holder: Any = made
+        *way, last = error["loc"]
+        try:
+            for key in way:
+                holder = holder[key]
+            if error["type"] == "string_type" and isinstance(holder[last], int | float):
+                holder[last] = json.dumps(holder[last])
+        except (LookupError, TypeError):
+            continue  # the place is one of a union or of the model, not of the values
+    return made
 
 
 def has_template_inside(value: Any) -> bool:

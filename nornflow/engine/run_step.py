@@ -46,7 +46,7 @@ class RunStep:
 
     def _with_retries(self) -> StepResult:
         retry = self._step.retry
-        attempts = retry.attempts if retry else 1
+        attempts = retry.tries if retry else 1
         attempt = 1
         while True:
             result = replace(self._attempt(), attempts=attempt)
@@ -98,24 +98,16 @@ class RunStep:
         return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
 
     def _cache_key(self) -> str:
+        """Return what names the result: the step itself, so that an edited one is not stale, and the author's key."""
         step, cache = self._step, self._step.cache
         assert cache is not None
-        names = self._progress.names(None)
-        if cache.key:
-            own = str(self._tools.renderer.render(cache.key, names))
-        else:
-            render = self._tools.renderer.render_value
-            own = json.dumps(
-                [step.type, render(dict(step.params), names), render(dict(step.environment), names)],
-                sort_keys=True,
-                default=str,
-            )
-        text = json.dumps([self._progress.workflow.name, step.id, cache.version, own])
-        return hashlib.sha256(text.encode()).hexdigest()
+        key = self._tools.renderer.render(cache.key, self._progress.names(None)) if cache.key else ""
+        whole = [self._progress.workflow.name, step.id, cache.version, key, self._work.fingerprint()]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
     def _cached(self) -> StepResult | None:
         cache = self._step.cache
-        if cache is None or not cache.enabled or self._tools.cache is None:
+        if cache is None or not cache.enabled or self._tools.cache is None or not self._work.repeatable:
             return None
         key = self._cache_key()
         found = self._tools.cache.get(key, self._tools.clock())
@@ -127,6 +119,7 @@ class RunStep:
             cache is not None
             and cache.enabled
             and self._tools.cache is not None
+            and self._work.repeatable
             and result.state is not HostState.SKIPPED
         ):
             self._tools.cache.put(self._cache_key(), result, self._tools.clock(), cache.ttl)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,7 +14,7 @@ from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
-from nornflow.errors import ExpressionError, NornFlowError, PolicyDenied, StepError
+from nornflow.errors import ExpressionError, NornFlowError, PolicyDenied, StepError, StepTimeout
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.profile import Profile
@@ -45,9 +47,29 @@ class StepWork:
         if reason:
             text = "a step before it did not succeed" if reason == "dependency" else "the branch was not taken"
             return StepResult(HostState.SKIPPED, reason=reason, error="", warning=text)
-        if self.step.when and not self.evaluate(self.step.when, self._progress.names(host)):
+        if self.step.when and not self.evaluate(self.step.when, self._names_of_when(host)):
             return StepResult(HostState.SKIPPED, reason="when", warning=f"when: {self.step.when}")
         return None
+
+    def _names_of_when(self, host: str | None) -> dict[str, Any]:
+        # `when` may be what keeps an environment from being rendered that cannot be: only one that asks for it gets it
+        return self._names(host) if "env" in self.step.when else self._progress.names(host)
+
+    def _names(self, host: str | None) -> dict[str, Any]:
+        """Return what the step's templates see; `env` is the workflow's environment, and over it the step's."""
+        names = self._progress.names(host)
+        for environment in (self._progress.workflow.environment, self.step.environment):
+            rendered = self._tools.renderer.render_value(dict(environment), names)
+            names["env"] = {**names["env"], **{key: self._variable(key, value) for key, value in rendered.items()}}
+        return names
+
+    def _variable(self, name: str, value: Any) -> str:
+        if value is None:
+            raise ExpressionError(
+                f"step {self.step.id} ({self.step.location}): the variable {name} of its environment is null",
+                hint="give it a value: `{{ x | default('') }}`",
+            )
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
     def evaluate(self, expression: str, names: Mapping[str, Any], **more: Any) -> Any:
         """Evaluate an expression of this step; the error names the step and where it stands."""
@@ -60,33 +82,55 @@ class StepWork:
 
     def act(self, mode: Mode, session: DeviceSession | None) -> StepResult:
         """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it."""
-        host = session.host.name if session else None
-        names = self._progress.names(host)
-        names["env"] = {**names["env"], **self._environment(names)}
+        rounds = self._rounds(session.host.name if session else None)
         if self.step.for_each is None:
-            return self._act_once(mode, session, names)
-        results = []
-        for index, item in enumerate(self._items(names)):
-            results.append(self._act_once(mode, session, {**names, "item": item, "index": index}))
-        return _merged(results)
+            return self._act_once(mode, session, rounds[0], self.timeout)
+        deadline = self._tools.clock() + timedelta(seconds=self.timeout)
+        return _merged([self._act_once(mode, session, names, self._left(deadline)) for names in rounds])
 
-    def _act_once(self, mode: Mode, session: DeviceSession | None, names: dict[str, Any]) -> StepResult:
-        if self.step.inputs:
-            names = {
-                **names,
-                "inputs": {**names["inputs"], **self._tools.renderer.render_value(self.step.inputs, names)},
-            }
+    def _left(self, deadline: datetime) -> float:
+        """Return the seconds that the next item may take; StepTimeout when there are none."""
+        left = (deadline - self._tools.clock()).total_seconds()
+        if left <= 0:
+            raise StepTimeout(
+                f"step {self.step.id} was ended after {self.timeout:g} s, before all items of for_each were done",
+                hint="the step's `timeout:` is for all items together",
+            )
+        return max(round(left, 1), 0.1)
+
+    def fingerprint(self) -> Any:
+        """Return, as plain data, everything that the workflow says about the result of a step of the run."""
+        outputs = [[output.name, output.type, output.source] for output in self.step.outputs]
+        rounds = [[self._params.rendered(names), names["env"]] for names in self._rounds(None)]
+        return [self.step.type, self.profile.name, outputs, rounds]
+
+    @property
+    def repeatable(self) -> bool:
+        """Tell whether a result may be used again: not that of a judgement, and not of one that writes into the workspace."""
+        return not (self._params.judges or self.step_type.verifies or "file.write" in self.step.permissions)
+
+    def _rounds(self, host: str | None) -> list[dict[str, Any]]:
+        """Return the names that the step is done with: once, or once for each item."""
+        names = self._names(host)
+        if self.step.for_each is None:
+            return [self._with_inputs(names)]
+        items = self._items(names)
+        return [self._with_inputs({**names, "item": item, "index": index}) for index, item in enumerate(items)]
+
+    def _with_inputs(self, names: dict[str, Any]) -> dict[str, Any]:
+        if not self.step.inputs:
+            return names
+        own = self._tools.renderer.render_value(self.step.inputs, names)
+        return {**names, "inputs": {**names["inputs"], **own}}
+
+    def _act_once(self, mode: Mode, session: DeviceSession | None, names: dict[str, Any], timeout: float) -> StepResult:
         params = self._params.bind(names)
-        context = self._context(mode, session, names)
+        context = self._context(mode, session, names, timeout)
         if mode is Mode.PLAN:
             planned = self.step_type.plan(context, params)
             return planned if planned is not None else StepResult(HostState.PLANNED, reason=UNPLANNED)
         result = self.step_type.apply(context, params)
         return with_outputs(self.step, result, context.sandbox, partial(self.evaluate, names=names))
-
-    def _environment(self, names: Mapping[str, Any]) -> dict[str, str]:
-        rendered = self._tools.renderer.render_value(dict(self.step.environment), names)
-        return {key: value if isinstance(value, str) else str(value) for key, value in rendered.items()}
 
     def _items(self, names: Mapping[str, Any]) -> list[Any]:
         items = self.step.for_each
@@ -103,7 +147,9 @@ class StepWork:
             )
         return list(items)
 
-    def _context(self, mode: Mode, session: DeviceSession | None, names: Mapping[str, Any]) -> StepContext:
+    def _context(
+        self, mode: Mode, session: DeviceSession | None, names: Mapping[str, Any], timeout: float
+    ) -> StepContext:
         tools, step = self._tools, self.step
         host = session.host if session else None
         show = partial(self._emit_output, host.name if host else "")
@@ -120,7 +166,7 @@ class StepWork:
             host=host,
             task=session.task if session else None,
             environment=names["env"],
-            timeout=self.timeout,
+            timeout=timeout,
         )
 
     def _emit_output(self, host: str, line: str) -> None:
@@ -144,7 +190,8 @@ class StepWork:
 
     def soften(self, result: StepResult) -> StepResult:
         """Turn a failure into a warning (`on_failure: warn`) or into a skip (`continue`); other ends stay as they are."""
-        if result.state is not HostState.FAILED or self.step.on_failure not in (OnFailure.WARN, OnFailure.CONTINUE):
+        timed_out = result.state is HostState.TIMED_OUT and not result.changed
+        if not (timed_out or result.state is HostState.FAILED) or self.step.on_failure is OnFailure.FAIL:
             return result
         state = HostState.OK if self.step.on_failure is OnFailure.WARN else HostState.SKIPPED
         return replace(result, state=state, warning=result.error, error="")

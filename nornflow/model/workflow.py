@@ -102,6 +102,11 @@ class Retry:
     max_delay: float = 3600.0
     on_failure: str = "retry"
 
+    @property
+    def tries(self) -> int:
+        """How often the step is tried: once when a failure is to be borne (`continue`) or to count at once (`fail`)."""
+        return self.attempts if self.on_failure == "retry" else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:

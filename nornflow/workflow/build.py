@@ -99,7 +99,7 @@ def step(
         timeout=None if timeout is None else float(timeout),
         retry=retry,
         cache=_cache(keys.get("cache"), top.get("cache")),
-        on_failure=OnFailure(keys.get("on_failure", "fail")),
+        on_failure=OnFailure(keys.get("on_failure", _without_key(retry))),
         environment=keys.get("environment", {}),
         profile=profile,
         rollback=tuple(rollback) if isinstance(rollback, list) else rollback,
@@ -110,6 +110,10 @@ def step(
         location=document.at((*path, "id")),
         places={key: document.at((*path, key)) for key in (*keys, *draft.params)},
     )
+
+
+def _without_key(retry: Retry | None) -> str:
+    return "continue" if retry is not None and retry.on_failure == "continue" else "fail"
 
 
 def _expression(value: Any) -> Any:

@@ -150,7 +150,7 @@ class Environment(ImmutableSandboxedEnvironment):
         kept = {name: self.filters[name] for name in FILTERS.kept}
         self.filters = {**kept, **FILTERS.made, **filters, GUARD: _guard, SHOW: _show, LIMIT: _limit}
         self.tests = {name: self.tests[name] for name in _TESTS}
-        self.globals = dict(functions)
+        self.globals = {**functions, "null": None}  # as expressions write it; Jinja's own word is none
         self._callable = tuple(functions.values())
 
     def getattr(self, obj: Any, attribute: str) -> Any:
