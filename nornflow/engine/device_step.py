@@ -46,7 +46,7 @@ class DeviceStep:
                 results[host] = result
                 self._tell(host, result)
         self._progress.record(self._step, results)
-        attempts = self._step.retry.attempts if self._step.retry else 1
+        attempts = self._step.retry.tries if self._step.retry else 1
         for attempt in range(1, attempts + 1):
             if not pending:
                 break

@@ -60,6 +60,7 @@ class Run:
         self._first, self._body, self._last = device_phases(workflow.steps)
         self._plan: Plan | None = None
         self._error: NornFlowError | None = None
+        self._outputs: dict[str, Any] = {}
         self._admission = Admission(info, workflow, inputs, self._targets, tools)
         self._start_pass()
 
@@ -143,7 +144,13 @@ class Run:
         if not self._tools.switch.aborted:
             self._walk(self._last, ())
         self._take_back()
-        self._move(self._end_state())
+        end = self._end_state()
+        if end is RunState.SUCCEEDED and self._workflow.outputs:
+            names = self._progress.names(None)
+            self._outputs, self._error = workflow_outputs(
+                self._workflow.outputs, lambda text: self._tools.evaluator.evaluate(text, names), names
+            )
+        self._move(RunState.FAILED if self._error else end)
 
     def _roll_out(self) -> None:
         rollout, tools = self._workflow.rollout, self._tools
@@ -256,15 +263,6 @@ class Run:
         self._tools.emitter.emit(EventKind.RUN_STATE, state=state.value)
 
     def _record(self, started: Any) -> RunRecord:
-        outputs: dict[str, Any] = {}
-        if self.state is RunState.SUCCEEDED and self._workflow.outputs:
-            names = self._progress.names(None)
-            try:
-                outputs = workflow_outputs(
-                    self._workflow.outputs, lambda text: self._tools.evaluator.evaluate(text, names), names
-                )
-            except NornFlowError as problem:
-                self._error = problem
         error, hint = (self._error.message, self._error.hint) if self._error else self._first_error()
         record = RunRecord(
             id=self._info.id,
@@ -274,7 +272,7 @@ class Run:
             user=self._info.user,
             profile=self._info.profile.name,
             inputs=dict(self._inputs),
-            outputs=outputs,
+            outputs=self._outputs,
             steps=step_records(self._progress, self._ledger),
             hosts=self._host_records(),
             started_at=started,
