@@ -64,7 +64,8 @@ class ExecGrammar:
     `verbs` is the platform's whole verb table: an abbreviation counts only when it fits exactly one verb. `arguments`
     does the same for the first arguments of a verb. `reads` are verbs and beginnings of canonical lines that only read,
     `writes` beginnings that do more than their verb says, `never_config` verbs that no configuration line begins with.
-    `filters` may follow a pipe; `other_filters` exist too and may not.
+    `filters` may follow a pipe; `other_filters` exist too and may not. `separator` stands between two commands in one line.
+    `longest` is how many characters of a line the device reads; the rest is lost or is another line.
     """
 
     verbs: Prefixes
@@ -81,6 +82,8 @@ class ExecGrammar:
     leave_line: str = "end"
     leave_config: frozenset[str] = frozenset({"end"})
     do: tuple[str, ...] = ("do",)
+    separator: str = ""
+    longest: int = 1000
     deferred: tuple[str, ...] = ()
     never_config: tuple[str, ...] = ()
     free_text: frozenset[str] = frozenset()
@@ -121,6 +124,8 @@ class ExecGrammar:
             leave=frozenset(table.get("leave", ("exit", "logout", "quit"))),
             leave_config=frozenset(table.get("leave_config", ("end",))),
             do=tuple(table.get("do", ("do",))),
+            separator=table.get("separator", ""),
+            longest=table.get("longest", 1000),
             deferred=tuple(table.get("deferred", ())),
             never_config=tuple(sorted(table.get("never_config", _NEVER_CONFIG))),
             free_text=frozenset(table.get("free_text", ("description", "remark"))),

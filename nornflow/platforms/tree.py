@@ -158,6 +158,8 @@ class SectionTracker:
         path = SEPARATOR.join((*self.path, located.line))
         if located.opens is not None:
             self._stack = (*self._stack, located.opens)
+        elif not located.match.known and located.line.startswith("interface "):
+            self._stack = (Opened(located.line, "interface"),)  # a name or range that the grammar does not know
         self._before = None if located.match.known else (depth, located.line)
         self._banner = _banner_end(located.line, self._platform)
         return path

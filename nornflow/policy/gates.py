@@ -118,7 +118,9 @@ class LineGate(_ProfileGate):
     def _refused(self, host: HostPlan, planned: PlannedStep, book: RuleBook) -> Iterator[tuple[str, LineRule]]:
         for line, path in self._paths_of(host.platform, planned.lines):
             command = line.removeprefix("exec:").strip()
-            rule = book.judge(command, "exec") if line.startswith("exec:") else book.judge(path)
+            is_exec = line.startswith("exec:")
+            # an exec command is held against both: what it does depends on the mode in which the device reads it
+            rule = (book.judge(command, "exec") or book.judge(command)) if is_exec else book.judge(path)
             if rule is not None:
                 yield path, rule
 

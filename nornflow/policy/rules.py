@@ -9,9 +9,12 @@ from typing import Any
 
 from nornflow.errors import ConfigurationError
 from nornflow.model.permission import LineRule
+from nornflow.platforms.spellings import spellings
 
 SEPARATOR = " / "
 """Stands between a section and the line in it: `interface Vlan10 / shutdown`."""
+
+BEYOND_READING = LineRule("", reason="it stands for so many interfaces that nobody can look at each of them")
 
 _TOKEN = re.compile(r"<<([^<>|]+)(?:\|([^<>|]*))?>>")
 _NEST = re.compile(r"((?:\(\?:\\?[\w-])+)((?:\)\?)+)")
@@ -88,9 +91,10 @@ class RuleBook:
         typed inside a section; runs of blanks count as one. `do reload` is judged as the exec command `reload` as well.
         """
         words = " ".join(line.split())
-        tails = [words]
-        while SEPARATOR in tails[-1]:
-            tails.append(tails[-1].partition(SEPARATOR)[2])
+        others = spellings(words) if on == "config" else ()
+        if others is None:
+            return BEYOND_READING
+        tails = [tail for each in (words, *others) for tail in _tails(each)]
         found = next((rule for tail in tails if (rule := self._first(tail, on)) is not None), None)
         if found is None and on == "config":
             commands = [match["command"] for tail in tails if (match := _DO.fullmatch(tail))]
@@ -102,6 +106,11 @@ class RuleBook:
         if quick is None or quick.search(text) is None:
             return None
         return next((rule for rule, pattern in self._rules[on] if pattern.search(text)), None)
+
+
+def _tails(path: str) -> list[str]:
+    parts = path.split(SEPARATOR)
+    return [SEPARATOR.join(parts[start:]) for start in range(len(parts))]
 
 
 @lru_cache(maxsize=256)

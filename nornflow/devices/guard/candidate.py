@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.abc import ConnectionGuard
-from nornflow.devices.guard.judge import Judge
+from nornflow.devices.guard.arguments import exact
+from nornflow.devices.guard.judge import Act, Judge
 from nornflow.devices.guard.lease import Lease
-from nornflow.errors import DeviceError
+from nornflow.errors import DeviceError, GuardDenied
 from nornflow.model.surface import Candidate
 
 REPLACE = "exec:replace configuration"
 CONFIRM = "exec:confirm commit"
 ROLLBACK = "exec:roll back"
+_LEAVES = frozenset(("end", "quit", "abort", "commit"))
 
 
 class CandidateDesk:
@@ -69,15 +71,19 @@ class CandidateDesk:
     def _load(self, filename: str | None, config: Any, *, replaces: bool) -> None:
         if filename is not None:
             config = Path(filename).read_text(encoding="utf-8")
-        text = config if isinstance(config, str) else "\n".join(config or ())
+        text = exact(config) if isinstance(config, str) else "\n".join(config or ())
         lines = [line.rstrip() for line in text.splitlines()]
+        if self._native:
+            lines = self._configuration_alone(lines)
         marks = self._judge.marks()
         try:
             if replaces:
                 self._judge.device_action(REPLACE)
-            self._judge.rehearse(lines, entered=False)
+            acts = self._judge.rehearse(lines, entered=False)
         finally:
             self._judge.restore(marks)
+        if self._native and Act.LEAVE in acts:
+            raise self._not_configuration(lines[acts.index(Act.LEAVE)])
         if not self._lease.planning and not self._lease.permits("device.configure"):
             raise self._lease.denied(
                 "loading a candidate needs the permission device.configure", hint="use another profile"
@@ -87,6 +93,21 @@ class CandidateDesk:
             self._loaded = True
             getattr(self._driver, method)(config="\n".join(lines))
         self._lines, self._replaces = (lines if replaces else [*self._lines, *lines]), replaces
+
+    def _configuration_alone(self, lines: list[str]) -> list[str]:
+        """Return the candidate without its last `end`; behind another one the device would take exec commands."""
+        while lines and lines[-1].strip().lower() in ("", "end"):
+            lines.pop()
+        for line in lines:
+            if self._lease.platform.exec.behind_do(line) is not None or line.strip().lower() in _LEAVES:
+                raise self._not_configuration(line)
+        return lines
+
+    def _not_configuration(self, line: str) -> GuardDenied:
+        return self._lease.denied(
+            f"the candidate holds {line.strip()!r}, which is no configuration",
+            hint="leave it out: a candidate may hold configuration only",
+        )
 
     def compare(self) -> str:
         """Return the difference that the candidate makes: the device's own, or the candidate's lines with a `+`."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from threading import get_ident
 from typing import Any, NoReturn
 
 from nornir.core.inventory import Host
 
 from nornflow.abc import ConnectionGuard
+from nornflow.devices.guard.addresses import Addresses
 from nornflow.devices.guard.lease import Lease, current_lease
 from nornflow.devices.guard.session import Book, Session
 from nornflow.devices.guard.vault import Vault, inventory_elements
 from nornflow.errors import GuardDenied
-from nornflow.model.device import Target
-from nornflow.redaction import Redactor, Secret
+from nornflow.redaction import Redactor
 
 _EXEC = "exec:"
 _KEY = object()  # only this module can ask a host for its sessions
@@ -71,14 +72,15 @@ def guard_hosts(hosts: Mapping[str, Host], guards: Mapping[str, ConnectionGuard]
     vault = Vault(redactor)
     for element in inventory_elements(hosts.values()):
         vault.hide(element)
-    guarded = _guarded_class(Book(dict(guards)), vault)
+    guarded = _guarded_class(Book(dict(guards)), Addresses(hosts.values(), vault))
     for host in hosts.values():
         host.__class__ = guarded
 
 
-def _guarded_class(book: Book, vault: Vault) -> type[GuardedHost]:
+def _guarded_class(book: Book, addresses: Addresses) -> type[GuardedHost]:
     def session_of(host: Host, connection: str) -> Session:
-        return book.session(host.name, connection, lambda: _target(host, connection, vault))
+        name = host.name
+        return book.session(name, connection, lambda: addresses.target(name, connection))
 
     class Guarded(GuardedHost):
         __slots__ = ()
@@ -130,24 +132,15 @@ def _lease_for(host: Host, connection: str) -> Lease:
             f"{host.name}: no step holds a lease in this thread, so {connection!r} stays closed",
             hint="use connections in the task's own thread, while it runs",
         )
+    if lease.thread != get_ident():
+        raise lease.denied(
+            "another thread than the step's own asked for a connection", hint="use connections in the task's own thread"
+        )
     if lease.grant.host != host.name:
         raise lease.denied(
             f"the step may not use the connection of {host.name}", hint="run the step on that device too"
         )
     return lease
-
-
-def _target(host: Host, connection: str, vault: Vault) -> Target:
-    options = host.get_connection_parameters(connection)
-    return Target(
-        host=host.name,
-        hostname=options.hostname or host.name,
-        port=options.port,
-        username=options.username or "",
-        password=Secret(vault.reveal(options.password)),
-        platform=options.platform or "",
-        extras=vault.extras(options.extras),
-    )
 
 
 def _inside(host: Host) -> tuple[Book, Callable[[Host, str], Session]]:

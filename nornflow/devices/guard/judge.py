@@ -60,6 +60,10 @@ class Judge:
         if verdict.kind is Kind.SESSION:
             return Act.SEND
         self._check_rules(verdict, raw)
+        if verdict.kind in (Kind.WRITE, Kind.REFUSED):
+            self._check_config_rules(
+                verdict.canonical, raw
+            )  # whatever mode the device is in: no denied line reaches it
         match verdict.kind:
             case Kind.READ:
                 self._check_read(verdict)
@@ -134,6 +138,7 @@ class Judge:
         lease.check()
         line = raw.rstrip()
         text = line.strip()
+        self._check_one_line(line)
         if self.in_text:
             self._tracker.feed(line)
             return self._configured(line)
@@ -175,6 +180,8 @@ class Judge:
         return at_top and text.lower() in ("exit", "quit")
 
     def _behind_do(self, command: str, line: str) -> Act:
+        if self._grammar.behind_do(command) is not None:
+            raise self.lease.denied(f"{line.strip()!r} hides a command twice", hint="write the command itself")
         verdict = classify(command, self._grammar)
         if verdict.kind in (Kind.READ, Kind.SESSION):
             self._check_rules(verdict, command)
@@ -182,17 +189,36 @@ class Judge:
                 self._check_read(verdict)
             return Act.PASS
         self._check_rules(verdict, command)
+        if verdict.kind in (Kind.ENTER, Kind.LEAVE):
+            raise self.lease.denied(
+                f"{line.strip()!r} would change the section that the next lines land in", hint="leave it out"
+            )
+        self._check_config_rules(verdict.canonical, command)
         self._need("device.command", line, verdict.why)
         return self._configured(line)
 
+    def _check_one_line(self, line: str) -> None:
+        """Refuse a line that a device would read as several: the rules look at one line at a time."""
+        if not line.isprintable():
+            raise self.lease.denied(
+                f"{line[:60]!r} holds a line feed or another control character", hint="give one line of text at a time"
+            )
+        if self._grammar.separator and self._grammar.separator in line and not self.in_text:
+            raise self.lease.denied(
+                f"{line!r} holds {self._grammar.separator!r}, behind which this platform may begin another command",
+                hint="give one line for each; where the platform is not known, name it in the inventory",
+            )
+
     def _check_not_exec(self, text: str) -> None:
-        """Refuse exec commands that would do harm if the session were not in configuration mode after all."""
+        """Refuse exec commands: some devices run them in configuration mode too, others when the session left it."""
         word = text.split()[0].lower()
         verb = next((verb for verb in self._grammar.never_config if verb.startswith(word)), "")
-        if len(word) > 1 and verb and not self.lease.permits("device.command"):
+        if len(word) > 1 and verb:
             raise self.lease.denied(
                 f"{text!r} could be the exec command {verb!r}, not configuration",
-                hint="write configuration lines out in full; exec commands need the permission device.command",
+                hint=f"write configuration lines out in full; an exec command goes behind {self._grammar.do[0]!r}"
+                if self._grammar.do
+                else "write configuration lines out in full",
             )
 
     def _configured(self, line: str) -> Act:
@@ -219,8 +245,8 @@ class Judge:
             hint="plan again: only the lines that were planned are sent, in their order",
         )
 
-    def rehearse(self, lines: Sequence[str], *, entered: bool) -> None:
-        """Judge a whole block without effect, so that nothing of it is sent when one line is denied.
+    def rehearse(self, lines: Sequence[str], *, entered: bool) -> list[Act]:
+        """Judge a whole block without effect, so that nothing of it is sent when one line is denied; return the acts.
 
         `entered` says that the session is in configuration mode already, in the section where this judge is.
         """
@@ -228,8 +254,7 @@ class Judge:
         if not entered:
             self.enter()
         try:
-            for line in lines:
-                self.config_line(line)
+            return [self.config_line(line) for line in lines]
         finally:
             self.return_to(state)
             self.restore(marks)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from threading import get_ident
 
 from nornflow.devices.guard.rules import RuleBook
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError
@@ -26,13 +27,14 @@ class Lease:
     It is in force between entering and leaving `held` and ends at once when it is revoked, from whatever thread.
     """
 
-    __slots__ = ("_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules")
+    __slots__ = ("_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread")
 
     def __init__(self, grant: Grant, platform: Platform, report: LeaseReport) -> None:
         self.grant = grant
         self.platform = platform
         self.report = report
         self.active = False
+        self.thread = 0  # the thread that holds it: a copied context would carry it into others
         self.cursor = 0
         self.rejected: LineRejected | None = None
         deferred = () if self.permits("device.raw") else tuple(map(_deferred_rule, platform.exec.deferred))
@@ -110,6 +112,7 @@ def current_lease() -> Lease | None:
 def held(lease: Lease) -> Iterator[Lease]:
     """Hold the lease in this thread; raises LineRejected at the end when a device refused a line and nobody said so."""
     token = _HELD.set(lease)
+    lease.thread = get_ident()
     lease.active = True
     try:
         yield lease

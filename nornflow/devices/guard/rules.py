@@ -11,6 +11,7 @@ from typing import Any
 from nornflow.errors import ConfigurationError
 from nornflow.model.permission import LineRule
 from nornflow.platforms.platform import Platform
+from nornflow.platforms.spellings import spellings
 from nornflow.platforms.tree import SEPARATOR
 
 _MOST_READINGS = 256
@@ -42,8 +43,10 @@ class RuleBook:
         """
         if not self._config:
             return None
-        parts = path.split(SEPARATOR)
-        texts = [SEPARATOR.join(parts[start:]) for start in range(len(parts))]
+        others = spellings(path)
+        if others is None:
+            return BEYOND_READING
+        texts = [tail for each in (path, *others) for tail in _tails(each)]
         return self._find(self._config, (*texts, _squeezed(raw)), _vocabulary(self._platform) if understood else _WHOLE)
 
     def denies_exec(self, canonical: str, raw: str) -> LineRule | None:
@@ -67,6 +70,11 @@ class RuleBook:
                 if found:
                     return rules[min(found)]
         return None
+
+
+def _tails(path: str) -> list[str]:
+    parts = path.split(SEPARATOR)
+    return [SEPARATOR.join(parts[start:]) for start in range(len(parts))]
 
 
 def _squeezed(text: str) -> str:

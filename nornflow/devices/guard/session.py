@@ -135,7 +135,7 @@ class Session:
         try:
             if self._desk is not None and self._driver is not None:
                 self._desk.drop()
-            if self.usable:
+            if self.usable and not (self._wire is not None and self._wire.unfinished):
                 if self._channel is not None:
                     self._channel.settle()
                 self.guard.settle(self._driver)

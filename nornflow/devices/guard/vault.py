@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,18 +10,8 @@ from nornir.core.inventory import ConnectionOptions
 
 from nornflow.redaction import MASK, Redactor, Secret
 
-_SECRET_OPTIONS = frozenset(
-    (
-        "password",
-        "secret",
-        "passphrase",
-        "enable_password",
-        "auth_password",
-        "auth_secondary",
-        "auth_private_key_passphrase",
-        "key",
-    )
-)
+_SECRET_OPTION = re.compile(r"pass(?:word|wd|phrase|code)|secret|token|api_?key|^auth_secondary$|^key$", re.IGNORECASE)
+"""Names of connection options that hold a credential."""
 
 
 class Masked(str):
@@ -58,7 +49,7 @@ class Vault:
         for name, value in extras.items():
             if isinstance(value, Mapping):
                 hidden[name] = self._hidden(value)
-            elif name in _SECRET_OPTIONS and isinstance(value, str) and not isinstance(value, Masked):
+            elif _SECRET_OPTION.search(name) and isinstance(value, str) and not isinstance(value, Masked):
                 hidden[name] = self._mask(value)
             else:
                 hidden[name] = value

@@ -9,6 +9,7 @@ from copy import copy
 from enum import Enum, auto
 from threading import Lock
 
+from nornflow.devices.guard.characters import check_characters
 from nornflow.devices.guard.judge import Act, Judge
 from nornflow.devices.guard.lease import Lease
 from nornflow.errors import GuardDenied, LineRejected
@@ -16,8 +17,9 @@ from nornflow.platforms.exec import Kind, classify
 from nornflow.platforms.platform import Platform
 
 _LINE_END = re.compile(rb"(\r\n|\r|\n)")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\t]")
 _ANSWER = re.compile(r"(?:y|yes|n|no)?", re.IGNORECASE)
+_TEXT_OPENED = re.compile(rb"Enter TEXT message", re.IGNORECASE)
+_MAY_LEAVE = re.compile(r"(?:ex|exi|exit\S*|q|qu|qui|quit|end|abort|commit)\b", re.IGNORECASE)
 _NOT_REHEARSED = frozenset({"platform", "judge", "_lock"})
 _TAIL = 300  # bytes of the unfinished last line that a prompt is looked for in
 
@@ -60,6 +62,7 @@ class Wire:
         self._answer = b""  # what the device wrote since the last configuration line
         self._sent_line = ""
         self._texts: set[str] = set()
+        self._opening_text = False  # a banner was begun, and the device has not said yet that it takes its text
 
     def take(self, lease: Lease) -> None:
         """Begin with a new lease; the session must be in exec mode."""
@@ -72,8 +75,13 @@ class Wire:
 
     def leave(self) -> None:
         """Note that configuration mode is being left by the guard itself."""
-        self.config, self.confirmed, self._entering = False, True, False
+        self.config, self.confirmed, self._entering, self._opening_text = False, True, False, False
         self._line, self.tail, self._answer = b"", b"", b""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the device has the beginning of a line that was never ended."""
+        return self._forwarded > 0
 
     @property
     def at_prompt(self) -> bool:
@@ -91,13 +99,37 @@ class Wire:
         self.tail = written[max(written.rfind(b"\n"), written.rfind(b"\r")) + 1 :]
         if self.judge is not None and self.config and not self.judge.lease.planning:
             self._look_for_errors(data)
+        if self._opening_text and _TEXT_OPENED.search(self._answer + data):
+            self._opening_text, self.confirmed = False, True
         if self.at_config_prompt:
-            self.config = self.confirmed = True
-            self._entering = False
-        elif self.platform.exec.exec_prompt.match(self.tail):
+            if self.judge is not None and self.config and self.judge.in_text:
+                self._refuse_text(self.judge.lease)
+            elif self._may_configure(self.judge):
+                self.config = self.confirmed = True
+                self._entering = False
+        elif self.platform.exec.exec_prompt.match(self.tail) and not self._entering and self._may_have_left():
             self.prompt = self.tail
-            if not self._entering:
-                self.config, self.confirmed = False, True
+            self.config, self.confirmed = False, True
+
+    def _may_configure(self, judge: Judge | None) -> bool:
+        """Tell whether the prompt of configuration mode can be one: nobody enters that mode with a read."""
+        if judge is None or judge.lease.planning or self.config or self._entering:
+            return True
+        return judge.kind not in (Kind.READ, Kind.SESSION)
+
+    def _may_have_left(self) -> bool:
+        """Tell whether the prompt of exec mode can be one: configuration mode is over only behind a line that leaves it."""
+        return not self.config or _MAY_LEAVE.match(self._sent_line) is not None
+
+    def _refuse_text(self, lease: Lease) -> None:
+        """Note that the device shows its prompt where a banner's text was to come: those lines would be commands."""
+        if lease.rejected is None:
+            lease.rejected = LineRejected(
+                f"{lease.grant.host} did not take the text of {self._sent_line!r}",
+                line=self._sent_line,
+                marker=self.tail.decode("utf-8", "replace").strip(),
+                hint="the lines behind it were not sent; correct it and plan again",
+            )
 
     def _look_for_errors(self, data: bytes) -> None:
         assert self.judge is not None
@@ -209,13 +241,9 @@ class Wire:
                     pieces += self._line[self._forwarded :] + part
                 self._line, self._forwarded, self._echoed = b"", 0, 0
             elif part:
-                control = _CONTROL.search(part)
-                if control:
-                    raise judge.lease.denied(
-                        f"the control character {control.group()!r} was written to the session",
-                        hint="send whole lines of text; the guard ends modes and pages by itself",
-                    )
                 self._line += part
+                helps = (self.virtual or self.config) and not judge.in_text
+                check_characters(self._line, judge.lease, helps=helps)
         return pieces + self._unfinished(judge)
 
     def _unfinished(self, judge: Judge) -> bytes:
@@ -269,13 +297,15 @@ class Wire:
         leaving = text.strip().lower() in self.platform.exec.leave_config
         if lease.rejected is not None and text.strip() and not leaving:
             raise lease.rejected
-        if judge.in_text:
+        in_text = judge.in_text
+        if in_text:
             self._texts.add(text.strip())
         act = judge.config_line(text)
         if act is Act.LEAVE:
             self.config, self.confirmed, self._entering = False, True, False
         elif text.strip():
-            self.confirmed = judge.in_text
+            self._opening_text = judge.in_text and not in_text
+            self.confirmed = judge.in_text and in_text
             self._sent_line = text.strip()
         return True
 
