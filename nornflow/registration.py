@@ -61,6 +61,13 @@ class FunctionStep(StepType):
     """A step type made of a function: parameters from its signature, documentation from its docstring."""
 
     def __init__(self, function: Callable[..., Any], name: str, scope: Scope, permissions: Iterable[str]) -> None:
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+        if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+            given = "Nornir task" if scope is Scope.DEVICE else "context"
+            raise PluginError(
+                f"step type {name}: {function.__name__}() takes no first parameter for the {given}",
+                hint=f"write `def {function.__name__}({'task' if scope is Scope.DEVICE else 'context'}, ...)`",
+            )
         self.function = function
         self.name = name
         self.scope = scope

@@ -34,10 +34,12 @@ def command(
     from nornflow.app.services.change import Request, plan_change
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.plan_view import plan_markdown, plan_text
+    from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
     from nornflow.model.decision import Verdict, strictest
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
+    warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory)
     with screen_for(answer=False) as screen, stopping_on_interrupt() as switch:
         change = plan_change(project, request, screen.voices(switch))

@@ -27,6 +27,13 @@ def command(ctx: click.Context, config: Path | None) -> None:
     ctx.ensure_object(dict)["config"] = config
 
 
+def warn_of_plugins(host: PluginHost) -> None:
+    """Tell beside the answer which plugins are not there although they should be: what they bring is missing."""
+    for info in host.plugins:
+        if info.state in ("broken", "refused"):
+            tell(f"warning: plugin {info.name} is {info.state}: {info.error}", colour="yellow")
+
+
 def _host(ctx: click.Context) -> PluginHost:
     from nornflow.app.services.plugins import open_plugins
     from nornflow.settings import load_settings

@@ -38,11 +38,13 @@ def command(
     from nornflow.app.services.change import Request, run_change
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import show, show_json
+    from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.run_view import record_junit, record_markdown, record_text
     from nornflow.cli.screen import screen_for
     from nornflow.store.records import record_json
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
+    warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory)
     with screen_for(answer=form == "text", yes=yes) as screen, stopping_on_interrupt() as switch:
         record = run_change(project, request, screen.voices(switch))

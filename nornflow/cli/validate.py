@@ -28,11 +28,13 @@ def command(files: tuple[Path, ...], form: str, target: Path | None, config_file
     from nornflow.app.build import load_project
     from nornflow.app.services.validate import validate_file, workflow_files
     from nornflow.cli.output import show, tell
+    from nornflow.cli.plugins import warn_of_plugins
     from nornflow.errors import UsageError
     from nornflow.workflow.export import export_workflow
     from nornflow.workflow.reports import report
 
     project = load_project(config_file=config_file)
+    warn_of_plugins(project.plugin_host)
     paths = workflow_files(files)
     if target is not None and len(paths) != 1:
         raise UsageError(f"--export writes one workflow, and {len(paths)} were named")

@@ -130,7 +130,19 @@ class StepWork:
             planned = self.step_type.plan(context, params)
             return planned if planned is not None else StepResult(HostState.PLANNED, reason=UNPLANNED)
         result = self.step_type.apply(context, params)
+        if result.outputs:
+            self._look_through(result.outputs)
         return with_outputs(self.step, result, context.sandbox, partial(self.evaluate, names=names))
+
+    def _look_through(self, outputs: Mapping[str, Any]) -> None:
+        """Refuse outputs that no record could hold: a step type may bring whatever it likes."""
+        try:
+            json.dumps(outputs, default=str, skipkeys=True)
+        except (ValueError, RecursionError) as error:
+            raise StepError(
+                f"{self.step.type} gives a result that is not plain data: {error}",
+                hint="see the plugin's documentation",
+            ) from None
 
     def _items(self, names: Mapping[str, Any]) -> list[Any]:
         items = self.step.for_each

@@ -18,6 +18,33 @@ from nornflow.plugins.registry import KINDS, Kind
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CODE = re.compile(r"[A-Z]{2,}[0-9]{2,}\Z")
+_STEP_KEYS = frozenset(
+    (
+        "id",
+        "name",
+        "description",
+        "type",
+        "depends_on",
+        "when",
+        "for_each",
+        "until",
+        "timeout",
+        "retry",
+        "cache",
+        "on_failure",
+        "environment",
+        "profile",
+        "once",
+        "rollback",
+        "inputs",
+        "outputs",
+        "then_steps",
+        "else_steps",
+        "rescue",
+        "always",
+    )
+)
+"""The keys that every step has (workflow.keys), which a step type can therefore not have for itself."""
 _PATTERNS = {"filters": (_IDENTIFIER, "an identifier"), "checks": (_CODE, "capitals and digits such as ACME001")}
 
 
@@ -129,4 +156,5 @@ def parameter_problems(step_type: StepType) -> list[str]:
         model.model_json_schema()
     except Exception as error:  # noqa: BLE001 - third-party code: whatever it raises is the finding
         return [f"step type {step_type.name}: its parameters cannot be used: {error}"]
-    return []
+    hidden = sorted(_STEP_KEYS & {field.alias or name for name, field in model.model_fields.items()})
+    return [f"step type {step_type.name}: its parameter {one!r} is a key of every step; rename it" for one in hidden]

@@ -7,6 +7,7 @@ before it is compiled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from nornflow.workflow import budget as bounds
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.filters import FILTERS, REPLACES, words
 
-GUARD, SHOW, LIMIT = "nornflow guard", "nornflow show", "nornflow limit"
+GUARD, SHOW, LIMIT, COST = "nornflow guard", "nornflow show", "nornflow limit", "nornflow cost"
 """Names of internal filters; the blank in them keeps templates from calling them."""
 
 _TEXT_METHODS = words(
@@ -37,6 +38,8 @@ _TESTS = words(
     "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le lessthan"
     " lower lt mapping ne none number odd sameas sequence string true undefined upper == != < <= > >="
 )
+_GLANCES = words("count d default first items last length")
+"""Filters that cost the same however long the value is."""
 _STATEMENTS: dict[type[nodes.Node], str] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -137,6 +140,20 @@ def _limit(context: BudgetContext, items: Iterable[Any], cost: int) -> Iterator[
         yield item
 
 
+@pass_context
+def _cost(context: BudgetContext, value: Any) -> Any:
+    """Take what a filter will look through off the budget."""
+    context.budget.spend(_length(value))
+    return value
+
+
+def _length(value: Any) -> int:
+    """Return what it costs to look through a value once."""
+    if isinstance(value, str):
+        return len(value) >> 3
+    return len(value) if isinstance(value, Mapping | Sequence) else 1
+
+
 class Environment(ImmutableSandboxedEnvironment):
     """The Jinja environment of workflows."""
 
@@ -148,7 +165,7 @@ class Environment(ImmutableSandboxedEnvironment):
         super().__init__(undefined=_Missing, autoescape=False, keep_trailing_newline=True, cache_size=0)
         self.trim_blocks = self.lstrip_blocks = True
         kept = {name: self.filters[name] for name in FILTERS.kept}
-        self.filters = {**kept, **FILTERS.made, **filters, GUARD: _guard, SHOW: _show, LIMIT: _limit}
+        self.filters = {**kept, **FILTERS.made, **filters, GUARD: _guard, SHOW: _show, LIMIT: _limit, COST: _cost}
         self.tests = {name: self.tests[name] for name in _TESTS}
         self.globals = {**functions, "null": None}  # as expressions write it; Jinja's own word is none
         self._callable = tuple(functions.values())
@@ -201,7 +218,10 @@ class Environment(ImmutableSandboxedEnvironment):
             return obj()
         if not (self.is_safe_callable(obj) or getattr(obj, "__self__", None).__class__ is LoopContext):
             raise SecurityError(f"{bounds.kind(obj)} cannot be called")
-        context.budget.spend(10)  # type: ignore[attr-defined]
+        looked_at = _length(obj.owner) if isinstance(obj, Method) else 0
+        if obj is self.globals.get("hash"):
+            looked_at = sum(map(_length, args))
+        context.budget.spend(10 + looked_at)  # type: ignore[attr-defined]
         result = context.call(obj, *args, **kwargs)
         if isinstance(result, str):
             context.budget.spend(len(result) >> 4)  # type: ignore[attr-defined]
@@ -254,6 +274,8 @@ def guarded(tree: nodes.Template) -> nodes.Template:
     for node in tree.find_all(nodes.Node):
         if type(node) in _STATEMENTS:
             raise ForbiddenStatement(f"templates have no `{{% {_STATEMENTS[type(node)]} %}}`", node.lineno)
+        if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
+            raise ForbiddenStatement("a number that is too large", node.lineno)
     _wrap(tree)
     return tree
 
@@ -276,6 +298,8 @@ def _guarded(parent: nodes.Node, name: str, node: nodes.Node) -> nodes.Node:
         return _filter(node, LIMIT, nodes.Const(cost))
     if isinstance(parent, nodes.Output) and name == "nodes" and not isinstance(node, nodes.TemplateData):
         return _filter(node, SHOW)
+    if isinstance(parent, nodes.Filter) and name == "node" and parent.name not in _GLANCES:
+        node = _filter(node, COST)
     is_value = isinstance(node, nodes.List | nodes.Dict | nodes.Concat)
     is_tuple = isinstance(node, nodes.Tuple) and node.ctx == "load"
     return _filter(node, GUARD) if is_value or is_tuple else node

@@ -180,3 +180,44 @@ class TestOutputs:
         assert record["state"] == "failed"
         assert record["outputs"] == {"good": "a", "o": None}
         assert "output o" in record["error"]
+
+
+LOUD = """
+from nornflow import hookimpl, run_step
+
+@run_step("loud.say")
+def say(context, how: str):
+    "Break in many ways."
+    if how == "circle":
+        circle = []
+        circle.append(circle)
+        return {"circle": circle}
+    raise {"value": ValueError, "exit": SystemExit, "stop": KeyboardInterrupt}[how]("it broke")
+
+@hookimpl
+def nornflow_step_types():
+    yield say
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("value", "ValueError: it broke"),
+        ("exit", "SystemExit: it broke"),
+        ("stop", "KeyboardInterrupt: it broke"),
+        ("circle", "not plain data"),
+    ],
+)
+def test_a_plugin_that_breaks_fails_its_step_and_leaves_a_record(project: MakeProject, how: str, told: str) -> None:
+    site = Site(project({"loud.py": LOUD, "nornflow.yaml": "plugins: {local: [loud.py]}\n"}))
+    record = site.run(f"steps: [{{id: it, type: loud.say, how: {how}}}, {{id: other, type: note, text: fine}}]\n")
+    assert record["by"]["it"]["status"] == "failed"
+    assert told in record["by"]["it"]["error"]
+    assert record["by"]["other"]["status"] == "ok"
+
+
+def test_a_broken_plugin_is_told_beside_the_answer(project: MakeProject) -> None:
+    site = Site(project({"no.py": "import nothing_there", "nornflow.yaml": "plugins: {local: [no.py]}\n"}))
+    assert site.run("steps: [{id: it, type: note, text: fine}]\n")["state"] == "succeeded"
+    assert "warning: plugin no is broken: its import failed" in site.said

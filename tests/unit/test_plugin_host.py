@@ -374,3 +374,19 @@ def test_an_unknown_plugin_is_told_with_did_you_mean(install: Install) -> None:
     host = load_plugins(entry_points=install("example", GOOD.format(name="a.step")))
     with pytest.raises(PluginError, match=r"no plugin exampel \(did you mean example\?\)"):
         host.plugin("exampel")
+
+
+def test_a_function_without_a_place_for_the_context_is_refused(tmp_path: Path) -> None:
+    source = GOOD.format(name="local.step").replace("device_step", "run_step").replace("task, text: str", "")
+    (tmp_path / "bare.py").write_text(dedent(source))
+    host = load_plugins(entry_points=[], local=["bare.py"], project=tmp_path)
+    assert "step() takes no first parameter for the context" in host.plugins[0].error
+
+
+def test_a_parameter_that_every_step_has_is_found_by_a_thorough_check(tmp_path: Path) -> None:
+    from nornflow.plugins.inspection import _STEP_KEYS
+    from nornflow.workflow.keys import STEP
+
+    assert set(STEP.keys) == _STEP_KEYS
+    (tmp_path / "hidden.py").write_text(dedent(GOOD.format(name="local.step")).replace("text: str", "timeout: int"))
+    assert "its parameter 'timeout' is a key of every step" in check_plugin("hidden.py", tmp_path).error

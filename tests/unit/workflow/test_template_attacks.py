@@ -196,6 +196,21 @@ BOMBS = [
     "{{ x" + ".a" * 9000 + " }}",
     "{{ 1" + " + 1" * 9000 + " }}",
     "{% if 1 %}" * 900 + "{% endif %}" * 900,
+    "{{ 1e999 }}",
+    "{% if -1e999 < 1 %}x{% endif %}",
+    *(
+        "{% for i in range(9999) %}{% set y = " + work + " %}{% endfor %}"
+        for work in (
+            "('a ' * 49999)|wordcount",
+            "('a' * 99999)|title|trim|capitalize",
+            "('a' * 99999)|replace('aaaaaaaaab', 'c')",
+            "('a' * 99999).count('aab')",
+            "big|sort",
+            "big|map('string')|list",
+            "hash(big)",
+            "big.index(4999)",
+        )
+    ),
 ]
 
 
