@@ -25,6 +25,13 @@ def show_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def quiet_libraries() -> None:
+    """Keep what libraries log (paramiko's tracebacks of a session that was cut) off the terminal; handlers still get it."""
+    import logging
+
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def tell(text: str, *, colour: str | None = None) -> None:
     """Print something beside the answer (progress, notes, questions' context) on standard error."""
     click.secho(text, err=True, fg=colour if colours(sys.stderr) else None)

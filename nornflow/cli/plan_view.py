@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,9 +94,10 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
             yield ""
             yield f"Step `{step}` ({method}):"
             yield ""
-            yield "```diff"
+            fence = fence_for(diff)
+            yield f"{fence}diff"
             yield from diff.splitlines()
-            yield "```"
+            yield fence
         for step, lines in group.lines:
             yield ""
             yield f"Step `{step}` (impossible to predict):"
@@ -115,6 +117,11 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
         if decision.verdict is not Verdict.ALLOW:
             yield ""
             yield f"**{decision.verdict.value}**: {decision.reason}"
+
+
+def fence_for(text: str) -> str:
+    """Return a Markdown fence that the text does not hold: a banner may be drawn with back quotes."""
+    return max(["```", *(f"{run}`" for run in re.findall("`{3,}", text))], key=len)
 
 
 def summary(plan: Plan) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from nornflow.cli.plan_view import fence_for
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
-from nornflow.planning.diff import added_removed
+from nornflow.planning.diff import added_removed, group_by_diff
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def record_text(record: RunRecord) -> Iterator[str]:
@@ -16,7 +20,8 @@ def record_text(record: RunRecord) -> Iterator[str]:
     yield f"{record.workflow} {record.version}: {record.state.value} in {record.duration:.1f} s (run {record.id})"
     if record.hosts:
         counts = Counter(host.state.value for host in record.hosts)
-        changed = [added_removed(host.diff) for host in record.hosts]
+        results = [result for step in record.steps for result in (*step.hosts.values(), step.result) if result]
+        changed = [added_removed(result.diff) for result in results if result.state is not HostState.PLANNED]
         added, removed = sum(count[0] for count in changed), sum(count[1] for count in changed)
         yield f"devices: {', '.join(f'{n} {state}' for state, n in counts.items())}; +{added} -{removed} lines"
     for host in record.hosts:
@@ -54,9 +59,9 @@ def record_markdown(record: RunRecord) -> Iterator[str]:
         for host in record.hosts:
             cells = (host.host, host.state.value, host.failed_step, host.error, host.rollback)
             yield "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
-        diffs = {host.diff: host.host for host in record.hosts if host.diff}
-        for diff, name in diffs.items():
-            yield from ("", f"### {name}", "", "```diff", *diff.splitlines(), "```")
+        for diff, names in group_by_diff((host.host, host.diff) for host in record.hosts if host.diff):
+            fence = fence_for(diff)
+            yield from ("", f"### {', '.join(names)}", "", f"{fence}diff", *diff.splitlines(), fence)
     else:
         yield ""
         yield "| step | state | what happened |"
@@ -76,7 +81,7 @@ def record_junit(record: RunRecord) -> str:
             _case(suite, step.step, host, result, counts)
     if record.error and not counts["failures"]:
         case = SubElement(suite, "testcase", classname=record.workflow, name="run", time="0")
-        SubElement(case, "failure", message=record.error).text = record.hint
+        SubElement(case, "failure", message=_xml(record.error)).text = _xml(record.hint)
         counts["tests"] += 1
         counts["failures"] += 1
     for name in ("tests", "failures", "skipped"):
@@ -103,4 +108,4 @@ def _case(suite: Element, step: str, host: str, result: StepResult, counts: Coun
 
 def _xml(text: str) -> str:
     """Return the text without the control characters that XML 1.0 forbids."""
-    return "".join(char for char in text if char in "\t\n\r" or ord(char) >= 0x20)
+    return _NOT_XML.sub("", text)

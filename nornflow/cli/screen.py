@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
-from nornflow.cli.output import colours, console, show, tell
+from nornflow.cli.output import colours, console, quiet_libraries, show, tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -178,10 +178,14 @@ class Screen(Observer):
             return True
         if not self._ask:
             return False
+        from nornflow.cli.interrupt import broken_off_by_interrupt
+
         with self._bar_away():
             try:
-                answer = self._console.input(f"{text} [y/N] ", markup=False)
-            except EOFError:
+                with broken_off_by_interrupt():
+                    answer = self._console.input(f"{text} [y/N] ", markup=False)
+            except (EOFError, KeyboardInterrupt):
+                self.line("")
                 answer = ""
         return answer.strip().lower() in ("y", "yes")
 
@@ -218,6 +222,7 @@ def _few(hosts: Sequence[str]) -> str:
 @contextmanager
 def screen_for(*, answer: bool, yes: bool = False) -> Iterator[Screen]:
     """Give a screen on standard output (`answer`) or standard error, which asks only where somebody can answer."""
+    quiet_libraries()
     ask = sys.stdin is not None and sys.stdin.isatty()
     with Screen(answer=answer, yes=yes, ask=ask).shown() as screen:
         yield screen

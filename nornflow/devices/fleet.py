@@ -47,6 +47,7 @@ class NornirSession(DeviceSession):
         self.host = view
         self._platform = platform_for(_platform_name(view))
         self._lease: Lease | None = None
+        self._was_cut = False
 
     @contextmanager
     def lease(self, grant: Grant) -> Iterator[LeaseReport]:
@@ -54,6 +55,8 @@ class NornirSession(DeviceSession):
         report = LeaseReport()
         lease = self._lease = Lease(grant, self._platform, report)
         try:
+            if self._was_cut:  # between two leases there was none to take away
+                raise StepCancelled(f"{self.host.name}: the work was ended, nothing more is done on the device")
             with held(lease):
                 yield report
         finally:
@@ -76,7 +79,8 @@ class NornirSession(DeviceSession):
         close_host(self.task.host)
 
     def cut(self) -> None:
-        """Take the lease away and close the sockets, from another thread."""
+        """Take the lease away, give out no other one, and close the sockets; called from another thread."""
+        self._was_cut = True
         lease = self._lease
         if lease is not None:
             revoke(lease)
@@ -151,6 +155,8 @@ class NornirDevices(Devices):
                 answers[host] = StepCancelled(f"{host}: not started, the run was stopped")
                 return
             with self._busy.setdefault(host, threading.Lock()):
+                if host in late:  # its time was over while the work before it was still on the device
+                    return
                 session = sessions[host] = NornirSession(task, self._views[host])
                 answer: R | NornFlowError
                 try:
@@ -171,11 +177,13 @@ class NornirDevices(Devices):
                 sessions[host].cut()
 
         def abort() -> None:
-            for host, session in list(sessions.items()):
+            for host in hosts:
                 if host not in answers:
                     late.add(host)
                     answers[host] = StepCancelled(f"{host}: cut off in the middle of {name}")
-                    session.cut()
+                    if host in sessions:
+                        sessions[host].cut()
+            runner.hurry()
 
         for platform in {_platform_name(self._views[host]) for host in hosts}:
             platform_for(platform)  # its grammar is read once here, and not by fifty threads at the same moment

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nornir.core.inventory import Host
     from nornir.core.task import AggregatedResult, Task
 
-LEAVE_AFTER = 5.0
+LEAVE_AFTER = 2.0
 """Seconds that a device's thread gets to notice that its sessions were closed before it is left behind."""
 
 
@@ -43,6 +43,13 @@ class HostRunner:
         self._told: set[str] = set()
         self._left: set[str] = set()
         self._open = 0
+        self._hurry_since: float | None = None
+
+    def hurry(self) -> None:
+        """Leave behind, from now on, every thread that does not end soon: the sessions of its device were closed."""
+        with self._changed:
+            self._hurry_since = self._now()
+            self._changed.notify()
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
         """Run the task on the hosts and wait until each has ended or was left behind."""
@@ -56,8 +63,7 @@ class HostRunner:
         with self._changed:
             while self._open:
                 self._changed.wait(self._until_next_deadline())
-                if self._timeout is not None:
-                    self._look_at_deadlines(task, result)
+                self._look_at_deadlines(task, result)
         return result
 
     def _start_thread(self, task: Task, result: Any) -> None:
@@ -81,6 +87,8 @@ class HostRunner:
                     self._changed.notify()
 
     def _until_next_deadline(self) -> float | None:
+        if self._hurry_since is not None:
+            return 0.05
         if self._timeout is None:
             return None
         if not self._started:
@@ -93,10 +101,13 @@ class HostRunner:
         return max(0.05, min(oldest + self._timeout - self._now(), 1.0))
 
     def _look_at_deadlines(self, task: Task, result: Any) -> None:
-        assert self._timeout is not None
         now = self._now()
         for name, began in list(self._started.items()):
-            over = now - began - self._timeout
+            if self._hurry_since is not None:
+                self._told.add(name)  # whoever is in a hurry has closed its sessions already
+                over = now - max(began, self._hurry_since)
+            else:
+                over = -1.0 if self._timeout is None else now - began - self._timeout
             if over < 0 or name in self._left:
                 continue
             if name not in self._told:

@@ -11,7 +11,7 @@ from nornflow.abc import Cancellation
 class StopSwitch(Cancellation):
     """A cancellation that is switched on by `stop` (finish what is at work) and `abort` (end it); thread-safe.
 
-    `reason` is `cancelled` or `timeout`, whichever came first.
+    `reason` is `cancelled` or `timeout`, whichever came first. Neither ends a rollback: that has a switch of its own.
     """
 
     def __init__(self) -> None:
@@ -20,6 +20,7 @@ class StopSwitch(Cancellation):
         self._abort = threading.Event()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._next = 0
+        self._rollbacks: StopSwitch | None = None
         self.reason = ""
 
     @property
@@ -31,6 +32,14 @@ class StopSwitch(Cancellation):
     def aborted(self) -> bool:
         """True once work in progress shall end."""
         return self._abort.is_set()
+
+    @property
+    def rollbacks(self) -> StopSwitch:
+        """The switch of the run's rollbacks: a stopped run takes back what it did until this one is aborted too."""
+        with self._lock:
+            if self._rollbacks is None:
+                self._rollbacks = StopSwitch()
+            return self._rollbacks
 
     def stop(self, reason: str = "cancelled") -> None:
         """Start nothing new; what is at work goes on to its end."""

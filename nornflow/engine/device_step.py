@@ -18,8 +18,11 @@ from nornflow.model.plan import SAVES, Method, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
+from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
 from nornflow.policy.grants import grant_for
+
+_LOOK = "read the device and compare it with the plan before anything else"
 
 
 class DeviceStep:
@@ -32,6 +35,7 @@ class DeviceStep:
         self._tools = tools
         self._step = work.step
         self._told: set[str] = set()
+        self._done: dict[str, StepResult] = {}
         self._last_attempt = True
 
     def execute(self, hosts: Sequence[str]) -> dict[str, StepResult]:
@@ -77,6 +81,7 @@ class DeviceStep:
     def _attempt(self, hosts: Sequence[str], attempt: int) -> dict[str, StepResult]:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
+        self._done = {}
         answers = self._tools.devices.run(
             self._step.id, hosts, self._unit, timeout=self._work.timeout, cancellation=self._tools.switch
         )
@@ -92,11 +97,16 @@ class DeviceStep:
 
     def _ended_from_outside(self, host: str, error: NornFlowError) -> StepResult:
         """Return the result of a device whose work was cut off: it may have changed, so it is not simply "failed"."""
+        if host in self._done:  # it was cut off at the very moment when it had ended well
+            return self._done[host]
         result = self._work.failed(error, host)
         image = self._progress.pre_images.get(host)
-        if image is not None and self._step.id in image.steps and not isinstance(error, StepCancelled):
-            return replace(result, changed=True)
-        return result
+        if image is None or self._step.id not in image.found:
+            return result
+        image.expected = ""  # nobody knows what stands there now
+        if isinstance(error, StepCancelled):
+            return replace(result, state=HostState.UNKNOWN, changed=True, hint=result.hint or _LOOK)
+        return replace(result, changed=True)
 
     def _until(self, host: str, result: StepResult) -> StepResult:
         if result.failed:
@@ -116,6 +126,8 @@ class DeviceStep:
             result = self._work.failed(error, session.host.name)
         ended = self._tools.clock()
         result = replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
+        if not result.failed:
+            self._done[session.host.name] = result
         if not self._step.until and (self._last_attempt or not worth_retrying(result)):
             self._tell(session.host.name, self._work.soften(result))  # as it happens, not when the slowest is done
         return result
@@ -143,7 +155,11 @@ class DeviceStep:
     def _configure(self, session: DeviceSession) -> StepResult:
         host = session.host.name
         planned = self._planned.for_apply(session)
+        saves = any(line.startswith(SAVES) for line in planned.lines)
         if not planned.configuration and not planned.actions:
+            changed = self._progress.pre_images.get(host)
+            if changed is not None and saves:
+                changed.saved = True
             return self._leased(session, planned)  # it reads, or saves what is there
         if not planned.changes:
             return self._planned.result(host)
@@ -156,21 +172,25 @@ class DeviceStep:
             result = self._leased(session, planned)
         except NornFlowError as raised:
             error = raised
-        if any(line.startswith(SAVES) for line in planned.lines):
+        if saves:
             image.saved = True
         try:
             after = session.read_config(planned.connection)
         except NornFlowError as unreadable:
             reason = error or unreadable
+            image.expected = ""
             return StepResult(
                 HostState.UNKNOWN,
                 changed=True,
                 error=f"{reason.message}; the configuration could not be read back: {unreadable.message}",
                 reason=reason.reason,
-                hint=reason.hint or "read the device and compare it with the plan before anything else",
+                hint=reason.hint or _LOOK,
             )
         image.expected = config_hash(after, platform)
-        diff = unified(before, after, platform)
+        # an attempt before this one may have sent a part of it: what the step did is more than what this attempt did
+        diff = unified(image.found[self._step.id], after, platform)
+        if self._step.rollback is False and image.steps and diff:
+            image.text = predict(image.text, planned.configuration, platform).text
         if error is not None:
             return replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
         state = HostState.CHANGED if diff else HostState.OK
@@ -178,7 +198,7 @@ class DeviceStep:
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
         image = self._progress.pre_images.get(host)
-        expected = image.expected if image else planned.pre_hash
+        expected = image.expected if image else self._planned.read_hash(host)
         if expected and digest != expected and planned.method is not Method.IMPOSSIBLE:
             raise PlanStale(
                 f"{host}: the configuration is not the one that was planned against",
@@ -186,7 +206,10 @@ class DeviceStep:
             )
         if image is None:
             image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)
-        if self._step.id not in image.steps:
+        image.found.setdefault(self._step.id, before)
+        if self._step.rollback is not False and self._step.id not in image.steps:
+            if not image.steps:
+                image.text = before  # with what steps before it changed that are never taken back
             image.steps.append(self._step.id)
         return image
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import pairwise
 
 from nornflow.abc import Cancellation
 from nornflow.model.workflow import On, Scope, Step
@@ -29,7 +30,11 @@ def rescue_groups(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
 
 
 def predecessors(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
-    """Return what must have ended before each step: its edges, and the rescue blocks of the steps it builds on."""
+    """Return what must have ended before each step: its edges, and the rescue blocks of the steps it builds on.
+
+    Steps that configure devices wait for each other, in one order: a device takes one change at a time, and what was
+    planned on top of another change is applied on top of it.
+    """
     groups = rescue_groups(steps)
     present = {step.id for step in steps}
     before: dict[str, frozenset[str]] = {}
@@ -41,7 +46,22 @@ def predecessors(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
             if edge.on is On.OK and step.id not in group:
                 wanted |= group
         before[step.id] = frozenset(wanted & present - {step.id})
+    configuring = [step.id for step in _in_order(steps, before) if step.configures]
+    for earlier, later in pairwise(configuring):
+        before[later] |= {earlier}
     return before
+
+
+def _in_order(steps: Sequence[Step], before: Mapping[str, frozenset[str]]) -> list[Step]:
+    """Return the steps so that each stands behind what it waits for, otherwise as they were given."""
+    ordered: list[Step] = []
+    todo, done = list(steps), set[str]()
+    while todo:
+        step = next((step for step in todo if before[step.id] <= done), todo[0])
+        todo.remove(step)
+        done.add(step.id)
+        ordered.append(step)
+    return ordered
 
 
 def ancestors(steps: Sequence[Step], of: Collection[str]) -> frozenset[str]:

@@ -33,8 +33,11 @@ class PlannedWork:
         self.planned.update(earlier.planned)
         self._results.update(earlier._results)
 
-    def plan(self, session: DeviceSession) -> StepResult:
-        """Plan the step on a device; reads go to it, configuration is captured, nothing is written."""
+    def plan(self, session: DeviceSession, *, afresh: bool = False) -> StepResult:
+        """Plan the step on a device; reads go to it, configuration is captured, nothing is written.
+
+        `afresh` plans on the configuration that the device has now, not on what the steps before should have left.
+        """
         host = session.host.name
         grant = grant_for(self._work.profile, self._work.step, host, Mode.PLAN, None)
         error: NornFlowError | None = None
@@ -52,10 +55,11 @@ class PlannedWork:
             return result
         connection = report.connections[-1] if report.connections else ""
         if report.captured:
-            planner = self._planners.get(host)
+            planner = None if afresh else self._planners.get(host)
             if planner is None:
                 platform = platform_for(session.host.data.get("nos") or session.host.platform)
-                planner = self._planners[host] = Planner(host, session.read_config(connection), platform)
+                planner = Planner(host, session.read_config(connection), platform)
+                self._planners.setdefault(host, planner)
             planned = planner.plan(
                 self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
             )
@@ -79,8 +83,13 @@ class PlannedWork:
                 hint=f"profile {self._work.profile.name} applies approved plans only: make the step independent of results "
                 "that are not known while planning",
             )
-        self.plan(session)
+        self.plan(session, afresh=True)
         return self.planned[host]
+
+    def read_hash(self, host: str) -> str:
+        """Return the hash of the configuration that the device had when its plan was begun, or an empty string."""
+        planner = self._planners.get(host)
+        return planner.pre_hash if planner is not None else ""
 
     def result(self, host: str) -> StepResult:
         """Return the result of a device on which the step has nothing to change."""

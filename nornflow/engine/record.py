@@ -64,23 +64,28 @@ def host_records(
     return tuple(_host_record(host, body, progress, ledger) for host in hosts)
 
 
+_BY_HAND = "read the device, compare it with the diff in the record, and bring it back by hand"
+
+
 def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Ledger) -> HostRecord:
     batch = ledger.batch_of.get(host, 0)
     results: Mapping[str, StepResult] = {
         step.id: progress.host_results[step.id][host] for step in body if host in progress.host_results.get(step.id, {})
     }
-    diff = "".join(result.diff for result in results.values())
+    diff = "".join(result.diff for result in results.values() if result.state is not HostState.PLANNED)
     failure = progress.failure(host)
     step_id, bad = (failure[0].id, failure[1]) if failure else ("", None)
     if bad is None and host in ledger.unplanned:
         bad = ledger.unplanned[host]
     state = bad.state if bad else _good_state(host, results, body, ledger)
     rollback = ""
+    error = ledger.rollbacks.get(host)
     if host in ledger.rollbacks:
-        error = ledger.rollbacks[host]
         state = HostState.ROLLBACK_FAILED if error else HostState.ROLLED_BACK
         rollback = error.message if error else "running == pre-image"
     error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
+    if error is not None:
+        hint = error.hint or _BY_HAND
     return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback)
 
 

@@ -35,12 +35,15 @@ class Rollback:
 
     def roll_back(self, hosts: Sequence[str]) -> dict[str, NornFlowError | None]:
         """Roll these devices back; the answer is None where `running == pre-image` was read, else what went wrong."""
-        hosts = [host for host in hosts if host in self._progress.pre_images]
+        images = self._progress.pre_images
+        hosts = [host for host in hosts if host in images and images[host].steps]
         if not hosts or self._tools.devices is None:
             return {}
         self._tools.emitter.emit(EventKind.ROLLBACK_STARTED, hosts=list(hosts))
-        # a cancelled run still takes back what it did: the rollback does not listen to the switch
-        answers = self._tools.devices.run("rollback", hosts, self._unit, timeout=ROLLBACK_TIMEOUT)
+        # a cancelled run still takes back what it did: the rollback does not listen to the run's switch, only to its own
+        answers = self._tools.devices.run(
+            "rollback", hosts, self._unit, timeout=ROLLBACK_TIMEOUT, cancellation=self._tools.switch.rollbacks
+        )
         ends: dict[str, NornFlowError | None] = {}
         for host in hosts:
             answer = answers[host]
@@ -86,20 +89,31 @@ class Rollback:
                 lines += [str(self._tools.renderer.render(line, names)) for line in rollback]
         return tuple(lines)
 
-    def _send(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
+    def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         work = self._works[image.steps[0]]
         planned = PlannedStep("rollback", session.host.name, lines=lines, connection=image.connection)
         grant = grant_for(work.profile, _as_rollback(work.step), session.host.name, Mode.APPLY, planned)
+        session.configure(image.connection, lines, grant)
+
+    def _send(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         try:
-            session.configure(image.connection, lines, grant)
+            self._configure(session, image, lines)
         except StepError as error:
             # one line that does not go must not keep the others from being tried: the next pass works from what is there
             self._tools.emitter.emit(EventKind.STEP_RETRY, error.message, step="rollback", host=session.host.name)
             session.drop()
 
     def _save(self, session: DeviceSession, image: PreImage) -> None:
-        if image.saved:
-            self._send(session, image, ("exec:write memory",))
+        if not image.saved:
+            return
+        try:
+            self._configure(session, image, ("exec:write memory",))
+        except StepError as error:
+            raise RollbackFailed(
+                f"{session.host.name}: the running configuration is back at its pre-image, but it could not be saved: "
+                f"{error.message}",
+                hint="save it by hand: the device would start with the change that was taken back",
+            ) from error
 
 
 def _as_rollback(step: Step) -> Step:

@@ -19,7 +19,7 @@ from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied
+from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
@@ -109,8 +109,7 @@ class Run:
                 return
             self._ledger.unplanned = plan_failures(self._plan)
             if not self._approved(self._plan):
-                self._move(RunState.CANCELLED)
-                return
+                raise StepCancelled("the plan was not approved, nothing was sent to a device")
             self._start_pass()
         self._move(RunState.RUNNING)
         self._planned_works = self._bind_plan()
@@ -310,6 +309,6 @@ class Run:
 def _end_for(error: NornFlowError, state: RunState) -> RunState:
     if isinstance(error, PolicyDenied):
         return RunState.DENIED
-    if isinstance(error, ApprovalRequired):
+    if isinstance(error, (ApprovalRequired, StepCancelled)):
         return RunState.CANCELLED
     return RunState.FAILED

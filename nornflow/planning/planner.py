@@ -56,12 +56,14 @@ def plan_step(
 class Planner:
     """Plans the steps of one device in their order and keeps the configuration that they will have left so far.
 
-    `pre` is the running configuration as it was read; `configuration` is the predicted one after the steps so far.
+    `pre` is the running configuration as it was read, `pre_hash` its hash; `configuration` is the predicted one after the
+    steps so far.
     """
 
     def __init__(self, host: str, pre: str, platform: Platform) -> None:
         self.host = host
         self.configuration = pre
+        self.pre_hash = config_hash(pre, platform)
         self._platform = platform
 
     def plan(

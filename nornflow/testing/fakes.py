@@ -214,6 +214,8 @@ class FakeDevices(Devices):
         self.devices = dict(devices)
         self.before: Callable[[str, str], None] = lambda step, host: None
         """Called before each piece of work with the step and the host, to let something happen there."""
+        self.after: Callable[[str, str], None] = lambda step, host: None
+        """Called after it; a NornFlowError that it raises is the answer, as of work that was ended from outside."""
 
     def hosts(self) -> Mapping[str, HostView]:
         """Return the devices as the engine sees them."""
@@ -238,9 +240,10 @@ class FakeDevices(Devices):
             if cancellation is not None and cancellation.stopping:
                 answers[host] = StepCancelled(f"{host}: not started, the run was stopped")
                 continue
-            self.before(name, host)
             try:
+                self.before(name, host)
                 answers[host] = work(_FakeSession(host, self.devices[host], views[host]))
+                self.after(name, host)
             except NornFlowError as error:
                 answers[host] = error
         return answers

@@ -24,9 +24,9 @@ from nornflow.testing.fakes import RememberingObserver
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-def step(name: str, *after: str | Edge, scope: Scope = Scope.DEVICE) -> Step:
+def step(name: str, *after: str | Edge, scope: Scope = Scope.DEVICE, changes: bool = False) -> Step:
     edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
-    return Step(name, "fake", scope, after=edges)
+    return Step(name, "fake", scope, frozenset({"device.configure"} if changes else ()), after=edges)
 
 
 class TestBatches:
@@ -124,6 +124,20 @@ class TestGraph:
         assert rescue_groups(steps) == {"risky": frozenset({"mend", "more"})}
         assert predecessors(steps)["after"] == {"risky", "mend", "more"}
         assert ancestors(steps, ["more"]) == {"risky", "mend"}
+
+    def test_steps_that_configure_wait_for_each_other_in_one_order(self) -> None:
+        steps = [
+            step("late", "look", changes=True),
+            step("look"),
+            step("risky", changes=True),
+            step("after", "risky", changes=True),
+            step("mend", Edge("risky", On.FAILED), changes=True),
+        ]
+        before = predecessors(steps)
+        assert before["look"] == frozenset()
+        assert before["risky"] == {"late"}
+        assert before["mend"] == {"risky"}
+        assert before["after"] == {"risky", "mend"}
 
     def test_independent_steps_run_side_by_side(self) -> None:
         together = threading.Barrier(2, timeout=10)

@@ -13,11 +13,12 @@ import pytest
 from pydantic import BaseModel
 
 from nornflow.abc import Gate, StepContext, StepType
+from nornflow.cli.run_view import record_text
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
-from nornflow.errors import StepError, Unreachable
+from nornflow.errors import ConnectionLost, StepCancelled, StepError, Unreachable
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
@@ -112,6 +113,17 @@ class Careless(StepType):
         except Exception:  # noqa: BLE001
             return StepResult()
         return StepResult()
+
+
+@dataclass
+class LosesOnce(FakeDevice):
+    """Takes the lines and drops the session before it answers, the first time."""
+
+    def take(self, lines: Sequence[str]) -> None:
+        first = not self.received
+        super().take(lines)
+        if first:
+            raise ConnectionLost("the session was dropped")
 
 
 @dataclass
@@ -222,6 +234,50 @@ class TestChange:
         record = stage.run()
         assert record.state is RunState.CANCELLED
         assert not any(device.received for device in stage.devices.values())
+
+    def test_the_lines_of_a_refused_plan_count_nowhere(self) -> None:
+        stage = changing(network(1))
+        stage.approve = lambda plan, held: False
+        record = stage.run()
+        assert (record.hosts[0].diff, record.exit_code) == ("", 1)
+        assert "not approved" in record.error
+        assert "+0 -0 lines" in "\n".join(record_text(record))
+
+    def test_what_two_steps_changed_is_counted_once_each(self) -> None:
+        stage = changing(network(1)).step("more", "fake.configure", "configure", lines=["ntp server 192.0.2.10"])
+        assert "devices: 1 changed; +2 -0 lines" in list(record_text(stage.run()))
+
+    def test_branches_that_configure_the_same_device_do_not_make_each_other_stale(self) -> None:
+        stage = network(3)
+        for number in range(5):
+            stage.step(f"branch-{number}", "fake.configure", lines=[f"ntp server 198.51.100.{number}"])
+        plans = [stage.prepare().plan()[0] for _ in range(2)]
+        assert [step.diff for step in plans[0].hosts[0].steps] == [step.diff for step in plans[1].hosts[0].steps]
+        assert fates(stage.run()) == {"r1": "changed", "r2": "changed", "r3": "changed"}
+
+    def test_a_branch_does_not_wait_for_the_change_of_one_that_failed(self) -> None:
+        stage = changing(network(1)).step("other", "fake.configure", lines=["ntp server 192.0.2.10"])
+
+        def approve_and_break(plan: Plan, held: bool) -> bool:
+            stage.fleet.before = refuse_the_first
+            return True
+
+        def refuse_the_first(step: str, host: str) -> None:
+            if step == "configure":
+                raise Unreachable("r1: the connection was refused")
+
+        stage.approve = approve_and_break
+        other = stage.run().steps[1].hosts["r1"]
+        assert other.state is HostState.CHANGED  # and not stale: nobody else was there
+        assert "ntp server 192.0.2.10" in stage.devices["r1"].config
+
+    def test_what_the_first_attempt_changed_is_not_forgotten_by_the_second(self) -> None:
+        stage = changing(network(0, r1=LosesOnce(CONFIG.format("r1"))), retry=Retry(attempts=2, delay=1))
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        record = stage.step("verify", "fake.check", "configure", condition="false").run()
+        assert record.steps[0].hosts["r1"].attempts == 2
+        assert "+ntp server 192.0.2.9" in record.hosts[0].diff
+        assert fates(record) == {"r1": "rolled_back"}
 
     def test_templates_and_conditions_are_per_host(self) -> None:
         stage = network(2).step(
@@ -349,6 +405,83 @@ class TestRollback:
         record = stage.step("verify", "fake.check", "configure", condition="false").run()
         assert record.state is RunState.ROLLED_BACK
         assert stage.devices["r1"].received == ["ntp server 192.0.2.9", "no ntp server 192.0.2.9"]
+
+    def test_a_step_with_rollback_false_stays(self) -> None:
+        stage = network(1)
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        changing(stage, rollback=False).step("more", "fake.configure", "configure", lines=["ntp server 192.0.2.10"])
+        stage.step("last", "fake.configure", "more", lines=["ntp server 192.0.2.11"], rollback=False)
+        record = stage.step("verify", "fake.check", "last", condition="false").run()
+        assert record.state is RunState.ROLLED_BACK
+        servers = [line for line in stage.devices["r1"].config.splitlines() if line.startswith("ntp server")]
+        assert servers == ["ntp server 192.0.2.1", "ntp server 192.0.2.9", "ntp server 192.0.2.11"]
+
+    def test_with_nothing_to_take_back_the_device_has_failed(self) -> None:
+        stage = network(1)
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        record = changing(stage, rollback=False).step("verify", "fake.check", "configure", condition="false").run()
+        assert (record.state, fates(record)) == (RunState.FAILED, {"r1": "failed"})
+        assert "ntp server 192.0.2.9" in stage.devices["r1"].config
+
+    def test_what_a_step_of_its_own_saved_is_saved_again_after_the_rollback(self) -> None:
+        stage = network(1)
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        changing(stage).step("save", "fake.configure", "configure", lines=["exec:write memory"])
+        record = stage.step("verify", "fake.check", "save", condition="false").run()
+        assert record.state is RunState.ROLLED_BACK
+        assert stage.devices["r1"].received[-2:] == ["no ntp server 192.0.2.9", "exec:write memory"]
+
+    def test_a_rollback_that_cannot_be_saved_has_failed(self) -> None:
+        stage = network(1)
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        changing(stage).step("save", "fake.configure", "configure", lines=["exec:write memory"])
+        stage.step("verify", "fake.check", "save", condition="false")
+        run, device = stage.prepare(), stage.devices["r1"]
+
+        def from_now_on_saving_is_refused(step: str, host: str) -> None:
+            if step == "rollback":
+                device.rejects = ("write memory",)
+
+        stage.fleet.before = from_now_on_saving_is_refused
+        record = run.execute()
+        assert record.state is RunState.ROLLBACK_FAILED
+        assert "could not be saved" in record.hosts[0].rollback
+        assert "by hand" in record.hosts[0].hint
+
+    @pytest.mark.parametrize(("on_failure", "fate"), [(OnFailure.ROLLBACK, "rolled_back"), (OnFailure.STOP, "unknown")])
+    def test_a_device_that_was_cut_off_while_it_was_configured_is_unknown_until_it_is_taken_back(
+        self, on_failure: OnFailure, fate: str
+    ) -> None:
+        stage = network(2, r1=FakeDevice(CONFIG.format("r1"), rejects=("192.0.2.10",)))
+        stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9", "ntp server 192.0.2.10"])
+        stage.workflow |= {"on_failure": on_failure, "rollout": Rollout(batches=(Amount(1),))}
+
+        def cut(step: str, host: str) -> None:
+            if step == "configure" and stage.devices["r1"].received:
+                stage.switch.abort()
+                raise StepCancelled("r1: cut off in the middle of configure")
+
+        run = stage.prepare()
+        stage.fleet.after = cut
+        record = run.execute()
+        assert record.state is RunState.CANCELLED
+        assert fates(record) == {"r1": fate, "r2": "skipped"}
+        assert ("ntp server 192.0.2.9" in stage.devices["r1"].config) is (fate == "unknown")
+
+    def test_a_rollback_ends_only_by_its_own_switch(self) -> None:
+        stage = self.failing(network(2))
+        run = stage.prepare()
+
+        def give_up(step: str, host: str) -> None:
+            if step == "rollback":
+                stage.switch.abort()
+                stage.switch.rollbacks.abort()
+
+        stage.fleet.before = give_up
+        record = run.execute()
+        assert record.state is RunState.ROLLBACK_FAILED
+        assert fates(record) == {"r1": "rollback_failed", "r2": "rolled_back"}  # r2, which had failed, was first
+        assert "by hand" in record.hosts[0].hint
 
 
 class TestSteps:

@@ -85,3 +85,20 @@ def test_a_thread_that_never_ends_is_left_behind_and_its_place_taken(monkeypatch
     assert seen.expired == ["r0"]
     assert seen.lost == ["r0"]
     assert sorted(seen.results) == ["r1", "r2", "r3", "r4"]
+
+
+def test_in_a_hurry_threads_that_do_not_end_are_left_behind_without_any_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner, "LEAVE_AFTER", 0.05)
+    stuck, lost = threading.Event(), list[str]()
+    made = HostRunner(2, None, lambda name: None, lost.append)
+
+    def task(task: Any) -> None:
+        if task.host.name == "r0":
+            made.hurry()
+            stuck.wait(20)
+
+    nornir_of(3, made).run(task=task)
+    stuck.set()
+    assert lost == ["r0"]

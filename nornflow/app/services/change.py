@@ -94,9 +94,9 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
     try:
         with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
             record = prepared.run.execute()
+            records.write(record)  # at once: closing sessions may take as long as devices let it
     finally:
         prepared.close()
-    records.write(record)
     return record
 
 

@@ -14,7 +14,7 @@ from nornflow.devices.guard.addresses import Addresses
 from nornflow.devices.guard.lease import Lease, current_lease
 from nornflow.devices.guard.session import Book, Session
 from nornflow.devices.guard.vault import Vault, inventory_elements
-from nornflow.errors import GuardDenied
+from nornflow.errors import GuardDenied, LineRejected
 from nornflow.redaction import Redactor
 
 _EXEC = "exec:"
@@ -188,7 +188,18 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
                 command = line.removeprefix(_EXEC)
                 if not session.wired:
                     judge.exec_line(command)
-                session.guard.execute(driver, command)
+                _must_be_taken(lease, command, session.guard.execute(driver, command))
+
+
+def _must_be_taken(lease: Lease, command: str, answer: str) -> None:
+    marker = next((line.strip() for line in answer.splitlines()[:4] if lease.platform.error_in(line.strip())), "")
+    if marker:
+        raise LineRejected(
+            f"{lease.grant.host} refused the command {command!r}: {marker}",
+            line=command,
+            marker=marker,
+            hint="try the command on the device; the user may lack the right to it",
+        )
 
 
 def guarded_replace(host: Host, connection: str, text: str) -> None:

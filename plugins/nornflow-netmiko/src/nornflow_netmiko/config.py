@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nornflow import HostState, StepContext, StepResult, StepType
+from nornflow import HostState, LineRejected, StepContext, StepResult, StepType
 from nornflow_netmiko.blocks import all_lines
-from nornflow_netmiko.session import device_errors, send_blocks
+from nornflow_netmiko.session import device, device_errors, refused_command, send_blocks
 from nornflow_netmiko.sources import ConfigSource
 
 
@@ -75,6 +75,15 @@ class SaveStep(StepType):
 
 
 def save(context: StepContext, connection: Any) -> str:
-    """Save the running configuration the way netmiko knows for the platform and return what the device said."""
+    """Save the running configuration the way netmiko knows for the platform; LineRejected when the device refuses."""
     with device_errors(context, "saving the configuration"):
-        return str(connection.save_config())
+        output = str(connection.save_config())
+    words = refused_command("\n".join(output.splitlines()[1:]))  # the first line is the command's echo
+    if words:
+        raise LineRejected(
+            f"{device(context)} did not save its configuration: {words}",
+            line="write memory",
+            marker=words,
+            hint="the running configuration is changed, the saved one is not; the user may lack the right to save",
+        )
+    return output

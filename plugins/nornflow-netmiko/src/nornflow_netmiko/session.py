@@ -23,10 +23,13 @@ from nornflow_netmiko.blocks import Block
 CANDIDATE_PLATFORMS = frozenset({"juniper_junos", "juniper", "junos", "cisco_xr", "iosxr", "vyos", "paloalto_panos"})
 
 _SYSLOG = r"[A-Z0-9_]+(?:-[A-Z0-9_]+)*-\d-[A-Z0-9_]+:"
-_NOTE = r" ?(?:Warning|Note|Generating|The key|Portfast|Applying|Interface \S+ IPv[46] disabled|OSPF: Reference bandwidth)"
+_NOTE = (
+    r" ?(?:Warning|Note|Generating|The key|Portfast|Applying|Interface \S+ IPv[46] disabled|OSPF: Reference bandwidth)"
+)
 REJECTED = rf"^[ \t]*(?:%(?!{_SYSLOG}|{_NOTE}) ?[A-Z].*|syntax error.*|[Ee]rror: .*|unknown command.*)"
 """How the platforms refuse a configuration line: `% Invalid input ...`, `error: ...`; syslog and notes are no refusals."""
 
+_NAMES = re.compile(r"\s*(?:no\s+|default\s+)?(?:hostname|switchname|sysname)\b", re.IGNORECASE)
 _REFUSED_COMMAND = re.compile(
     r"[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
     r"|syntax error.*|unknown command.*)",
@@ -96,6 +99,8 @@ def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], 
             _leave(connection, error)
             raise
         heard.append(connection.exit_config_mode() if blocks else "")
+        if any(_NAMES.match(line) for block in blocks for line in block.lines):
+            connection.set_base_prompt()  # netmiko goes by the prompt of the login, which is now another one
     return "".join(heard)
 
 

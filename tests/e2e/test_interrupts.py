@@ -1,0 +1,167 @@
+"""Ctrl-C while the run asks, connects, configures or rolls back: the process ends, and every device has its fate."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from nornflow.testing import Fleet
+from nornflow.testing.project import ProjectFolder
+
+pytestmark = pytest.mark.e2e
+
+MakeFleet = Callable[..., Fleet]
+MakeProject = Callable[..., ProjectFolder]
+
+CHANGE = """
+name: change
+version: 1.0
+rollout: {batches: [1]}
+on_failure: rollback
+steps:
+  - {id: configure, type: netmiko.config, lines: [ntp server 192.0.2.10, ntp server 192.0.2.11]}
+  - {id: verify, type: assert, depends_on: configure, condition: "not inputs.wrong"}
+inputs:
+  wrong: {type: boolean, default: false}
+"""
+
+
+@dataclass
+class Terminal:
+    """`nornflow` on a terminal of its own: what it printed, and the words to answer and to interrupt."""
+
+    process: subprocess.Popen[bytes]
+    terminal: int
+    seen: str = ""
+    _read_to: int = field(default=0)
+
+    def until(self, word: str, seconds: float = 30.0) -> None:
+        end = time.monotonic() + seconds
+        while word not in self.seen[self._read_to :]:
+            assert time.monotonic() < end, f"{word!r} did not come:\n{self.seen}"
+            self._more()
+        self._read_to = self.seen.index(word, self._read_to) + len(word)
+
+    def _more(self) -> None:
+        if select.select([self.terminal], [], [], 0.2)[0]:
+            try:
+                self.seen += os.read(self.terminal, 65536).decode(errors="replace")
+            except OSError:  # the other end is closed: the process has ended
+                time.sleep(0.01)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self, seconds: float = 10.0) -> int:
+        end = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < end, f"the process goes on:\n{self.seen}"
+            self._more()
+        return self.process.returncode
+
+
+@contextmanager
+def terminal(site: ProjectFolder, *words: str) -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nornflow", "run", "change.yaml", *words],
+        cwd=site.path,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+@pytest.fixture
+def network(fleet: MakeFleet) -> Fleet:
+    return fleet(count=2)
+
+
+@pytest.fixture
+def site(network: Fleet, project: MakeProject) -> ProjectFolder:
+    return project({"change.yaml": CHANGE}, fleet=network)
+
+
+def fates(site: ProjectFolder) -> dict[str, str]:
+    return {host["host"]: host["state"] for host in site.record()["hosts"]}
+
+
+def test_a_question_ends_with_the_run(site: ProjectFolder, network: Fleet) -> None:
+    with terminal(site) as run:
+        run.until("apply exactly this plan? [y/N]")
+        run.interrupt()
+        assert run.end() == 1
+    assert site.record()["state"] == "cancelled"
+    assert "not approved" in site.record()["error"]
+    assert fates(site) == {"r1": "skipped", "r2": "skipped"}
+    assert all(router.counters.config_lines == 0 for router in network)
+
+
+def test_a_question_can_be_answered(site: ProjectFolder, network: Fleet) -> None:
+    with terminal(site) as run:
+        run.until("apply exactly this plan? [y/N]")
+        os.write(run.terminal, b"y\n")
+        assert run.end(30) == 0
+    assert fates(site) == {"r1": "changed", "r2": "changed"}
+
+
+def test_a_device_that_is_cut_off_between_two_lines_is_taken_back(site: ProjectFolder, network: Fleet) -> None:
+    before = network["r1"].running_config
+    network.fault("r1", "hang", at="192.0.2.11")
+    with terminal(site, "--yes") as run:
+        run.until("batch 1 of 2")
+        while "192.0.2.10" not in network["r1"].running_config:
+            time.sleep(0.05)
+        run.interrupt()
+        run.until("stopping after")
+        run.interrupt()
+        assert run.end() == 1
+    assert network["r1"].running_config == before
+    assert fates(site) == {"r1": "rolled_back", "r2": "skipped"}
+
+
+def test_a_device_that_never_answers_does_not_hold_up_the_end(site: ProjectFolder, network: Fleet) -> None:
+    network.fault("r2", "noanswer")
+    with terminal(site, "--yes") as run:
+        while not network["r2"].counters.connections:
+            time.sleep(0.05)
+        run.interrupt()
+        run.until("stopping after")
+        run.interrupt()
+        assert run.end(6) == 1  # paramiko alone waits 15 s for the banner
+        assert "Traceback" not in run.seen
+    assert fates(site) in ({"r1": end, "r2": "cancelled"} for end in ("skipped", "cancelled"))
+
+
+def test_a_rollback_that_hangs_is_given_up_by_a_third_one(site: ProjectFolder, network: Fleet) -> None:
+    network.fault("r1", "hang", at="no ntp server")
+    with terminal(site, "--yes", "-i", "wrong=true") as run:
+        run.until("rolling back r1")
+        for word in ("stopping after", "stopping now", "giving up"):
+            run.interrupt()
+            run.until(word)
+        assert run.end() == 1
+    record = site.record()
+    assert record["state"] == "rollback_failed"
+    assert fates(site) == {"r1": "rollback_failed", "r2": "skipped"}
+    assert "by hand" in record["hosts"][0]["hint"]
