@@ -77,6 +77,7 @@ class Wire:
         """Note that configuration mode is being left by the guard itself."""
         self.config, self.confirmed, self._entering, self._opening_text = False, True, False, False
         self._line, self.tail, self._answer = b"", b"", b""
+        self._sent_line = self.platform.exec.leave_line
 
     @property
     def unfinished(self) -> bool:
@@ -303,6 +304,7 @@ class Wire:
         act = judge.config_line(text)
         if act is Act.LEAVE:
             self.config, self.confirmed, self._entering = False, True, False
+            self._sent_line = text.strip()
         elif text.strip():
             self._opening_text = judge.in_text and not in_text
             self.confirmed = judge.in_text and in_text
