@@ -13,6 +13,7 @@ NornFlowError                    exit 1   base; never raised itself
 ├── PlanStale                    exit 5   the device is not as the plan saw it
 └── StepError                    exit 1   a step did not do its work
     ├── ExpressionError                   an expression or template could not be evaluated
+    │   └── InjectionBlocked              it reached for something outside the sandbox
     ├── StepTimeout                       the step's time was over
     ├── ResourceExhausted                 the child hit its memory, file size or output limit
     ├── StepCancelled                     the run was cancelled while the step worked
@@ -114,6 +115,12 @@ class ExpressionError(StepError):
     """An expression or a template could not be evaluated; never taken for "false"."""
 
     reason = "expression"
+
+
+class InjectionBlocked(ExpressionError):
+    """A template reached, while it was rendered, for something that the sandbox does not have."""
+
+    reason = "injection-blocked"
 
 
 class StepTimeout(StepError):

@@ -77,7 +77,8 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
     for decision in change.decisions:
         if decision.verdict is not Verdict.ALLOW:
             yield f"{decision.verdict.value}: {decision.reason}{f' [{decision.where}]' if decision.where else ''}"
-    if strictest(change.decisions) is Verdict.ALLOW and plan.hosts and not plan.changes:
+    known = any(not host.error for host in plan.hosts)
+    if strictest(change.decisions) is Verdict.ALLOW and known and not plan.changes:
         yield "nothing would change" if not plan.unplanned else "nothing would change, as far as it is known now"
 
 

@@ -58,7 +58,10 @@ def show_one(name: str, form: str, config_file: Path | None) -> None:
 def _as_text(profile: dict[str, Any]) -> list[str]:
     given = [name for name, allowed in profile["permissions"].items() if allowed]
     missing = [name for name, allowed in profile["permissions"].items() if not allowed]
-    lines = [f"{profile['name']}{': ' if profile['description'] else ''}{profile['description']}", f"  stands in        {profile['where']}"]
+    lines = [
+        f"{profile['name']}{': ' if profile['description'] else ''}{profile['description']}",
+        f"  stands in        {profile['where']}",
+    ]
     if profile["extends"]:
         lines.append(f"  extends          {profile['extends']}")
     lines += [

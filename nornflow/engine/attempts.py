@@ -5,7 +5,7 @@ from __future__ import annotations
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Retry
 
-_FINAL = frozenset(("denied", "guard-denied", "line-rejected", "stale", "cancelled", "expression", "not-rolled-back"))
+_FINAL = frozenset(("denied", "guard-denied", "line-rejected", "stale", "cancelled", "expression", "injection-blocked"))
 """Reasons that another attempt cannot mend."""
 
 

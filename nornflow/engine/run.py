@@ -80,6 +80,8 @@ class Run:
         self._move(RunState.PLANNING)
         self._admission.demand(None)
         self._plan = self._make_plan()
+        if self._tools.switch.stopping:
+            raise StepCancelled("the plan was stopped before it was complete", hint="plan again")
         return self._plan, self._admission.judge(self._plan)
 
     def execute(self) -> RunRecord:
@@ -301,6 +303,11 @@ class Run:
 
     def _first_error(self) -> tuple[str, str]:
         failure: tuple[Step, StepResult] | None = self._progress.failure(None)
+        if self.state is RunState.TIMED_OUT and failure is None:
+            return (
+                "the time of the whole run was over",
+                "raise `timeout` of the workflow, as far as the profile lets it",
+            )
         if failure is None or self.state is RunState.SUCCEEDED:
             return "", ""
         return f"step {failure[0].id}: {failure[1].error}", failure[1].hint

@@ -14,7 +14,15 @@ from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
-from nornflow.errors import ExpressionError, NornFlowError, PolicyDenied, StepError, StepTimeout
+from nornflow.errors import (
+    ExpressionError,
+    InjectionBlocked,
+    NornFlowError,
+    PolicyDenied,
+    ResourceExhausted,
+    StepError,
+    StepTimeout,
+)
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.profile import Profile
@@ -23,6 +31,10 @@ from nornflow.model.workflow import OnFailure, Step
 from nornflow.policy.permissions import effective
 
 DEFAULT_STEP_TIMEOUT = 300.0
+_SECURITY_EVENTS = {
+    InjectionBlocked.reason: EventKind.INJECTION_BLOCKED,
+    ResourceExhausted.reason: EventKind.RESOURCE_EXCEEDED,
+}
 
 
 class StepWork:
@@ -193,8 +205,8 @@ class StepWork:
         """Return the result of a step that an error ended, after `on_failure: warn | continue` has been heard."""
         if isinstance(error, PolicyDenied):
             self._tools.emitter.emit(EventKind.POLICY_VIOLATION, error.message, step=self.step.id, host=host)
-        elif error.reason == "resource-exhausted":
-            self._tools.emitter.emit(EventKind.RESOURCE_EXCEEDED, error.message, step=self.step.id, host=host)
+        elif error.reason in _SECURITY_EVENTS:
+            self._tools.emitter.emit(_SECURITY_EVENTS[error.reason], error.message, step=self.step.id, host=host)
         state = {"timeout": HostState.TIMED_OUT, "cancelled": HostState.CANCELLED, "stale": HostState.STALE}.get(
             error.reason, HostState.FAILED
         )

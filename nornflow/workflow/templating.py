@@ -15,7 +15,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Undefined
 
-from nornflow.errors import ExpressionError
+from nornflow.errors import ExpressionError, InjectionBlocked
 from nornflow.redaction import Secret
 from nornflow.registration import TemplateFilter
 from nornflow.workflow.blocks import has_template, name_steps
@@ -223,7 +223,8 @@ class Renderer:
             where = f"line {line} of the template" if line else "the template"
         else:
             where = f"`{text.strip()[:200]}`"
-        return ExpressionError(f"{message} (in {where})", hint=hint)
+        told = InjectionBlocked if isinstance(error, SecurityError) else ExpressionError
+        return told(f"{message} (in {where})", hint=hint)
 
 
 def _owned(record: TemplateFilter) -> Callable[..., Any]:

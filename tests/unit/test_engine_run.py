@@ -498,6 +498,28 @@ class TestSteps:
         assert record.steps[0].result.stdout == "Hello Developer!\n"
         assert record.outputs == {"greeting": "Hello Developer!", "well": True}
 
+    def test_a_device_that_comes_late_is_planned_by_a_second_attempt(self) -> None:
+        stage = changing(network(2), retry=Retry(attempts=3, delay=4))
+        run, refused = stage.prepare(), [Unreachable("r2: not yet"), Unreachable("r2: not yet")]
+
+        def refuse(step: str, host: str) -> None:
+            if host == "r2" and refused:
+                raise refused.pop()
+
+        stage.fleet.before = refuse
+        assert fates(run.execute()) == {"r1": "changed", "r2": "changed"}
+        assert stage.naps == [4, 4]
+        assert [event.data["hosts"] for event in stage.observer.of(EventKind.STEP_RETRY)] == [["r2"], ["r2"]]
+
+    def test_a_run_whose_time_is_over_says_so(self) -> None:
+        stage = changing(network(2))
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=60)
+        run = stage.prepare()
+        run._tools = replace(run._tools, sleep=lambda seconds: not stage.switch.abort("timeout"))
+        record = run.execute()
+        assert (record.state, fates(record)) == (RunState.TIMED_OUT, {"r1": "changed", "r2": "skipped"})
+        assert "time" in record.error
+
     def test_retries_wait_and_are_counted(self) -> None:
         stage = Stage({}).step("flaky", "fake.say", fail=2, retry=Retry(attempts=3, delay=5, backoff="linear"))
         record = stage.run()
@@ -592,6 +614,24 @@ class TestSteps:
         assert record.hosts[0].state is HostState.FAILED
         assert record.hosts[0].reason == "guard-denied"
         assert any(event["kind"] == "security.policy_violation" for event in record.security_events)
+
+
+class TestSafety:
+    def test_a_template_that_reaches_out_of_the_sandbox_is_a_security_event(self) -> None:
+        stage = Stage({}).step("reach", "fake.say", text="{{ ''[inputs.name] }}")
+        stage.inputs = {"name": "__class__"}
+        record = stage.run()
+        assert record.state is RunState.FAILED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.reason == "injection-blocked"
+        assert [event["kind"] for event in record.security_events] == ["security.injection_blocked"]
+
+    def test_a_plan_that_is_stopped_is_no_plan(self) -> None:
+        stage = changing(network(2))
+        run = stage.prepare()
+        stage.fleet.before = lambda step, host: stage.switch.stop()
+        with pytest.raises(StepCancelled, match="before it was complete"):
+            run.plan()
 
 
 class Says(Gate):

@@ -15,7 +15,6 @@ from nornflow.plugins.inspection import documentation
 from nornflow.plugins.registry import KINDS, PluginInfo
 from nornflow.settings import Settings
 
-
 RUNS = {"device": "on each device", "run": "once in a run", "any": "on each device after a step on devices, else once"}
 """How often a step of each scope runs, in words."""
 
