@@ -233,6 +233,11 @@ class DeviceSession(ABC):
     host: HostView
     task: Any
 
+    @property
+    def ended(self) -> bool:
+        """True once the work was ended from outside: whatever it still gives is not its answer any more."""
+        return False
+
     @abstractmethod
     def lease(self, grant: Grant) -> AbstractContextManager[LeaseReport]:
         """Hold a lease: inside the `with`, connections of this device do what the grant allows, afterwards nothing."""

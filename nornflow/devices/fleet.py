@@ -49,6 +49,11 @@ class NornirSession(DeviceSession):
         self._lease: Lease | None = None
         self._was_cut = False
 
+    @property
+    def ended(self) -> bool:
+        """True once the session was cut."""
+        return self._was_cut
+
     @contextmanager
     def lease(self, grant: Grant) -> Iterator[LeaseReport]:
         """Hold a lease in this thread for the length of the `with`."""

@@ -128,7 +128,7 @@ class DeviceStep:
         result = replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
         if not result.failed:
             self._done[session.host.name] = result
-        if not self._step.until and (self._last_attempt or not worth_retrying(result)):
+        if not (self._step.until or session.ended) and (self._last_attempt or not worth_retrying(result)):
             self._tell(session.host.name, self._work.soften(result))  # as it happens, not when the slowest is done
         return result
 

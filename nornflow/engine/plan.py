@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
@@ -104,17 +105,38 @@ class Planning:
                 result = self._planned[step.id].plan(session)
             except NornFlowError as error:
                 result = self._result_of(step, work, error, session.host.name)
-            self._tell(step, session.host.name, result)
+            if not session.ended and (attempt == attempts or not worth_retrying(result)):
+                tell(session.host.name, result)  # as it happens, not when the slowest is done
             return result
 
-        answers = self._tools.devices.run(step.id, todo, unit, timeout=work.timeout, cancellation=self._tools.switch)
-        for host in todo:
-            answer = answers[host]
-            if isinstance(answer, StepResult):
-                results[host] = answer
-            else:  # ended from outside: its time was over, or the run was stopped
-                results[host] = self._result_of(step, work, answer, host)
-                self._tell(step, host, results[host])
+        told: set[str] = set()
+
+        def tell(host: str, result: StepResult) -> None:
+            if host not in told:
+                told.add(host)
+                self._tell(step, host, result)
+
+        attempts = step.retry.tries if step.retry else 1
+        for attempt in range(1, attempts + 1):
+            answers = self._tools.devices.run(
+                step.id, todo, unit, timeout=work.timeout, cancellation=self._tools.switch
+            )
+            for host, answer in answers.items():
+                # an error is how the work was ended from outside: its time was over, or the run was stopped
+                results[host] = answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
+            again = [host for host in todo if attempt < attempts and worth_retrying(results[host])]
+            if again and step.retry and self._tools.sleep(delay_before(attempt + 1, step.retry)):
+                again = []  # the run was stopped while it waited
+            for host in todo:
+                if host not in again:
+                    tell(host, results[host])
+            if not again:
+                break
+            message = results[again[0]].error
+            self._tools.emitter.emit(
+                EventKind.STEP_RETRY, message, step=step.id, attempt=attempt + 1, of=attempts, hosts=again
+            )
+            todo = again
         return results
 
     def _tell(self, step: Step, host: str, result: StepResult) -> None:
