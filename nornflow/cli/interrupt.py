@@ -12,10 +12,12 @@ from types import FrameType
 from nornflow.cli.output import tell
 from nornflow.engine.cancel import StopSwitch
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def stopping_on_interrupt() -> Iterator[StopSwitch]:
-    """Give a switch that SIGINT and SIGTERM turn on while the `with` lasts."""
+    """Give a switch that SIGINT, SIGTERM and SIGHUP (the terminal is gone) turn on while the `with` lasts."""
     switch = StopSwitch()
     signals: SimpleQueue[int] = SimpleQueue()
 
@@ -40,7 +42,7 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
         signals.put(number)
 
     threading.Thread(target=listen, daemon=True, name="interrupts").start()
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, heard) for number in _SIGNALS}
     try:
         yield switch
     finally:
@@ -51,7 +53,7 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
 
 @contextmanager
 def broken_off_by_interrupt() -> Iterator[None]:
-    """Let SIGINT and SIGTERM, beside what they do already, raise KeyboardInterrupt: a question must not outlive them."""
+    """Let those signals, beside what they do already, raise KeyboardInterrupt: a question must not outlive them."""
 
     def heard(number: int, frame: FrameType | None) -> None:
         handler = before[number]
@@ -59,7 +61,7 @@ def broken_off_by_interrupt() -> Iterator[None]:
             handler(number, frame)
         raise KeyboardInterrupt
 
-    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.getsignal(number) for number in _SIGNALS}
     for number in before:
         signal.signal(number, heard)
     try:

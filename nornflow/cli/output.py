@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +25,15 @@ def show(text: str) -> None:
 def show_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Go on when nobody reads any more what is printed in the `with`; from then on it goes nowhere."""
+    try:
+        yield
+    except OSError:  # the pipe was closed (`... | head`), or the terminal is gone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
 
 
 def quiet_libraries() -> None:

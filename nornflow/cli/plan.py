@@ -41,7 +41,7 @@ def command(
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory)
-    with screen_for(answer=False) as screen, stopping_on_interrupt() as switch:
+    with screen_for(answer=False, mask=project.redactor.text) as screen, stopping_on_interrupt() as switch:
         change = plan_change(project, request, screen.voices(switch))
     masked = project.redactor
     if form == "json":

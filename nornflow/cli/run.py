@@ -37,7 +37,7 @@ def command(
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, run_change
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import show, show_json
+    from nornflow.cli.output import reader_may_leave, show, show_json
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.run_view import record_junit, record_markdown, record_text
     from nornflow.cli.screen import screen_for
@@ -46,14 +46,18 @@ def command(
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory)
-    with screen_for(answer=form == "text", yes=yes) as screen, stopping_on_interrupt() as switch:
+    with (
+        screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
+        stopping_on_interrupt() as switch,
+    ):
         record = run_change(project, request, screen.voices(switch))
     masked = project.redactor
-    if form == "json":
-        show_json(masked.value(record_json(record)))
-    elif form == "junit":
-        show(masked.text(record_junit(record)))
-    else:
-        for line in (record_markdown if form == "markdown" else record_text)(record):
-            show(masked.text(line))
+    with reader_may_leave():
+        if form == "json":
+            show_json(masked.value(record_json(record)))
+        elif form == "junit":
+            show(masked.text(record_junit(record)))
+        else:
+            for line in (record_markdown if form == "markdown" else record_text)(record):
+                show(masked.text(line))
     return record.exit_code

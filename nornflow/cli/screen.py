@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
-from nornflow.cli.output import colours, console, quiet_libraries, show, tell
+from nornflow.cli.output import colours, console, quiet_libraries, reader_may_leave, show, tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -42,8 +42,9 @@ class Screen(Observer):
 
     name = "screen"
 
-    def __init__(self, *, answer: bool, yes: bool, ask: bool) -> None:
+    def __init__(self, *, answer: bool, yes: bool, ask: bool, mask: Callable[[str], str]) -> None:
         self._answer = answer
+        self._mask = mask
         self._rich = colours(sys.stdout if answer else sys.stderr)
         self._yes = yes
         self._ask = ask
@@ -88,14 +89,18 @@ class Screen(Observer):
             handler(self, event)
 
     def line(self, text: str, style: str = "") -> None:
-        """Print a line above the bar; control characters, which a device may have sent, are left out."""
-        text = text.translate(_CONTROLS)
-        if not self._rich:
-            (show if self._answer else tell)(text)
-            return
-        from rich.text import Text
+        """Print a line above the bar, masked; control characters, which a device may have sent, are left out.
 
-        self._console.print(Text(text, style=style))
+        A run goes on when nobody reads any more: the pipe was closed, or the terminal is gone.
+        """
+        text = self._mask(text).translate(_CONTROLS)
+        with reader_may_leave():
+            if not self._rich:
+                (show if self._answer else tell)(text)
+                return
+            from rich.text import Text
+
+            self._console.print(Text(text, style=style))
 
     def step_started(self, event: Event) -> None:
         """Begin the bar of a step."""
@@ -220,9 +225,12 @@ def _few(hosts: Sequence[str]) -> str:
 
 
 @contextmanager
-def screen_for(*, answer: bool, yes: bool = False) -> Iterator[Screen]:
-    """Give a screen on standard output (`answer`) or standard error, which asks only where somebody can answer."""
+def screen_for(*, answer: bool, mask: Callable[[str], str], yes: bool = False) -> Iterator[Screen]:
+    """Give a screen on standard output (`answer`) or standard error, which asks only where somebody can answer.
+
+    `mask` hides secrets in whatever is shown.
+    """
     quiet_libraries()
     ask = sys.stdin is not None and sys.stdin.isatty()
-    with Screen(answer=answer, yes=yes, ask=ask).shown() as screen:
+    with Screen(answer=answer, yes=yes, ask=ask, mask=mask).shown() as screen:
         yield screen

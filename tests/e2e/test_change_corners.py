@@ -69,6 +69,18 @@ def test_branches_change_one_device_in_one_order(fleet: MakeFleet, project: Make
     assert plan["changes"] is False
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_password_is_masked_in_the_plan_that_a_run_shows(fleet: MakeFleet, project: MakeProject, form: str) -> None:
+    routers = fleet(count=1)
+    password = routers.credentials.password
+    change = f"{{id: change, type: netmiko.config, lines: [snmp-server community {password} RO]}}"
+    site = project({"w.yaml": workflow(change)}, fleet=routers)
+    outcome = site.run("run", "w.yaml", "--yes", "--format", form).ok()
+    assert f"community {password}" in routers["r1"].running_config
+    assert "+snmp-server community" in outcome.stdout
+    assert password not in outcome.stdout + outcome.stderr + json.dumps(site.record())
+
+
 def test_reports_survive_what_a_device_says(fleet: MakeFleet, project: MakeProject) -> None:
     routers = fleet(count=2)
     for router in ("r1", "r2"):

@@ -125,6 +125,26 @@ def test_a_question_can_be_answered(site: ProjectFolder, network: Fleet) -> None
     assert fates(site) == {"r1": "changed", "r2": "changed"}
 
 
+def test_a_terminal_that_goes_away_stops_the_run_and_leaves_a_record(site: ProjectFolder, network: Fleet) -> None:
+    network.fault("r1", "slow", after=1)
+    with terminal(site, "--yes") as run:
+        run.until("batch 1 of 2")
+        run.process.send_signal(signal.SIGHUP)
+        assert run.end(30) == 1
+    assert site.record()["state"] == "cancelled"
+    assert fates(site)["r2"] == "skipped"
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(site: ProjectFolder, network: Fleet) -> None:
+    words = [sys.executable, "-m", "nornflow", "run", "change.yaml", "--yes"]
+    process = subprocess.Popen(words, cwd=site.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    assert fates(site) == {"r1": "changed", "r2": "changed"}
+
+
 def test_a_device_that_is_cut_off_between_two_lines_is_taken_back(site: ProjectFolder, network: Fleet) -> None:
     before = network["r1"].running_config
     network.fault("r1", "hang", at="192.0.2.11")
