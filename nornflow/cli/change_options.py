@@ -10,6 +10,14 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def named(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuse an empty name: a variable that is not set must not quietly mean another profile."""
+    if not value and option.name and ctx.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE:
+        raise click.BadParameter("the name of a profile is empty", ctx, option)
+    return value
+
+
 _OPTIONS = (
     click.argument("workflow", type=click.Path(path_type=Path)),
     click.option(
@@ -21,6 +29,7 @@ _OPTIONS = (
     click.option(
         "--profile",
         default="",
+        callback=named,
         metavar="NAME",
         help="The security profile (default: the workflow's, then the settings').",
     ),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from nornflow.cli.change_options import named
+
 
 @click.group(name="policy")
 def command() -> None:
@@ -15,7 +17,11 @@ def command() -> None:
 @command.command("explain")
 @click.argument("workflow", type=click.Path(path_type=Path))
 @click.option(
-    "--profile", default="", metavar="NAME", help="The profile (default: the workflow's, then the settings')."
+    "--profile",
+    default="",
+    callback=named,
+    metavar="NAME",
+    help="The profile (default: the workflow's, then the settings').",
 )
 @click.option("-i", "--input", "inputs", multiple=True, metavar="KEY=VALUE|@FILE", help="Inputs to check as well.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to show it.")

@@ -30,11 +30,38 @@ def import_task(path: str, *, anywhere: bool, tasks: Path) -> Callable[..., Any]
                 f"the task {path} is neither in an installed nornir_* package nor in {tasks}",
                 hint="put the task into the project's tasks folder, or run under a profile with `tasks: any` (elevated)",
             )
+        if not anywhere:
+            _check_installed(module_name, path, tasks)
         module = _load_installed(module_name, path)
     task = getattr(module, function, None)
     if not callable(task):
         raise StepError(f"{module_name} has no task {function!r}", hint=f"it has: {', '.join(_callables(module))}")
+    home = getattr(task, "__module__", None) or ""
+    if own is None and not anywhere and not home.startswith("nornir_"):
+        raise PolicyDenied(
+            f"{path} is {home or 'builtins'}.{function}, which the nornir_* package only uses itself",
+            hint="name a task of the package, or run under a profile with `tasks: any` (elevated)",
+        )
     return task  # type: ignore[no-any-return]
+
+
+def _check_installed(module_name: str, path: str, tasks: Path) -> None:
+    """Raise PolicyDenied for a `nornir_*` package that merely lies in a folder of the project or where we were started."""
+    package = module_name.split(".")[0]
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return  # importing it says what is the matter
+    places = [] if spec is None else [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.origin else ())]
+    for place in map(Path, places):
+        file = place.resolve()
+        if "site-packages" in file.parts or "dist-packages" in file.parts:
+            continue
+        if any(file.is_relative_to(folder.resolve()) for folder in (tasks.parent, Path.cwd())):
+            raise PolicyDenied(
+                f"the task {path} lies in {file}, which is a file of the project and no installed package",
+                hint="put the task into the project's tasks folder, or install its distribution",
+            )
 
 
 def _own_file(module_name: str, tasks: Path) -> Path | None:

@@ -150,6 +150,12 @@ class DeviceStep:
             raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
         if error is not None:
             raise error
+        if planned is not None and len(report.sent) < len(planned.lines):
+            raise StepError(
+                f"the step sent {len(report.sent)} of {len(planned.lines)} planned lines and ended; the next would have"
+                f" been {planned.lines[len(report.sent)]!r}",
+                hint="what was planned was not all done: see why the task does something else than while it was planned",
+            )
         return result
 
     def _configure(self, session: DeviceSession) -> StepResult:

@@ -86,7 +86,8 @@ class Rollback:
             rollback = self._works[step_id].step.rollback
             if isinstance(rollback, tuple):
                 names = self._progress.names(host)
-                lines += [str(self._tools.renderer.render(line, names)) for line in rollback]
+                rendered = [str(self._tools.renderer.render(line, names)) for line in rollback]
+                lines += [line for text in rendered for line in text.splitlines()]
         return tuple(lines)
 
     def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:

@@ -13,7 +13,16 @@ from nornflow.errors import PolicyDenied, StepError, UsageError
 
 _SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
-_TAKE_OVER = frozenset({"PATH", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PS4"})
+_TAKE_OVER = frozenset(
+    (
+        *("PATH", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PS4", "EDITOR", "VISUAL", "PAGER", "BROWSER"),
+        *("GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NODE_OPTIONS", "PERL5OPT", "PERL5DB", "RUBYOPT"),
+        *("JAVA_TOOL_OPTIONS", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONBREAKPOINT", "LESSOPEN", "LESSCLOSE"),
+        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR"),
+        *("GIT_PROXY_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"),
+    )
+)
+_TAKE_OVER_FAMILIES = ("LD_", "DYLD_", "GIT_CONFIG", "NPM_CONFIG_")
 
 
 def clean_path(inherited: str, forbidden: Sequence[Path]) -> str:
@@ -72,7 +81,7 @@ def child_environment(base: Mapping[str, str], declared: Mapping[str, str], trus
             raise UsageError(f"{name!r} is not a name of an environment variable", hint="use A-Z, 0-9 and _")
         if "\0" in str(value):
             raise UsageError(f"the value of {name} holds a NUL character", hint="take it out")
-        if not trusted and (name in _TAKE_OVER or name.startswith(("LD_", "DYLD_"))):
+        if not trusted and (name in _TAKE_OVER or name.startswith(_TAKE_OVER_FAMILIES)):
             raise PolicyDenied(
                 f"the environment variable {name} can make a listed program run other code",
                 hint="leave it out, or take a profile that allows any program",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _MOST_BODY = 10 * 1024 * 1024
 _MOST_REDIRECTS = 5
+_HOST = re.compile(r"[\w.:-]+")
+_METADATA = frozenset(  # services that tell a cloud machine its credentials, at addresses that are not link-local
+    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "192.0.0.170"))
+)
 _HINT = "add the domain to a profile's `domains:` (docs/reference/profiles.md), or call another address"
 
 
@@ -42,6 +47,8 @@ def check_url(url: str, domains: tuple[str, ...] | None, profile: str) -> None:
         raise PolicyDenied(f"{shown(url)} holds blanks or control characters", hint="encode them: %20 is a blank")
     if parts.scheme not in ("http", "https") or not host:
         raise PolicyDenied(f"{shown(url)} is not an http or https URL", hint="write https://host/path")
+    if not _HOST.fullmatch(host):
+        raise PolicyDenied(f"{shown(url)} has no plain host name", hint="write https://host/path")
     if parts.username is not None or parts.password is not None:
         raise PolicyDenied(f"{shown(url)} carries credentials", hint="send them in `headers:`")
     allowed = ("*",) if domains is None else domains
@@ -69,10 +76,19 @@ def _is_local(host: str) -> bool:
         return False  # a name that is not known cannot be called either
     for text in found:
         address: Any = ipaddress.ip_address(str(text).partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        if address.is_loopback or address.is_link_local or address.is_unspecified:
-            return True
+        for each in (address, *_inside(address)):
+            if each.is_loopback or each.is_link_local or each.is_unspecified or each in _METADATA:
+                return True
     return False
+
+
+def _inside(address: Any) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address may lead to: mapped, compatible, NAT64 and 6to4."""
+    if address.version == 4:
+        return []
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    embeds = int(address) >> 32 in (0, 0xFFFF, 0xFFFF0000, 0x0064FF9B << 64)
+    return [last] * embeds + [found for found in (address.sixtofour,) if found is not None]
 
 
 def send(

@@ -12,6 +12,7 @@ from typing import Any
 
 from nornflow.abc import Devices, Observer
 from nornflow.app.build import Project
+from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.devices.selection import select
 from nornflow.engine.cancel import StopSwitch
@@ -24,7 +25,6 @@ from nornflow.model.permission import Mode
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunInfo, RunRecord
 from nornflow.model.workflow import Workflow
-from nornflow.policy.profiles import profile_named
 from nornflow.store.cache import FileCache
 from nornflow.store.records import RunRecords
 from nornflow.store.slots import run_slot
@@ -111,8 +111,7 @@ class _Prepared:
             profiles=project.profiles,
             filters=project.filters,
         )
-        name = request.profile or self.workflow.profile or project.settings.profile
-        profile = profile_named(project.profiles, name)
+        profile = chosen_profile(project, request.profile, self.workflow)
         workspace = RunRecords(project.workspace).folder(run_id := new_run_id(now())) / "files"
         inputs = resolve_inputs(
             self.workflow.inputs,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nornflow.app.build import Project
+from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.errors import PolicyDenied
 from nornflow.model.decision import GateRequest
@@ -63,7 +64,7 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
         profiles=project.profiles,
         filters=project.filters,
     )
-    profile = profile_named(project.profiles, profile_name or workflow.profile or project.settings.profile)
+    profile = chosen_profile(project, profile_name, workflow)
     if inputs:
         most = profile.strictness.max_string
         resolve_inputs(workflow.inputs, given_inputs(inputs), max_string=most, base=project.folder)
