@@ -115,3 +115,16 @@ def test_a_switch_takes_back_what_is_not_confirmed_and_the_run_says_so(stage: St
     assert of_host(record, "confirm", "sw1")["status"] == "skipped"
     assert record["state"] == "rolled_back"
     assert switches["sw1"].running_config == before
+
+
+def test_a_commit_under_a_timer_that_nobody_confirms_is_refused_before_anything_is_done(stage: Stage) -> None:
+    switches = stage.switches(count=1)
+    change = "{id: change, type: napalm.config, lines: [ntp server 192.0.2.10], revert_in: 60}"
+    stage.write("forgotten", change, "{id: confirm, type: napalm.confirm}")
+    words = ("run", "forgotten.yaml", "--inventory", str(stage.inventory(switches)), "--yes")
+    stage.nornflow(*words, expect=2)
+    assert "NAPALM001" in stage.nornflow("validate", "forgotten.yaml", "--format", "json", expect=2)
+    assert switches["sw1"].counters.connections == 0
+    stage.write("kept", change, "{id: confirm, type: napalm.confirm, depends_on: change, when: steps.change.changed}")
+    stage.run("kept", switches)
+    assert "192.0.2.10" in switches["sw1"].running_config

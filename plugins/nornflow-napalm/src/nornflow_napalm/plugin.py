@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nornflow import ConnectionGuard, StepType, hookimpl
+from nornflow import Check, ConnectionGuard, StepType, hookimpl
 
 
 @hookimpl
@@ -27,3 +27,11 @@ def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
     from nornflow_napalm.guard import NapalmGuard
 
     yield NapalmGuard()
+
+
+@hookimpl
+def nornflow_checks() -> Iterable[Check]:
+    """Yield the check that a commit under the device's timer is confirmed."""
+    from nornflow_napalm.checks import UNCONFIRMED
+
+    yield UNCONFIRMED
