@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
+
+
 def show(text: str) -> None:
     """Print the answer of a command on standard output."""
     click.echo(text)
@@ -81,8 +84,14 @@ def console(*, answer: bool = True) -> Console:
     )
 
 
+def printable(text: str) -> str:
+    """Return the text without control characters, which a device may have sent to move the cursor or hide a line."""
+    return text.translate(_CONTROLS)
+
+
 def show_diff(line: str, *, coloured: bool) -> None:
-    """Print a line of an answer; lines of a diff are green and red on a terminal."""
+    """Print a line of an answer, without control characters; lines of a diff are green and red on a terminal."""
+    line = printable(line)
     text = line.lstrip()
     colour = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1]) if coloured and colours(sys.stdout) else None
     click.secho(line, fg=colour)

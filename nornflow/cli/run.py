@@ -37,7 +37,7 @@ def command(
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, run_change
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import reader_may_leave, show, show_json
+    from nornflow.cli.output import printable, reader_may_leave, show, show_json
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.run_view import record_junit, record_markdown, record_text
     from nornflow.cli.screen import screen_for
@@ -59,5 +59,5 @@ def command(
             show(masked.text(record_junit(record)))
         else:
             for line in (record_markdown if form == "markdown" else record_text)(record):
-                show(masked.text(line))
+                show(printable(masked.text(line)))
     return record.exit_code

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
-from nornflow.cli.output import colours, console, quiet_libraries, reader_may_leave, show, tell
+from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -32,7 +32,6 @@ _COLOURS = {
     "skipped": "cyan",
     "cancelled": "cyan",
 }
-_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _QUIET_FROM = 50
 """With more devices than this in a step only those that failed get a line of their own."""
 
@@ -93,7 +92,7 @@ class Screen(Observer):
 
         A run goes on when nobody reads any more: the pipe was closed, or the terminal is gone.
         """
-        text = self._mask(text).translate(_CONTROLS)
+        text = printable(self._mask(text))
         with reader_may_leave():
             if not self._rich:
                 (show if self._answer else tell)(text)

@@ -207,8 +207,12 @@ class DeviceStep:
         expected = image.expected if image else self._planned.read_hash(host)
         if expected and digest != expected and planned.method is not Method.IMPOSSIBLE:
             raise PlanStale(
-                f"{host}: the configuration is not the one that was planned against",
-                hint="somebody else changed the device: plan again",
+                f"{host}: the configuration is not the one that was planned against"
+                if image is None
+                else f"{host}: the configuration is not the one that this run left there",
+                hint="somebody else changed the device: plan again"
+                if image is None
+                else "somebody else changed the device, or its own timer took the change back",
             )
         if image is None:
             image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)

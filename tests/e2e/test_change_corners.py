@@ -81,6 +81,18 @@ def test_a_password_is_masked_in_the_plan_that_a_run_shows(fleet: MakeFleet, pro
     assert password not in outcome.stdout + outcome.stderr + json.dumps(site.record())
 
 
+def test_what_a_device_sends_moves_no_cursor(fleet: MakeFleet, project: MakeProject) -> None:
+    routers = fleet(count=1)
+    routers["r1"].configure("interface Loopback0", "description \x1b[2Jgone \x07")
+    change = "{id: change, type: netmiko.config, lines: [interface Loopback0, ' description plain']}"
+    site = project({"w.yaml": workflow(change)}, fleet=routers)
+    for words in (("plan",), ("plan", "--format", "markdown"), ("run", "--yes", "--format", "markdown")):
+        out = site.run(words[0], "w.yaml", *words[1:]).stdout
+        assert "plain" in out
+        assert "\x1b" not in out
+        assert "\x07" not in out
+
+
 def test_reports_survive_what_a_device_says(fleet: MakeFleet, project: MakeProject) -> None:
     routers = fleet(count=2)
     for router in ("r1", "r2"):
