@@ -31,7 +31,7 @@ from nornflow.model.workflow import OnFailure, Step
 from nornflow.policy.permissions import effective
 
 DEFAULT_STEP_TIMEOUT = 300.0
-_SECURITY_EVENTS = {
+_TOLD_AS = {
     InjectionBlocked.reason: EventKind.INJECTION_BLOCKED,
     ResourceExhausted.reason: EventKind.RESOURCE_EXCEEDED,
 }
@@ -205,8 +205,8 @@ class StepWork:
         """Return the result of a step that an error ended, after `on_failure: warn | continue` has been heard."""
         if isinstance(error, PolicyDenied):
             self._tools.emitter.emit(EventKind.POLICY_VIOLATION, error.message, step=self.step.id, host=host)
-        elif error.reason in _SECURITY_EVENTS:
-            self._tools.emitter.emit(_SECURITY_EVENTS[error.reason], error.message, step=self.step.id, host=host)
+        elif error.reason in _TOLD_AS:
+            self._tools.emitter.emit(_TOLD_AS[error.reason], error.message, step=self.step.id, host=host)
         state = {"timeout": HostState.TIMED_OUT, "cancelled": HostState.CANCELLED, "stale": HostState.STALE}.get(
             error.reason, HostState.FAILED
         )
