@@ -12,12 +12,15 @@ from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepError
+from nornflow.errors import AuthenticationFailed, NornFlowError, StepError, StepTimeout, Unreachable
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import HostPlan, Plan
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Scope, Step
+
+_NO_SESSION = frozenset((Unreachable.reason, AuthenticationFailed.reason, StepTimeout.reason))
+"""Reasons after which a device is not asked again in the same plan."""
 
 
 class Planning:
@@ -38,6 +41,7 @@ class Planning:
         self._profile = profile
         self._workflow = progress.workflow
         self._unplanned: dict[str, str] = {}
+        self._gone: set[str] = set()
 
     def plan(self, hosts: Sequence[str], inputs: Mapping[str, object]) -> Plan:
         """Plan every step that may change a device, and return what it would do; read-only workflows give an empty plan."""
@@ -90,6 +94,9 @@ class Planning:
         results: dict[str, StepResult] = {}
         todo = []
         for host in hosts:
+            if host in self._gone:  # it was asked once; every further step would wait as long
+                results[host] = StepResult(HostState.SKIPPED, reason="dependency", warning="it could not be reached")
+                continue
             try:
                 skipped = work.skipped(host)
             except NornFlowError as error:
@@ -130,6 +137,8 @@ class Planning:
             for host in todo:
                 if host not in again:
                     tell(host, results[host])
+                    if results[host].reason in _NO_SESSION:
+                        self._gone.add(host)
             if not again:
                 break
             message = results[again[0]].error

@@ -18,7 +18,7 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
-from nornflow.errors import ConnectionLost, StepCancelled, StepError, Unreachable
+from nornflow.errors import ConnectionLost, StepCancelled, StepError, UnexpectedPrompt, Unreachable
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
@@ -468,6 +468,17 @@ class TestRollback:
         assert fates(record) == {"r1": fate, "r2": "skipped"}
         assert ("ntp server 192.0.2.9" in stage.devices["r1"].config) is (fate == "unknown")
 
+    def test_a_session_that_hangs_does_not_keep_the_device_from_going_back(self) -> None:
+        stage = self.failing(network(2))
+        run = stage.prepare()
+
+        def hang(step: str, host: str) -> None:
+            if step == "verify":
+                stage.devices[host].hung = UnexpectedPrompt("the prompt did not come")
+
+        stage.fleet.after = hang
+        assert fates(run.execute()) == {"r1": "rolled_back", "r2": "rolled_back"}
+
     def test_a_rollback_ends_only_by_its_own_switch(self) -> None:
         stage = self.failing(network(2))
         run = stage.prepare()
@@ -625,6 +636,15 @@ class TestSafety:
         assert record.steps[0].result is not None
         assert record.steps[0].result.reason == "injection-blocked"
         assert [event["kind"] for event in record.security_events] == ["security.injection_blocked"]
+
+    def test_a_device_that_does_not_answer_is_asked_once_for_a_plan(self) -> None:
+        broken = FakeDevice("", broken=Unreachable("r2: no answer"))
+        stage = changing(network(1, r2=broken)).step("more", "fake.configure", lines=["ntp server 192.0.2.8"])
+        run, asked = stage.prepare(), []
+        stage.fleet.before = lambda step, host: asked.append((step, host))
+        plan, _ = run.plan()
+        assert sum(host == "r2" for _, host in asked) == 1
+        assert plan.hosts[1].error.endswith("r2: no answer")
 
     def test_a_plan_that_is_stopped_is_no_plan(self) -> None:
         stage = changing(network(2))
