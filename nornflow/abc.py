@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from nornflow.errors import DeviceError, NornFlowError
+from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.device import HostView, LeaseReport, Target
 from nornflow.model.event import Event
@@ -94,6 +94,13 @@ class StepContext:
     task: Any = None
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+
+    def render_text(self, text: str, **more: Any) -> str:
+        """Render a template whose result is a text, as a file's: ExpressionError when it is one `{{ }}` that gives null."""
+        value = self.render(text, **more)
+        if value is None:
+            raise ExpressionError("a null would become text", hint="give it a value: `{{ x | default('') }}`")
+        return str(value)
 
     def connection(self, name: str) -> Any:
         """Return the guarded connection of this device, opened on first use; GuardDenied without a guard for the name."""

@@ -168,7 +168,7 @@ class NornirDevices(Devices):
                     answer = work(session)
                 except NornFlowError as error:
                     answer = error
-                except Exception as error:  # noqa: BLE001 - a stranger's task may raise anything; it fails its device
+                except BaseException as error:  # noqa: BLE001 - a stranger's task may raise anything; it fails its device
                     answer = _told(error)
                 answers.setdefault(host, answer) if host in late else answers.__setitem__(host, answer)
 
@@ -222,7 +222,7 @@ def _platform_name(view: HostView) -> str:
     return str(view.data.get("nos") or view.platform)
 
 
-def _told(error: Exception) -> StepError:
+def _told(error: BaseException) -> StepError:
     """Return what a task raised as an error of its step: one line, and where in the task it was raised."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -20,6 +20,7 @@ from nornflow.sandbox import commands, http, process
 from nornflow.sandbox.files import Files
 from nornflow.sandbox.text import LONGEST_LINE, clean_line
 
+_FRAMING = frozenset(("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"))
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _LONGEST_REQUEST = 300.0
 _BASH = re.compile(r"#!\s*\S*\bbash\b")
@@ -133,6 +134,12 @@ class LocalSandbox(Sandbox):
             )
         if method.upper() not in _METHODS:
             raise UsageError(f"{method!r} is not a method of a request", hint=f"methods are: {', '.join(_METHODS)}")
+        framing = sorted(name for name in headers or {} if name.strip().lower() in _FRAMING)
+        if framing:
+            raise PolicyDenied(
+                f"the header {framing[0]} is not a step's to set: it decides where a request goes or where it ends",
+                hint="the address says the host; length and encoding follow from the body",
+            )
         self._go_on()
         try:
             return http.send(

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from nornflow.workflow.document import Document
+from nornflow.workflow.document import Document, Path
 from nornflow.workflow.forms import Form, OneOf
 from nornflow.workflow.keys import BLOCKS, STEP, WORKFLOW
 from nornflow.workflow.scalars import plain
@@ -20,27 +20,41 @@ def export_workflow(document: Document) -> str:
     data = _ordered(document.data, WORKFLOW)
     if isinstance(data.get("version"), float | int) and not isinstance(data["version"], bool):
         data["version"] = document.text_of(("version",)) or str(data["version"])
+    if isinstance(data.get("environment"), dict):
+        data["environment"] = _texts(data["environment"], ("environment",), document)
     if isinstance(data.get("steps"), list):
-        data["steps"] = _steps(data["steps"])
+        data["steps"] = _steps(data["steps"], ("steps",), document)
     text: str = yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=4096, indent=2
     )
     return text
 
 
-def _steps(items: list[Any]) -> list[Any]:
-    return [_step(item) if isinstance(item, dict) else item for item in items]
+def _texts(environment: dict[str, Any], path: Path, document: Document) -> dict[str, Any]:
+    """Return variables with the texts that numbers were written as: a variable is a text, and 1.10 is not 1.1."""
+    return {
+        name: document.text_of((*path, name)) or value if isinstance(value, float) else value
+        for name, value in environment.items()
+    }
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
+def _steps(items: list[Any], path: Path, document: Document) -> list[Any]:
+    return [
+        _step(item, (*path, index), document) if isinstance(item, dict) else item for index, item in enumerate(items)
+    ]
+
+
+def _step(step: dict[str, Any], path: Path, document: Document) -> dict[str, Any]:
     own = [name for name in step if name not in STEP.keys]
     following = [name for name in STEP.keys if name not in (*_LEADING, *BLOCKS)]
     names = [name for name in (*_LEADING, *own, *following, *BLOCKS) if name in step]
-    made = {}
+    made: dict[str, Any] = {}
     for name in names:
         value = step[name]
         if name in BLOCKS and isinstance(value, list):
-            made[name] = _steps(value)
+            made[name] = _steps(value, (*path, name), document)
+        elif name == "environment" and isinstance(value, dict):
+            made[name] = _texts(value, (*path, name), document)
         else:
             made[name] = _ordered(value, STEP.keys[name].form) if name in STEP.keys else value
     return made

@@ -183,7 +183,9 @@ def _controls(char: str) -> bool:
 
 
 def _validated(value: Any, wanted: Input, rules: Validation) -> None:
-    if rules.enum is not None and not any(value == one and type(value) is type(one) for one in rules.enum):
+    if rules.enum is not None and not any(
+        value == one and isinstance(value, bool) is isinstance(one, bool) for one in rules.enum
+    ):
         near = (
             did_you_mean(value, [one for one in rules.enum if isinstance(one, str)]) if isinstance(value, str) else ""
         )

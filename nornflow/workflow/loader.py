@@ -6,6 +6,7 @@ and sizes are checked before anything is read.
 
 from __future__ import annotations
 
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -123,8 +124,18 @@ def _decoded(raw: bytes, file: str) -> str:
                 hint="save the file as UTF-8",
             )
         ) from None
+    content = _PAIR.sub(_whole, content) if content.lstrip().startswith("{") else content
     # one kind of line end, so that lines here are the lines that YAML counts
     return content.replace("\r\n", "\n").replace("\r", "\n")
+
+
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
+
+def _whole(pair: re.Match[str]) -> str:
+    """Return a character that JSON escapes as two halves as YAML escapes it; the two columns are lost."""
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return f"{pair[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def _syntax(error: yaml.YAMLError, content: str, file: str) -> Diagnostic:

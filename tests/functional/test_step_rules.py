@@ -221,3 +221,24 @@ def test_a_broken_plugin_is_told_beside_the_answer(project: MakeProject) -> None
     site = Site(project({"no.py": "import nothing_there", "nornflow.yaml": "plugins: {local: [no.py]}\n"}))
     assert site.run("steps: [{id: it, type: note, text: fine}]\n")["state"] == "succeeded"
     assert "warning: plugin no is broken: its import failed" in site.said
+
+
+def test_a_file_is_not_given_the_word_none(site: Site) -> None:
+    record = site.run('steps: [{id: it, type: template, text: "{{ null }}", output: o.txt}]\n')
+    assert "a null would become text" in record["by"]["it"]["error"]
+
+
+def test_a_request_keeps_its_own_framing(site: Site) -> None:
+    step = "{id: it, type: webhook, url: 'http://127.0.0.1:9/', headers: {Host: elsewhere.example}}"
+    record = site.run(f"steps: [{step}]\n")
+    assert "the header Host is not a step's to set" in record["by"]["it"]["error"]
+
+
+def test_a_task_that_ends_its_thread_fails_its_device_at_once(project: MakeProject, fleet: Callable[..., Any]) -> None:
+    tasks = "def leave(task):\n    raise SystemExit(3)\n"
+    workflow = "name: leave\nversion: 1.0\nsteps: [{id: it, type: nornir.task, task: tasks.mine.leave, access: read}]\n"
+    folder = project({"tasks/mine.py": tasks, "leave.yaml": workflow}, fleet=fleet(count=1))
+    begin = time.monotonic()
+    assert folder.run("run", "leave.yaml", "--yes").exit_code == 1
+    assert time.monotonic() - begin < 20
+    assert "SystemExit: 3" in folder.record()["hosts"][0]["error"]

@@ -120,3 +120,11 @@ _PLAIN = st.recursive(
 def test_whatever_was_loaded_is_loaded_again_from_its_export(data: dict[str, Any]) -> None:
     document = Document("c.yaml", {**data, "version": "1.0"})
     assert again(document) == document.data
+
+
+def test_a_variable_keeps_the_text_it_was_written_as() -> None:
+    step = "{id: a, type: note, text: x, environment: {B: 1.50}}"
+    text = f"name: x\nversion: 1.0\nenvironment: {{A: 1.10, N: 5}}\nsteps: [{step}]\n"
+    data = load("x.yaml", text=export_workflow(load("x.yaml", text=text))).data
+    assert data["environment"] == {"A": "1.10", "N": 5}
+    assert data["steps"][0]["environment"] == {"B": "1.50"}

@@ -173,3 +173,8 @@ def test_a_file_that_is_missing_or_outside_is_refused(project: Path, path: str) 
 def test_any_text_is_a_value_or_a_usage_error(text: str, kind: str) -> None:
     with suppress(UsageError):  # any other exception fails the test
         resolve(Input("x", kind), text)
+
+
+def test_a_number_is_a_choice_however_it_is_written(tmp_path: Path) -> None:
+    wanted = Input("n", "number", validation=Validation(enum=(1, 2.5)))
+    assert resolve_inputs({"n": wanted}, {"n": "1.0"}, max_string=100, base=tmp_path) == {"n": 1.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -223,3 +224,8 @@ def test_any_yaml_like_text_loads_or_is_refused(text: str) -> None:
     with suppress(InvalidDocument):  # any other exception fails the test
         document = read(text)
     assert document is None or set(document.places) >= {(key,) for key in document.data}
+
+
+def test_json_may_escape_a_character_as_two_halves() -> None:
+    data = {"name": "x", "text": "\U0001f600 \\ud83d", "slashes": "\\\\"}
+    assert read(json.dumps(data)).data == data

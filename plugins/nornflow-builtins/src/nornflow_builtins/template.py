@@ -52,6 +52,6 @@ class TemplateStep(StepType):
             longest = context.run.profile.max_file_size_mb * 1024 * 1024
             text = mustache.render(source, {**context.names, **params.variables}, longest)
         else:
-            text = str(context.render(source, **params.variables))
+            text = context.render_text(source, **params.variables)
         written = context.sandbox.write_text(params.output, text)
         return StepResult(outputs={"output_file": str(written), "template_size": len(text.encode())})

@@ -50,4 +50,4 @@ class ConfigSource(BaseModel):
             return self.config
         if self.config_file is not None:
             return context.sandbox.read_text(self.config_file)
-        return str(context.render(context.sandbox.read_text(self.template or "")))
+        return context.render_text(context.sandbox.read_text(self.template or ""))
