@@ -85,7 +85,8 @@ def _limited(
     patterns = [part.strip() for part in limit.split(",") if part.strip()]
     if all(any(fnmatchcase(name, pattern) for name in hosts) for pattern in patterns):
         return [view for view in chosen if any(fnmatchcase(view.name, pattern) for pattern in patterns)]
-    if len(patterns) > 1 or patterns[0].replace("-", "").replace("_", "").isalnum():
+    first = patterns[0]
+    if len(patterns) > 1 or first.replace("-", "").replace("_", "").isalnum() or any(mark in first for mark in "*?["):
         strange = next(pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in hosts))
         if " " not in strange and "=" not in strange:
             _must_exist("host", (strange,), hosts, "--limit", UsageError)

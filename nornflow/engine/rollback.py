@@ -63,7 +63,7 @@ class Rollback:
         own = self._own_lines(image, host)
         remaining = ""
         for attempt in range(PASSES + 1):
-            current = session.read_config(image.connection)
+            current = self._read(session, image)
             remaining = unified(current, image.text, platform)
             if not remaining:
                 self._save(session, image)
@@ -78,6 +78,20 @@ class Rollback:
             f"{host}: the configuration is not back at its pre-image; what is still to do:\n{remaining}",
             hint="bring the device back by hand with the diff above (- is what stands there now, + is what should)",
         )
+
+    def _read(self, session: DeviceSession, image: PreImage) -> str:
+        """Return the running configuration; a session that gives it no more (it hangs, it was cut) is replaced once.
+
+        Not at once: a change may have closed the way in for new sessions, and the open one is all there is.
+        """
+        try:
+            return session.read_config(image.connection)
+        except StepError as error:
+            if session.ended:
+                raise
+            self._tools.emitter.emit(EventKind.STEP_RETRY, error.message, step="rollback", host=session.host.name)
+            session.drop()
+            return session.read_config(image.connection)
 
     def _own_lines(self, image: PreImage, host: str) -> tuple[str, ...]:
         """Return the lines that the steps themselves give for a rollback, last step first."""

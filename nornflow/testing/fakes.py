@@ -99,7 +99,8 @@ class FakeDevice:
     """A device in memory: its configuration, and what it does wrong.
 
     `rejects` are words: a line that holds one is refused. `broken` raises on every use. `stubborn` lines come back after
-    a rollback took them away. `answers` are the answers to exec commands.
+    a rollback took them away. `hung` is raised when the configuration is read, until the session is dropped. `answers`
+    are the answers to exec commands.
     """
 
     config: str
@@ -107,6 +108,7 @@ class FakeDevice:
     rejects: tuple[str, ...] = ()
     broken: NornFlowError | None = None
     stubborn: tuple[str, ...] = ()
+    hung: NornFlowError | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
@@ -166,8 +168,9 @@ class _FakeSession(DeviceSession):
             self._grant = None
 
     def read_config(self, connection: str) -> str:
-        if self.device.broken is not None:
-            raise self.device.broken
+        problem = self.device.broken or self.device.hung
+        if problem is not None:
+            raise problem
         return self.device.config
 
     def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
@@ -176,7 +179,7 @@ class _FakeSession(DeviceSession):
         return report
 
     def drop(self) -> None:
-        """Nothing is open."""
+        self.device.hung = None
 
     def get_connection(self, name: str, configuration: object) -> FakeConnection:
         self._report.connections.append(name)

@@ -60,6 +60,7 @@ def test_a_limit_narrows_the_targets_and_never_widens_them() -> None:
         (Targets(), "ams1", UsageError, "no host 'ams1'"),
         (Targets(), "ams-1,nobody", UsageError, "no host 'nobody'"),
         (Targets(), "site ==", UsageError, "--limit"),
+        (Targets(), "zz*", UsageError, "there is no host 'zz*'"),
         (Targets(), "name.__class__", UsageError, "--limit"),
     ],
 )
