@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
 from nornflow.model.device import HostView
 from nornflow.model.run import HostState, RunInfo, StepResult
-from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
+from nornflow.model.workflow import On, Scope, Step, Workflow
 
 NOT_TAKEN = frozenset(("dependency", "branch"))
 """Reasons of a skipped step after which its dependants are skipped too; a false `when` is not among them."""
@@ -144,10 +144,14 @@ class Progress:
         )
 
     def failure(self, host: str | None) -> tuple[Step, StepResult] | None:
-        """Return the first step (in the graph's order) that failed on the host and counts, with its result."""
+        """Return the first step (in the graph's order) that failed on the host, with its result.
+
+        What `on_failure: warn | continue` bears is no failure any more when it is recorded; what it does not bear (a
+        device whose state is unknown, a stale one) counts under it as well.
+        """
         for step in self.workflow.steps:
             result = self.results.get(step.id) if host is None else self.host_results.get(step.id, {}).get(host)
-            if result is not None and result.failed and step.on_failure not in (OnFailure.CONTINUE, OnFailure.WARN):
+            if result is not None and result.failed:
                 return step, result
         return None
 

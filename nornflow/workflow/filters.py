@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from jinja2.runtime import Undefined
 
@@ -123,6 +124,11 @@ def _text(value: Any) -> str:
     raise ExpressionError(f"{kind(value)} where a text belongs")
 
 
+def _urlencode(value: Any) -> str:
+    """Return a text as it may stand in one place of a URL; a slash, `&` and `=` are encoded too (RFC 3986)."""
+    return quote(_text(value), safe="")
+
+
 REPLACES: Mapping[str, Callable[..., Any]] = {"replace": _replace, "join": _join_method}
 """What is called in place of methods of texts that could grow without end."""
 
@@ -144,5 +150,6 @@ FILTERS = FilterTable(
         "round": _round,
         "sum": _sum,
         "tojson": _to_json,
+        "urlencode": _urlencode,
     },
 )

@@ -646,6 +646,18 @@ class TestSafety:
         assert sum(host == "r2" for _, host in asked) == 1
         assert plan.hosts[1].error.endswith("r2: no answer")
 
+    def test_a_stale_device_is_no_quiet_success_whatever_the_step_bears(self) -> None:
+        stage = changing(network(1), on_failure=OnFailure.CONTINUE)
+
+        def meddle(plan: Plan, held: bool) -> bool:
+            stage.devices["r1"].config += "ip name-server 192.0.2.53\n"
+            return True
+
+        stage.approve = meddle
+        record = stage.run()
+        assert record.state is RunState.FAILED
+        assert record.hosts[0].state is HostState.STALE
+
     def test_a_plan_that_is_stopped_is_no_plan(self) -> None:
         stage = changing(network(2))
         run = stage.prepare()

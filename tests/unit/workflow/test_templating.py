@@ -256,3 +256,8 @@ def test_templates_are_recognised() -> None:
         True,
         True,
     ]
+
+
+def test_a_value_can_be_put_into_a_url_without_adding_a_parameter() -> None:
+    rendered = Renderer().render("http://tickets.example/?q={{ v|urlencode }}", {"v": "a b&admin=1/ü"})
+    assert rendered == "http://tickets.example/?q=a%20b%26admin%3D1%2F%C3%BC"
