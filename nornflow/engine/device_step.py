@@ -161,11 +161,11 @@ class DeviceStep:
     def _configure(self, session: DeviceSession) -> StepResult:
         host = session.host.name
         planned = self._planned.for_apply(session)
-        saves = any(line.startswith(SAVES) for line in planned.lines)
+        saves = next((line for line in planned.lines if line.startswith(SAVES)), "")
         if not planned.configuration and not planned.actions:
             changed = self._progress.pre_images.get(host)
             if changed is not None and saves:
-                changed.saved = True
+                changed.saved = saves
             return self._leased(session, planned)  # it reads, or saves what is there
         if not planned.changes:
             return self._planned.result(host)
@@ -179,7 +179,7 @@ class DeviceStep:
         except NornFlowError as raised:
             error = raised
         if saves:
-            image.saved = True
+            image.saved = saves
         try:
             after = session.read_config(planned.connection)
         except NornFlowError as unreadable:

@@ -22,7 +22,7 @@ UNPLANNED = "unplanned"
 
 @dataclass(slots=True)
 class PreImage:
-    """A device before the run changed it: over which connection it was read, the text, and whether it was saved since.
+    """A device before the run changed it: over which connection it was read, the text, and the command that saved it since.
 
     `steps` are those whose changes may be taken back, `found` is what each step found when it first came to the device.
     `expected` is the hash of the configuration that the run left last, empty when nobody knows it.
@@ -30,7 +30,7 @@ class PreImage:
 
     connection: str
     text: str
-    saved: bool = False
+    saved: str = ""
     steps: list[str] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
     expected: str = ""

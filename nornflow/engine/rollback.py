@@ -122,7 +122,7 @@ class Rollback:
         if not image.saved:
             return
         try:
-            self._configure(session, image, ("exec:write memory",))
+            self._configure(session, image, (image.saved,))
         except StepError as error:
             raise RollbackFailed(
                 f"{session.host.name}: the running configuration is back at its pre-image, but it could not be saved: "

@@ -107,6 +107,8 @@ class LineGate(_ProfileGate):
         if request.plan is None:
             return ()
         base = self._profile(request)
+        if not base.allows("device.configure"):  # no line may reach a device: the permission gate says so, once
+            return ()
         books = {step.id: rule_book(self._step_profile(base, step).deny_rules) for step in request.workflow.steps}
         return [
             self._denied(base, host, planned, path, rule)
@@ -218,7 +220,7 @@ def built_in_gates(
 ) -> tuple[Gate, ...]:
     """Return the gates that every run passes, in the order in which they are told."""
     if mode is Mode.PLAN:
-        return (PermissionGate(profiles, mode, user_permissions),)
+        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, paths_of))
     return (
         PermissionGate(profiles, mode, user_permissions),
         LimitsGate(profiles),

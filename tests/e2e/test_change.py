@@ -303,3 +303,29 @@ class TestInterrupt:
         assert record["state"] == "cancelled"
         assert states["r1"] in ("cancelled", "changed")
         assert set(states) == {"r1", "r2", "r3"}
+
+
+class TestRefusedLines:
+    """A line that the profile refuses is told by the plan, and never reaches a device by a run."""
+
+    CHANGE = """
+    name: reach
+    version: 1.0
+    steps:
+      - {id: configure, type: netmiko.config, lines: ["ntp server 192.0.2.10", "no ip route 0.0.0.0 0.0.0.0"]}
+    """
+
+    @pytest.mark.parametrize("words", [("plan",), ("run", "--yes")])
+    def test_the_plan_says_so_and_the_run_sends_nothing(
+        self, site: ProjectFolder, network: Fleet, words: tuple[str, ...]
+    ) -> None:
+        site.write("workflows/reach.yaml", self.CHANGE)
+        outcome = site.run(*words, "workflows/reach.yaml")
+        assert outcome.exit_code == 3
+        assert "no ip route 0.0.0.0" in outcome.stdout + outcome.stderr
+        assert all(router.counters.config_lines == 0 for router in network)
+
+    def test_a_profile_that_only_plans_shows_the_diff_of_any_line(self, site: ProjectFolder) -> None:
+        site.write("workflows/reach.yaml", self.CHANGE)
+        outcome = site.run("plan", "workflows/reach.yaml", "--profile", "plan_only").ok()
+        assert "+ntp server 192.0.2.10" in outcome.stdout
