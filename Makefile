@@ -67,6 +67,6 @@ bench: $(VENV)/.stamp-dev ## compare with a plain Nornir script: wall, CPU and m
 	$(BIN)/python benchmarks/run.py
 
 clean: ## remove .venv and everything that was built or cached
-	rm -rf $(VENV) build dist .nornflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) benchmarks/.venv-peer build dist .nornflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -1,0 +1,182 @@
+"""A small network in memory and the words to run a workflow on it, for the tests of the engine."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from nornflow.abc import Gate, StepContext, StepType
+from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.emit import Emitter
+from nornflow.engine.run import Run
+from nornflow.engine.tools import Tools
+from nornflow.errors import ConnectionLost, StepError
+from nornflow.model.plan import Plan
+from nornflow.model.run import RunInfo, RunRecord, StepResult
+from nornflow.model.workflow import (
+    Edge,
+    Scope,
+    Step,
+    Targets,
+    Workflow,
+)
+from nornflow.policy.profiles import load_profiles
+from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, RememberingObserver
+from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.templating import Renderer
+
+CONFIG = "hostname {0}\n!\ninterface Loopback0\n description router id\n!\nntp server 192.0.2.1\nend\n"
+CONFIGURES = frozenset({"device.read", "device.configure"})
+
+
+class Configure(StepType):
+    """Sends configuration lines."""
+
+    name = "fake.configure"
+    permissions = CONFIGURES
+
+    class Params(BaseModel):
+        lines: list[str]
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        context.connection("fake").send_config_set(params.lines)
+        return StepResult(outputs={"sent": len(params.lines)})
+
+
+class Check(StepType):
+    """Evaluates a condition."""
+
+    name = "fake.check"
+    verifies = True
+
+    class Params(BaseModel):
+        condition: Any
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        if not context.evaluate(params.condition):
+            raise StepError(f"not true: {params.condition}")
+        return StepResult()
+
+
+class Say(StepType):
+    """Runs once and says something."""
+
+    name = "fake.say"
+    scope = Scope.RUN
+
+    class Params(BaseModel):
+        text: str = ""
+        fail: int = 0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        self.said.append(params.text)
+        if len(self.said) <= params.fail:
+            raise StepError("not yet")
+        return StepResult(stdout=params.text + "\n", outputs={"text": params.text}, exit_code=0)
+
+
+class Careless(StepType):
+    """Swallows whatever its connection says, as third-party tasks do."""
+
+    name = "fake.careless"
+    permissions = CONFIGURES
+
+    class Params(BaseModel):
+        line: str
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        line = params.line if context.mode == "plan" else "something else"
+        try:
+            context.connection("fake").send_config_set([line])
+        except Exception:  # noqa: BLE001
+            return StepResult()
+        return StepResult()
+
+
+@dataclass
+class LosesOnce(FakeDevice):
+    """Takes the lines and drops the session before it answers, the first time."""
+
+    def take(self, lines: Sequence[str]) -> None:
+        first = not self.received
+        super().take(lines)
+        if first:
+            raise ConnectionLost("the session was dropped")
+
+
+@dataclass
+class Stage:
+    """A small network and the words to run a workflow on it."""
+
+    devices: dict[str, FakeDevice]
+    steps: list[Step] = field(default_factory=list)
+    gates: tuple[Gate, ...] = ()
+    approve: Callable[[Plan, bool], bool] = lambda plan, held: True
+    question: Callable[[str], bool] = lambda text: True
+    profile: str = "standard"
+    workflow: dict[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    naps: list[float] = field(default_factory=list)
+    say: Say = field(default_factory=Say)
+    switch: StopSwitch = field(default_factory=StopSwitch)
+    observer: RememberingObserver = field(default_factory=RememberingObserver)
+
+    def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
+        scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
+        edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
+        permissions = CONFIGURES if kind in ("fake.configure", "fake.careless") else frozenset()
+        own = {key: keys.pop(key) for key in list(keys) if key in ("lines", "condition", "text", "fail", "line")}
+        self.steps.append(Step(name, kind, scope, permissions, after=edges, params=own, **keys))
+        return self
+
+    def prepare(self) -> Run:
+        ticks = itertools.count()
+        clock = lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks))  # noqa: E731
+        profiles = load_profiles()
+        workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
+        ids = tuple(step.id for step in self.steps)
+        fleet = self.fleet = FakeDevices(self.devices)
+        types: list[StepType] = [Configure(), Check(), self.say, Careless()]
+        tools = Tools(
+            step_types={kind.name: kind for kind in types},
+            profiles=profiles,
+            gates=self.gates,
+            devices=fleet,
+            evaluator=Evaluator(step_ids=ids),
+            renderer=Renderer(step_ids=ids),
+            sandbox=lambda profile, permissions, step, emit: FakeSandbox(),
+            emitter=Emitter("run-1", [self.observer], clock),
+            switch=self.switch,
+            cache=None,
+            clock=clock,
+            sleep=lambda seconds: bool(self.naps.append(seconds)),
+            approve=self.approve,
+            question=self.question,
+        )
+        info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
+        return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts())
+
+    def run(self) -> RunRecord:
+        return self.prepare().execute()
+
+
+def network(count: int = 3, **faults: FakeDevice) -> Stage:
+    devices = {f"r{n}": FakeDevice(CONFIG.format(f"r{n}")) for n in range(1, count + 1)}
+    return Stage({**devices, **faults})
+
+
+def fates(record: RunRecord) -> dict[str, str]:
+    return {host.host: host.state.value for host in record.hosts}
+
+
+def changing(stage: Stage, **keys: Any) -> Stage:
+    return stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9"], **keys)
