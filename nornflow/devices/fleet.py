@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +22,8 @@ from nornflow.devices.guard import (
 from nornflow.devices.inventory import host_view, load_inventory
 from nornflow.devices.runner import HostRunner
 from nornflow.devices.tasks import import_task
-from nornflow.errors import NornFlowError, StepCancelled, StepError, StepTimeout
+from nornflow.engine.strangers import told
+from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
 from nornflow.model.device import HostView, LeaseReport
 from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
@@ -169,7 +169,7 @@ class NornirDevices(Devices):
                 except NornFlowError as error:
                     answer = error
                 except BaseException as error:  # noqa: BLE001 - a stranger's task may raise anything; it fails its device
-                    answer = _told(error)
+                    answer = told(error, "the task")
                 answers.setdefault(host, answer) if host in late else answers.__setitem__(host, answer)
 
         def expired(host: str) -> None:
@@ -220,15 +220,3 @@ class NornirDevices(Devices):
 
 def _platform_name(view: HostView) -> str:
     return str(view.data.get("nos") or view.platform)
-
-
-def _told(error: BaseException) -> StepError:
-    """Return what a task raised as an error of its step: one line, and where in the task it was raised."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    told = StepError(
-        f"{type(error).__name__}{f': {text}' if text else ''}",
-        hint=f"the task raised it at {frame.filename}:{frame.lineno} in {frame.name}",
-    )
-    told.__cause__ = error
-    return told

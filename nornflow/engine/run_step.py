@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import traceback
 from dataclasses import replace
 
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.progress import Progress
+from nornflow.engine.strangers import told
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepCancelled, StepError, StepTimeout
+from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.run import HostState, StepResult
@@ -84,7 +84,7 @@ class RunStep:
         outcome = answer[0]
         if isinstance(outcome, StepResult):
             return self._until(outcome)
-        return self._work.failed(outcome if isinstance(outcome, NornFlowError) else _told(outcome))
+        return self._work.failed(outcome if isinstance(outcome, NornFlowError) else told(outcome, "the step type"))
 
     def _until(self, result: StepResult) -> StepResult:
         if not self._step.until or result.failed:
@@ -122,15 +122,3 @@ class RunStep:
             and result.state is not HostState.SKIPPED
         ):
             self._tools.cache.put(self._cache_key(), result, self._tools.clock(), cache.ttl)
-
-
-def _told(error: BaseException) -> StepError:
-    """Return what a step type raised as an error of its step: one line, and where it was raised."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    told = StepError(
-        f"{type(error).__name__}{f': {text}' if text else ''}",
-        hint=f"the step type raised it at {frame.filename}:{frame.lineno} in {frame.name}",
-    )
-    told.__cause__ = error
-    return told

@@ -197,6 +197,9 @@ class _Compilation:
             checker.expression(keys.get(key), (*path, key), outer)
         for key in ("environment", "rollback", "cache"):
             checker.template(keys.get(key), (*path, key), outer)
+        if draft.type.scope is StepScope.DEVICE and keys.get("cache", {"enabled": False}).get("enabled", True):
+            message = f"step {draft.id!r} asks devices, and what they say is never taken from an earlier run"
+            self.reader.report("NF406", message, (*path, "cache"), hint="leave the key out")
         for name, read in keys.get("outputs", {}).items():
             self._check_source(read.get("from", ""), (*path, "outputs", name, "from"), checker)
         marked = markers(draft.type.Params)

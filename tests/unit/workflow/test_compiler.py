@@ -137,7 +137,6 @@ def test_every_common_key_finds_its_place(compiled: Compiled) -> None:
             until: "steps.one.changed"
             timeout: 30
             retry: {attempts: 4, exponential_backoff: true, on_failure: fail}
-            cache: {key: "{{ hash(inputs) }}", version: 2}
             on_failure: warn
             environment: {A_B: "{{ host.name }}"}
             profile: restricted
@@ -146,15 +145,16 @@ def test_every_common_key_finds_its_place(compiled: Compiled) -> None:
             inputs: {a: 1}
             outputs: {n: {from: stdout, type: number}}
           - {id: two, type: shell, command: x, cache: false, when: false}
+          - {id: three, type: shell, command: x, cache: {key: "{{ hash(inputs) }}", version: 2}}
         """)
-    one, two = workflow.steps
+    one, two, three = workflow.steps
     assert workflow.tags == ("ntp", "2026")
     assert workflow.environment == {"LEVEL": "3"}
     assert workflow.permissions == {"device.*", "shell.execute"}
     assert workflow.targets == Targets("", ("r1",), ("core",), {"site": "ams"}, workflow.targets.location)
     assert one.retry == Retry(4, 5.0, "exponential", on_failure="fail")
     assert two.retry == Retry(2, 5.0)
-    assert (one.cache and one.cache.ttl, one.cache and one.cache.version) == (120, "2")
+    assert (three.cache and three.cache.ttl, three.cache and three.cache.version) == (120, "2")
     assert two.cache is not None
     assert not two.cache.enabled
     assert (one.on_failure, one.once, one.rollback) == (OnFailure.WARN, True, ("no ntp server 10.0.0.1",))
