@@ -29,6 +29,10 @@ EXAMPLES = {
         "then_steps:\n  - {id: careful, type: note, text: going slowly}\n"
         "else_steps:\n  - {id: quick, type: note, text: going fast}"
     ),
+    "http.config": (
+        "endpoint: https://{{ host.hostname }}/restconf/data/ietf-system:system/ntp\nmethod: PATCH\n"
+        "body: {ntp: {enabled: true}}\nauth: {username: netops, password_env: API_PASSWORD}\nverify_ssl: false\nrollback: false"
+    ),
     "webhook": 'url: https://chat.example.com/hooks/changes\nbody: {text: "{{ inputs.name }} is done"}',
     "note": "text: starting with {{ inputs.name }}",
     "nornir.task": ("task: nornir_napalm.plugins.tasks.napalm_get\naccess: read\nargs: {getters: [facts]}"),

@@ -67,8 +67,12 @@ class Sandbox(ABC):
         headers: Mapping[str, str] | None = None,
         body: str | None = None,
         timeout: float = 30.0,
+        verify: bool = True,
     ) -> HttpResult:
-        """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect."""
+        """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect.
+
+        `verify` false takes any certificate, as devices with one of their own need it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

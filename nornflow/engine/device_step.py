@@ -166,6 +166,8 @@ class DeviceStep:
             changed = self._progress.pre_images.get(host)
             if changed is not None and saves:
                 changed.saved = saves
+            if planned.diff:
+                self._planned.still_holds(session, planned)
             return self._leased(session, planned)  # it reads, or saves what is there
         if not planned.changes:
             return self._planned.result(host)

@@ -8,7 +8,7 @@ from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors
 from nornflow.engine.progress import Progress
 from nornflow.engine.work import StepWork
-from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PolicyDenied
+from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.permission import Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.run import HostState, StepResult
@@ -63,8 +63,9 @@ class PlannedWork:
             planned = planner.plan(
                 self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
             )
-        else:
-            planned = PlannedStep(self._work.step.id, host, connection=connection)
+        else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
+            own = result.diff if result.state is HostState.PLANNED else ""
+            planned = PlannedStep(self._work.step.id, host, connection=connection, diff=own)
         self.planned[host] = planned
         self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")
         return replace(result, state=HostState.PLANNED, changed=planned.changes, diff=planned.diff)
@@ -85,6 +86,16 @@ class PlannedWork:
             )
         self.plan(session, afresh=True)
         return self.planned[host]
+
+    def still_holds(self, session: DeviceSession, approved: PlannedStep) -> None:
+        """Plan a step that sends no lines once more; PlanStale when it would not do now what was approved."""
+        self.plan(session, afresh=True)
+        now, self.planned[approved.host] = self.planned[approved.host], approved
+        if now.diff != approved.diff:
+            raise PlanStale(
+                f"{approved.host}: step {approved.step} would not do any more what was planned",
+                hint="the device was changed meanwhile: plan again",
+            )
 
     def read_hash(self, host: str) -> str:
         """Return the hash of the configuration that the device had when its plan was begun, or an empty string."""

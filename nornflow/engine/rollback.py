@@ -36,7 +36,33 @@ class Rollback:
     def roll_back(self, hosts: Sequence[str]) -> dict[str, NornFlowError | None]:
         """Roll these devices back; the answer is None where `running == pre-image` was read, else what went wrong."""
         images = self._progress.pre_images
+        beyond = {host: step for host in hosts if (step := self._beyond_lines(host))}
         hosts = [host for host in hosts if host in images and images[host].steps]
+        ends = self._on_devices(hosts)
+        for host, step in beyond.items():
+            ends[host] = ends.get(host) or RollbackFailed(
+                f"{host}: what step {step} changed was not sent as configuration lines and cannot be taken back by lines",
+                hint="undo it by hand: the step's diff in the record says what it changed",
+            )
+        return ends
+
+    def _beyond_lines(self, host: str) -> str:
+        """Return the step that changed the device otherwise than by lines and is not said to stay, or an empty string."""
+        image = self._progress.pre_images.get(host)
+        for step_id, work in self._works.items():
+            result = self._progress.host_results.get(step_id, {}).get(host)
+            by_lines = image is not None and step_id in image.found
+            if (
+                result is not None
+                and result.changed
+                and result.diff
+                and not by_lines
+                and work.step.rollback is not False
+            ):
+                return step_id
+        return ""
+
+    def _on_devices(self, hosts: Sequence[str]) -> dict[str, NornFlowError | None]:
         if not hosts or self._tools.devices is None:
             return {}
         self._tools.emitter.emit(EventKind.ROLLBACK_STARTED, hosts=list(hosts))

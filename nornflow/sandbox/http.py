@@ -101,6 +101,7 @@ def send(
     check: Callable[[str], None],
     cancellation: Cancellation | None = None,
     clock: Callable[[], float] = time.monotonic,
+    verify: bool = True,
 ) -> HttpResult:
     """Send a request, follow up to five checked redirects and return the answer; `timeout` is for all of it, in seconds."""
     import httpx2
@@ -108,7 +109,7 @@ def send(
     check(url)
     deadline = clock() + timeout
     # trust_env=False: no proxy and no credentials from the surroundings (netrc) come into play
-    with httpx2.Client(trust_env=False, timeout=timeout, follow_redirects=False) as client:
+    with httpx2.Client(trust_env=False, verify=verify, timeout=timeout, follow_redirects=False) as client:
         release = cancellation.on_abort(client.close) if cancellation else lambda: None
         try:
             request = client.build_request(method, url, headers=dict(headers), content=body)

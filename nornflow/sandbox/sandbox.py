@@ -124,6 +124,7 @@ class LocalSandbox(Sandbox):
         headers: Mapping[str, str] | None = None,
         body: str | None = None,
         timeout: float = 30.0,
+        verify: bool = True,
     ) -> HttpResult:
         """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect."""
         self._require("http.request", f"a request to {http.shown(url)}")
@@ -150,6 +151,7 @@ class LocalSandbox(Sandbox):
                 timeout=min(timeout, _LONGEST_REQUEST, self._profile.max_step_duration),
                 check=lambda target: http.check_url(target, self._domains, self._profile.name),
                 cancellation=self._cancellation,
+                verify=verify,
             )
         except NornFlowError as error:
             raise type(error)(self._redactor.text(error.message), hint=error.hint) from None

@@ -88,6 +88,7 @@ class FakeSandbox(Sandbox):
         headers: Mapping[str, str] | None = None,
         body: str | None = None,
         timeout: float = 30.0,
+        verify: bool = True,
     ) -> HttpResult:
         """Note the call and answer 200."""
         self.calls.append((method, url))

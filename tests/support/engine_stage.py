@@ -18,7 +18,7 @@ from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
 from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.plan import Plan
-from nornflow.model.run import RunInfo, RunRecord, StepResult
+from nornflow.model.run import HostState, RunInfo, RunRecord, StepResult
 from nornflow.model.workflow import (
     Edge,
     Scope,
@@ -84,6 +84,27 @@ class Say(StepType):
         return StepResult(stdout=params.text + "\n", outputs={"text": params.text}, exit_code=0)
 
 
+class Api(StepType):
+    """Changes a device otherwise than by lines, and says itself what it would change."""
+
+    name = "fake.api"
+    permissions = CONFIGURES
+
+    class Params(BaseModel):
+        """None."""
+
+    def __init__(self) -> None:
+        self.resource = "old"
+        self.sent = 0
+
+    def plan(self, context: StepContext, params: Params) -> StepResult:
+        return StepResult(HostState.PLANNED, diff=f"-{self.resource}\n+new\n")
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        self.sent += 1
+        return StepResult(HostState.CHANGED, changed=True, diff=f"-{self.resource}\n+new\n")
+
+
 class Careless(StepType):
     """Swallows whatever its connection says, as third-party tasks do."""
 
@@ -127,13 +148,14 @@ class Stage:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     naps: list[float] = field(default_factory=list)
     say: Say = field(default_factory=Say)
+    api: Api = field(default_factory=Api)
     switch: StopSwitch = field(default_factory=StopSwitch)
     observer: RememberingObserver = field(default_factory=RememberingObserver)
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
         edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
-        permissions = CONFIGURES if kind in ("fake.configure", "fake.careless") else frozenset()
+        permissions = CONFIGURES if kind in ("fake.configure", "fake.careless", "fake.api") else frozenset()
         own = {key: keys.pop(key) for key in list(keys) if key in ("lines", "condition", "text", "fail", "line")}
         self.steps.append(Step(name, kind, scope, permissions, after=edges, params=own, **keys))
         return self
@@ -145,7 +167,7 @@ class Stage:
         workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
         ids = tuple(step.id for step in self.steps)
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [Configure(), Check(), self.say, Careless()]
+        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless()]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,

@@ -96,3 +96,28 @@ class TestGates:
         assert record.state is RunState.FAILED
         assert "plan_only" in record.hosts[0].error
         assert not stage.devices["r1"].received
+
+
+class TestOwnPlan:
+    """A step that sends no lines says itself what it would change, and is held to that."""
+
+    def test_it_is_shown_and_applied(self) -> None:
+        stage = network(1).step("api", "fake.api")
+        plan, _ = stage.prepare().plan()
+        assert plan.changes
+        assert plan.hosts[0].steps[0].diff == "-old\n+new\n"
+        assert stage.api.sent == 0
+        assert stage.run().state is RunState.SUCCEEDED
+        assert stage.api.sent == 1
+
+    def test_what_would_be_done_now_must_be_what_was_approved(self) -> None:
+        stage = network(1).step("api", "fake.api")
+
+        def meddle(plan: Plan, held: bool) -> bool:
+            stage.api.resource = "other"
+            return True
+
+        stage.approve = meddle
+        record = stage.run()
+        assert record.hosts[0].state is HostState.STALE
+        assert stage.api.sent == 0

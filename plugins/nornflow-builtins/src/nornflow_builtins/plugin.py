@@ -12,6 +12,7 @@ def nornflow_step_types() -> Iterable[StepType]:
     """Yield the basic step types."""
     from nornflow_builtins.checks import AssertStep, ConditionalStep
     from nornflow_builtins.connectivity import ConnectivityStep
+    from nornflow_builtins.http_config import HttpConfigStep
     from nornflow_builtins.nornir_task import NornirTaskStep
     from nornflow_builtins.note import NoteStep
     from nornflow_builtins.programs import ScriptStep, ShellStep
@@ -24,6 +25,7 @@ def nornflow_step_types() -> Iterable[StepType]:
     yield AssertStep()
     yield ConditionalStep()
     yield WebhookStep()
+    yield HttpConfigStep()
     yield NoteStep()
     yield NornirTaskStep()
     yield ConnectivityStep()
