@@ -31,7 +31,8 @@ EXAMPLES = {
     ),
     "http.config": (
         "endpoint: https://{{ host.hostname }}/restconf/data/ietf-system:system/ntp\nmethod: PATCH\n"
-        "body: {ntp: {enabled: true}}\nauth: {username: netops, password_env: API_PASSWORD}\nverify_ssl: false\nrollback: false"
+        "body: {ntp: {enabled: true}}\nauth: {username: netops, password_env: NORNFLOW_API_PASSWORD}\n"
+        "verify_ssl: false\nrollback: false"
     ),
     "webhook": 'url: https://chat.example.com/hooks/changes\nbody: {text: "{{ inputs.name }} is done"}',
     "note": "text: starting with {{ inputs.name }}",

@@ -68,10 +68,13 @@ class Sandbox(ABC):
         body: str | None = None,
         timeout: float = 30.0,
         verify: bool = True,
+        login: tuple[str, str] | None = None,
     ) -> HttpResult:
         """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect.
 
-        `verify` false takes any certificate, as devices with one of their own need it.
+        `verify` false takes any certificate, as devices with one of their own need it. `login` is a user's name and the
+        environment variable (`NORNFLOW_...`) that holds the password (RFC 7617); it needs `secret.read`, and the password
+        is masked from then on wherever it would be shown.
         """
 
 

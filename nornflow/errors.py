@@ -14,6 +14,7 @@ NornFlowError                    exit 1   base; never raised itself
 └── StepError                    exit 1   a step did not do its work
     ├── ExpressionError                   an expression or template could not be evaluated
     │   └── InjectionBlocked              it reached for something outside the sandbox
+    ├── NotWhilePlanning                  the step does something that planning must not do
     ├── StepTimeout                       the step's time was over
     ├── ResourceExhausted                 the child hit its memory, file size or output limit
     ├── StepCancelled                     the run was cancelled while the step worked
@@ -121,6 +122,12 @@ class InjectionBlocked(ExpressionError):
     """A template reached, while it was rendered, for something that the sandbox does not have."""
 
     reason = "injection-blocked"
+
+
+class NotWhilePlanning(StepError):
+    """A step would have run a program or sent a request that writes, and it was only being planned."""
+
+    reason = "not-while-planning"
 
 
 class StepTimeout(StepError):

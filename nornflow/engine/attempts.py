@@ -5,7 +5,18 @@ from __future__ import annotations
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Retry
 
-_FINAL = frozenset(("denied", "guard-denied", "line-rejected", "stale", "cancelled", "expression", "injection-blocked"))
+_FINAL = frozenset(
+    (
+        "denied",
+        "guard-denied",
+        "line-rejected",
+        "stale",
+        "cancelled",
+        "expression",
+        "injection-blocked",
+        "not-while-planning",
+    )
+)
 """Reasons that another attempt cannot mend."""
 
 

@@ -12,7 +12,7 @@ from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import AuthenticationFailed, NornFlowError, StepError, StepTimeout, Unreachable
+from nornflow.errors import AuthenticationFailed, NornFlowError, NotWhilePlanning, StepError, StepTimeout, Unreachable
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import HostPlan, Plan
@@ -162,6 +162,9 @@ class Planning:
     def _result_of(self, step: Step, work: StepWork, error: NornFlowError, host: str) -> StepResult:
         if is_unplannable(error, self._progress, step):
             self._unplanned[step.id] = f"it needs a result that is not known while planning: {error.message}"
+            return StepResult(HostState.PLANNED, reason=UNPLANNED)
+        if isinstance(error, NotWhilePlanning):
+            self._unplanned[step.id] = error.message
             return StepResult(HostState.PLANNED, reason=UNPLANNED)
         return work.soften(work.failed(error, host))
 

@@ -13,6 +13,7 @@ from nornflow.abc import DeviceSession, StepContext, StepType
 from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
+from nornflow.engine.reading import ReadingSandbox
 from nornflow.engine.tools import Tools
 from nornflow.errors import (
     ExpressionError,
@@ -177,11 +178,12 @@ class StepWork:
         tools, step = self._tools, self.step
         host = session.host if session else None
         show = partial(self._emit_output, host.name if host else "")
+        sandbox = tools.sandbox(self.profile, self.permissions, step.id, show)
         return StepContext(
             mode=mode,
             step=step.id,
             run=self._run,
-            sandbox=tools.sandbox(self.profile, self.permissions, step.id, show),
+            sandbox=ReadingSandbox(sandbox) if mode is Mode.PLAN else sandbox,
             names=names,
             render=lambda text, **more: tools.renderer.render(text, {**names, **more}),
             evaluate=lambda expression, **more: self.evaluate(expression, names, **more),

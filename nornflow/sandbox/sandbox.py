@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from nornflow.abc import Cancellation, Sandbox
-from nornflow.errors import NornFlowError, PolicyDenied, StepCancelled, UsageError
+from nornflow.errors import NornFlowError, PolicyDenied, StepCancelled, StepError, UsageError
 from nornflow.model.profile import Profile
 from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.policy.permissions import effective
@@ -22,6 +23,7 @@ from nornflow.sandbox.text import LONGEST_LINE, clean_line
 
 _FRAMING = frozenset(("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"))
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_SECRETS = "NORNFLOW_"  # variables whose value a workflow may send somewhere; no others of the controller's
 _LONGEST_REQUEST = 300.0
 _BASH = re.compile(r"#!\s*\S*\bbash\b")
 
@@ -125,6 +127,7 @@ class LocalSandbox(Sandbox):
         body: str | None = None,
         timeout: float = 30.0,
         verify: bool = True,
+        login: tuple[str, str] | None = None,
     ) -> HttpResult:
         """Send an HTTP request; needs `http.request` and the profile's domains, checked again at each redirect."""
         self._require("http.request", f"a request to {http.shown(url)}")
@@ -141,6 +144,8 @@ class LocalSandbox(Sandbox):
                 f"the header {framing[0]} is not a step's to set: it decides where a request goes or where it ends",
                 hint="the address says the host; length and encoding follow from the body",
             )
+        if login is not None:
+            headers = {**(headers or {}), "Authorization": self._basic(*login)}
         self._go_on()
         try:
             return http.send(
@@ -169,6 +174,21 @@ class LocalSandbox(Sandbox):
             return process.run(process.Order(program, argv, cwd, environment, limits), self._show, self._cancellation)
         except NornFlowError as error:
             raise type(error)(self._redactor.text(error.message), hint=error.hint) from None
+
+    def _basic(self, username: str, variable: str) -> str:
+        self._require("secret.read", f"the password in {variable}")
+        if not variable.startswith(_SECRETS):
+            raise PolicyDenied(
+                f"the environment variable {variable} is not for steps",
+                hint=f"name it {_SECRETS}..., to say that it is",
+            )
+        password = os.environ.get(variable)
+        if password is None:
+            raise StepError(f"the environment variable {variable} is not set", hint="set it to the user's password")
+        token = base64.b64encode(f"{username}:{password}".encode()).decode()
+        for secret in (password, token):
+            self._redactor.add(secret)
+        return f"Basic {token}"
 
     def _show(self, line: str) -> None:
         self._emit(clean_line(self._redactor.text(line), self._longest_line))

@@ -89,6 +89,7 @@ class FakeSandbox(Sandbox):
         body: str | None = None,
         timeout: float = 30.0,
         verify: bool = True,
+        login: tuple[str, str] | None = None,
     ) -> HttpResult:
         """Note the call and answer 200."""
         self.calls.append((method, url))

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(422, {"error": "no"})
         before = self.server.resources.get(self.path, {})
         self.server.resources[self.path] = {**before, **body} if self.command == "PATCH" else body
-        return self._answer(200, {"ok": True})
+        return self._answer(200, {"you_sent": self.headers["Authorization"], "password": "api-password"})
 
     do_PATCH = do_POST = do_PUT
 
@@ -77,7 +77,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def site(api: Api, project: Callable[..., ProjectFolder], monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
-    monkeypatch.setenv("API_PASSWORD", "api-password")
+    monkeypatch.setenv("NORNFLOW_API_PASSWORD", "api-password")
     return project(
         {
             "nornflow.yaml": "profiles: {api: {extends: standard, domains: [localhost]}}\nprofile: api\n",
@@ -95,7 +95,7 @@ def site(api: Api, project: Callable[..., ProjectFolder], monkeypatch: pytest.Mo
                     endpoint: http://{{{{ host.hostname }}}}:{api.server_address[1]}/ntp
                     method: "{{{{ inputs.method }}}}"
                     body: {{servers: ["{{{{ inputs.server }}}}"]}}
-                    auth: {{username: netops, password_env: API_PASSWORD}}
+                    auth: {{username: netops, password_env: NORNFLOW_API_PASSWORD}}
                   - id: check
                     type: assert
                     depends_on: configure
@@ -116,10 +116,76 @@ def test_the_plan_reads_the_resource_and_sends_nothing(site: ProjectFolder, api:
 def test_what_was_planned_is_sent_once(site: ProjectFolder, api: Api) -> None:
     site.run("run", "workflows/ntp.yaml", "--yes").ok()
     assert api.resources["/ntp"] == {"servers": ["192.0.2.10"], "source": "Loopback0"}
+    assert api.writes == ["PATCH /ntp"]
+    shown = json.dumps(site.record())  # the device's answer held both
+    assert "you_sent" in shown
+    assert "api-password" not in shown
+    assert LOGIN.split()[1].rstrip("=") not in shown
+
+
+def test_a_second_run_sends_nothing(site: ProjectFolder, api: Api) -> None:
+    site.run("run", "workflows/ntp.yaml", "--yes").ok()
     again = site.run("run", "workflows/ntp.yaml", "--yes").ok()
     assert "devices: 1 ok; +0 -0 lines" in again.stdout
     assert api.writes == ["PATCH /ntp"]
-    assert "api-password" not in json.dumps(site.record())
+
+
+def test_other_variables_of_the_controller_are_not_sent_anywhere(site: ProjectFolder, api: Api) -> None:
+    text = (site.path / "workflows/ntp.yaml").read_text()
+    site.write("workflows/ntp.yaml", text.replace("NORNFLOW_API_PASSWORD", "AWS_SECRET_ACCESS_KEY"))
+    assert site.run("plan", "workflows/ntp.yaml").exit_code == 2
+    assert api.writes == []
+
+
+PUT = '''
+"""A step type that forgot to say what it would do."""
+
+from pydantic import BaseModel
+
+from nornflow import StepResult, StepType, hookimpl
+
+
+class Put(StepType):
+    """Write a resource."""
+
+    name = "acme.put"
+    permissions = frozenset({"device.configure", "http.request", "shell.execute"})
+
+    class Params(BaseModel):
+        """Where, or which program."""
+
+        url: str = ""
+        program: str = ""
+
+    def apply(self, context, params):
+        """Write."""
+        if params.program:
+            context.sandbox.program([params.program])
+        else:
+            context.sandbox.request("PUT", params.url, body="{}", login=("netops", "NORNFLOW_API_PASSWORD"))
+        return StepResult()
+
+
+@hookimpl
+def nornflow_step_types():
+    """Bring it."""
+    yield Put()
+'''
+
+
+@pytest.mark.parametrize("how", ["url: http://localhost:{port}/ntp", "program: date"])
+def test_a_step_that_does_not_plan_itself_writes_nothing_planned_or_run(
+    site: ProjectFolder, api: Api, how: str
+) -> None:
+    site.write("plugins/put.py", PUT)
+    site.write("nornflow.yaml", (site.path / "nornflow.yaml").read_text() + "plugins: {local: [plugins/put.py]}\n")
+    keys = how.format(port=api.server_address[1]).replace(": ", ": '", 1) + "'"
+    site.write("workflows/put.yaml", f"name: put\nversion: 1.0\nsteps:\n  - {{id: put, type: acme.put, {keys}}}\n")
+    planned = site.run("plan", "workflows/put.yaml").ok()
+    assert "not done while planning" in planned.stdout
+    assert site.run("run", "workflows/put.yaml", "--yes").exit_code == 1
+    assert site.record()["hosts"][0]["reason"] == "not-while-planning"
+    assert api.writes == []
 
 
 def test_put_replaces_the_whole_resource_and_post_is_shown_as_it_is_sent(site: ProjectFolder, api: Api) -> None:
@@ -156,7 +222,7 @@ def test_a_wrong_password_and_a_foreign_domain_are_named(
     denied = site.run("plan", "workflows/ntp.yaml", "--profile", "standard")
     assert denied.exit_code == 1
     assert "does not allow requests to localhost" in denied.stdout
-    monkeypatch.setenv("API_PASSWORD", "wrong")
+    monkeypatch.setenv("NORNFLOW_API_PASSWORD", "wrong")
     refused = site.run("plan", "workflows/ntp.yaml")
     assert refused.exit_code == 1
     assert "status 401" in refused.stdout

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
 import json
-import os
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +18,10 @@ class BasicAuth(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     username: str = Field(description="The user's name.", min_length=1)
-    password_env: str = Field(description="The environment variable that holds the password.", min_length=1)
+    password_env: str = Field(
+        description="The environment variable that holds the password; its name begins with NORNFLOW_.",
+        pattern="^NORNFLOW_[A-Z0-9_]+$",
+    )
 
 
 class HttpConfigParams(BaseModel):
@@ -55,6 +57,10 @@ class HttpConfigStep(StepType):
     permissions = frozenset({"device.configure", "http.request"})
     result_keys = ("status_code", "body", "json")
     Params = HttpConfigParams
+
+    def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """Return `device.configure` and `http.request`, and `secret.read` with a login."""
+        return self.permissions | ({"secret.read"} if params.get("auth") else set())
 
     def plan(self, context: StepContext, params: HttpConfigParams) -> StepResult:
         """Read the resource and say what would change; nothing is sent."""
@@ -98,14 +104,6 @@ def _diff(context: StepContext, params: HttpConfigParams) -> str:
 
 def _request(context: StepContext, params: HttpConfigParams, method: str, body: str | None) -> tuple[int, str]:
     headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {}), **params.headers}
-    if params.auth is not None:
-        password = os.environ.get(params.auth.password_env)
-        if password is None:
-            raise AuthenticationFailed(
-                f"the environment variable {params.auth.password_env} is not set", hint="set it to the user's password"
-            )
-        login = base64.b64encode(f"{params.auth.username}:{password}".encode()).decode()
-        headers["Authorization"] = f"Basic {login}"
     answer = context.sandbox.request(
         method,
         params.endpoint,
@@ -113,6 +111,7 @@ def _request(context: StepContext, params: HttpConfigParams, method: str, body: 
         body=body,
         timeout=min(float(params.request_timeout), context.timeout or 300.0),
         verify=params.verify_ssl,
+        login=(params.auth.username, params.auth.password_env) if params.auth else None,
     )
     if answer.status in (401, 403):
         raise AuthenticationFailed(
