@@ -168,6 +168,8 @@ class DeviceStep:
                 changed.saved = saves
             if planned.diff:
                 self._planned.still_holds(session, planned)
+            elif planned.method is Method.NATIVE:
+                return self._planned.result(host)
             return self._leased(session, planned)  # it reads, or saves what is there
         if not planned.changes:
             return self._planned.result(host)

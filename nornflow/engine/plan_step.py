@@ -10,7 +10,7 @@ from nornflow.engine.progress import Progress
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.permission import Mode
-from nornflow.model.plan import PlannedStep
+from nornflow.model.plan import Method, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Step
 from nornflow.planning.planner import Planner
@@ -65,7 +65,9 @@ class PlannedWork:
             )
         else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
             own = result.diff if result.state is HostState.PLANNED else ""
-            planned = PlannedStep(self._work.step.id, host, connection=connection, diff=own)
+            # compared with the device's own candidate and then nothing committed: the device itself says "no change"
+            method = Method.MODEL if report.native_diff is None else Method.NATIVE
+            planned = PlannedStep(self._work.step.id, host, connection=connection, diff=own, method=method)
         self.planned[host] = planned
         self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")
         return replace(result, state=HostState.PLANNED, changed=planned.changes, diff=planned.diff)

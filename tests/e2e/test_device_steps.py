@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from nornflow.testing.eos.fleet import EosFleet
+from nornflow.testing.project import ProjectFolder
 
 pytestmark = pytest.mark.e2e
 
@@ -128,3 +132,28 @@ def test_a_commit_under_a_timer_that_nobody_confirms_is_refused_before_anything_
     stage.write("kept", change, "{id: confirm, type: napalm.confirm, depends_on: change, when: steps.change.changed}")
     stage.run("kept", switches)
     assert "192.0.2.10" in switches["sw1"].running_config
+
+
+def test_a_napalm_task_that_never_heard_of_plans_changes_once_and_then_reports_no_change(
+    eos_fleet: Callable[..., EosFleet], project: Callable[..., ProjectFolder]
+) -> None:
+    switches = eos_fleet(count=2)
+    site = project(
+        {
+            "workflows/ntp.yaml": """
+                name: ntp
+                version: 1.0
+                steps:
+                  - id: ntp
+                    type: nornir.task
+                    task: nornir_napalm.plugins.tasks.napalm_configure
+                    args: {configuration: ntp server 192.0.2.77}
+                """
+        },
+        fleet=switches,
+    )
+    first = site.run("run", "workflows/ntp.yaml", "--yes").ok()
+    assert "devices: 2 changed; +2 -0 lines" in first.stdout
+    assert all("ntp server 192.0.2.77" in switch.running_config for switch in switches)
+    again = site.run("run", "workflows/ntp.yaml", "--yes").ok()
+    assert "devices: 2 ok; +0 -0 lines" in again.stdout
