@@ -170,7 +170,11 @@ class DeviceStep:
                 self._planned.still_holds(session, planned)
             elif planned.method is Method.NATIVE:
                 return self._planned.result(host)
-            return self._leased(session, planned)  # it reads, or saves what is there
+            result = self._leased(session, planned)
+            if planned.diff or result.state is not HostState.CHANGED:
+                return result
+            # it reads, or saves what is there: whatever its task says, the configuration is what it was
+            return replace(result, state=HostState.OK, changed=False)
         if not planned.changes:
             return self._planned.result(host)
         platform = platform_for(session.host.data.get("nos") or session.host.platform)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nornflow.testing import Fleet
 from nornflow.testing.eos.fleet import EosFleet
 from nornflow.testing.project import ProjectFolder
 
@@ -157,3 +158,30 @@ def test_a_napalm_task_that_never_heard_of_plans_changes_once_and_then_reports_n
     assert all("ntp server 192.0.2.77" in switch.running_config for switch in switches)
     again = site.run("run", "workflows/ntp.yaml", "--yes").ok()
     assert "devices: 2 ok; +0 -0 lines" in again.stdout
+
+
+def test_netmiko_tasks_that_never_heard_of_plans_change_once_and_then_report_no_change(
+    fleet: Callable[..., Fleet], project: Callable[..., ProjectFolder]
+) -> None:
+    routers = fleet(count=2)
+    site = project(
+        {
+            "workflows/ntp.yaml": """
+                name: ntp
+                version: 1.0
+                steps:
+                  - id: ntp
+                    type: nornir.task
+                    task: nornir_netmiko.tasks.netmiko_send_config
+                    args: {config_commands: [ntp server 192.0.2.77]}
+                  - id: save
+                    type: nornir.task
+                    task: nornir_netmiko.tasks.netmiko_save_config
+                    depends_on: ntp
+                """
+        },
+        fleet=routers,
+    )
+    assert "devices: 2 changed; +2 -0 lines" in site.run("run", "workflows/ntp.yaml", "--yes").ok().stdout
+    assert all("ntp server 192.0.2.77" in (router.startup_config or "") for router in routers)
+    assert "devices: 2 ok; +0 -0 lines" in site.run("run", "workflows/ntp.yaml", "--yes").ok().stdout
