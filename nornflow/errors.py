@@ -11,6 +11,8 @@ NornFlowError                    exit 1   base; never raised itself
 │   └── GuardDenied              exit 3   the connection guard stopped an action below Nornir
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
 ├── PlanStale                    exit 5   the device is not as the plan saw it
+├── StoreError                   exit 1   the store of runs cannot be reached, read or written
+│   └── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
 └── StepError                    exit 1   a step did not do its work
     ├── ExpressionError                   an expression or template could not be evaluated
     │   └── InjectionBlocked              it reached for something outside the sandbox
@@ -104,6 +106,18 @@ class PlanStale(NornFlowError):
 
     exit_code = 5
     reason = "stale"
+
+
+class StoreError(NornFlowError):
+    """The store of runs cannot be reached, read or written, or its schema is not the one of this NornFlow."""
+
+    reason = "store"
+
+
+class StateConflict(StoreError):
+    """A run is not in the state that a move began from, or the table of moves does not have the move."""
+
+    reason = "state-conflict"
 
 
 class StepError(NornFlowError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import Mode
     from nornflow.model.profile import Profile
+    from nornflow.store.runs import SqlRunStore
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,12 @@ class Project:
     def _login(self) -> tuple[str, str]:
         credentials = self.settings.credentials
         return credentials.username, os.environ.get(credentials.password_env, "")
+
+    def store(self, *, create: bool = True) -> SqlRunStore:
+        """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind."""
+        from nornflow.store.opening import open_store
+
+        return open_store(self.settings.store.url, self.workspace, self.redactor, create=create)
 
     def sandboxes(
         self, workspace: Path, workflow_folder: Path, switch: StopSwitch

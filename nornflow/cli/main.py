@@ -16,6 +16,7 @@ from nornflow.errors import NornFlowError
 
 COMMANDS = {
     "config": "show, explain and check settings",
+    "db": "look after the database that remembers runs",
     "demo": "watch a change being planned, run, verified and taken back on simulated routers",
     "graph": "draw a workflow's steps as text, Mermaid or dot",
     "init": "start a project in this folder",
@@ -25,7 +26,7 @@ COMMANDS = {
     "policy": "explain what a profile allows a workflow",
     "profile": "list and show security profiles",
     "run": "plan, apply, verify and, when it must be, take back a change",
-    "runs": "list and show the records of runs",
+    "runs": "list, show, follow and compare runs",
     "schema": "print the JSON Schema of the workflow language",
     "validate": "check workflows and report every problem",
 }

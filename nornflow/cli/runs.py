@@ -1,37 +1,55 @@
-"""`nornflow runs`: list and show the records of runs."""
+"""`nornflow runs`: list runs, show them, read their logs, compare them, and how long things take."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from nornflow.model.history import RunQuery
+
+STATES = (
+    *("pending", "planning", "awaiting_approval", "queued", "running", "succeeded", "failed"),
+    *("rolled_back", "rollback_failed", "cancelled", "timed_out", "denied"),
+)
+"""The values of `model.run.RunState`, which is not imported to show help."""
+
+_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to show it.")
+_WORKFLOW = click.option("--workflow", default="", metavar="NAME", help="Only runs of this workflow.")
+_SINCE = click.option("--since", default="", metavar="WHEN", help="Only runs begun since: 12h, 7d or 2026-11-21.")
 
 
 @click.group(name="runs")
 def command() -> None:
-    """List and show the records of runs."""
+    """List runs, show them, read their logs and compare them."""
 
 
 @command.command("list")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to show the list.")
+@_WORKFLOW
+@click.option("--status", type=click.Choice(STATES), default=None, help="Only runs in this state.")
+@click.option("--user", default="", metavar="NAME", help="Only runs of this user.")
+@_SINCE
+@click.option("--host", default="", metavar="NAME", help="Only runs that targeted this device.")
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
-def list_runs(form: str, last: int) -> None:
-    """List the recorded runs of this project, newest first."""
-    from itertools import islice
-
+@_FORMAT
+def list_runs(workflow: str, status: str | None, user: str, since: str, host: str, last: int, form: str) -> None:
+    """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
+    from nornflow.app.services.history import history
     from nornflow.cli.output import show, show_json
-    from nornflow.store.records import RunRecords
+    from nornflow.cli.runs_view import summary_json, summary_lines
+    from nornflow.model.run import RunState
 
-    project = load_project()
-    records = RunRecords(project.workspace)
-    keys = ("id", "workflow", "version", "state", "user", "profile", "started_at")
-    rows = [{key: record.get(key) for key in keys} for record in map(records.read, islice(records.ids(), last))]
+    query = _query(workflow, since, status=RunState(status) if status else None, user=user, host=host, last=last)
+    with history(load_project()) as store:
+        found = store.runs(query)
     if form == "json":
-        show_json(rows)
+        show_json([summary_json(run) for run in found])
         return
-    for row in rows:
-        show(f"{row['id']}  {row['state']:<16} {row['workflow']} {row['version']}  {row['user']}  {row['profile']}")
-    if not rows:
-        show("no runs yet")
+    for line in summary_lines(found):
+        show(line)
 
 
 @command.command("show")
@@ -39,7 +57,84 @@ def list_runs(form: str, last: int) -> None:
 def show_run(run: str) -> None:
     """Show the record of RUN (the beginning of its id is enough) as JSON."""
     from nornflow.app.build import load_project
+    from nornflow.app.services.history import history
     from nornflow.cli.output import show_json
-    from nornflow.store.records import RunRecords
+    from nornflow.store.records import record_json
 
-    show_json(RunRecords(load_project().workspace).read(run))
+    with history(load_project()) as store:
+        record = store.record(store.find(run))
+    show_json(record_json(record))
+
+
+@command.command("logs")
+@click.argument("run")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the run has ended.")
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="How to show the events.")
+def show_logs(run: str, follow: bool, form: str) -> None:
+    """Show the events of RUN in order; with --follow also those of a run at work in another process."""
+    import time
+
+    from nornflow.app.build import load_project
+    from nornflow.app.services.history import followed, history
+    from nornflow.cli.output import show
+    from nornflow.cli.runs_view import event_json, event_line
+
+    with history(load_project()) as store:
+        found = store.find(run)
+        events = followed(store, found, time.sleep) if follow else (each.event for each in store.events(found))
+        for event in events:
+            show(event_json(event) if form == "jsonl" else event_line(event))
+
+
+@command.command("diff")
+@click.argument("first")
+@click.argument("second")
+@_FORMAT
+def show_difference(first: str, second: str, form: str) -> None:
+    """Show what differs between the runs FIRST and SECOND: inputs, changed lines and results."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.history import differences, history
+    from nornflow.cli.output import show_diff, show_json
+    from nornflow.cli.runs_view import difference_lines
+    from nornflow.store.records import plain
+
+    with history(load_project()) as store:
+        found = differences(store, first, second)
+    if form == "json":
+        show_json(plain(found))
+        return
+    for line in difference_lines(found):
+        show_diff(line, coloured=True)
+
+
+@command.command("stats")
+@click.option(
+    "--by", type=click.Choice(["workflow", "step", "platform"]), default="workflow", help="What the figures are of."
+)
+@_WORKFLOW
+@_SINCE
+@_FORMAT
+def show_statistics(by: str, workflow: str, since: str, form: str) -> None:
+    """Show how often workflows, steps or platforms did well, and how long they took (median and 95th percentile)."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.history import history
+    from nornflow.cli.output import show, show_json
+    from nornflow.cli.runs_view import statistic_lines
+    from nornflow.model.history import Grouping
+    from nornflow.store.records import plain
+
+    with history(load_project()) as store:
+        found = store.statistics(Grouping(by), _query(workflow, since))
+    if form == "json":
+        show_json(plain(found))
+        return
+    for line in statistic_lines(found):
+        show(line)
+
+
+def _query(workflow: str, since: str, **more: object) -> RunQuery:
+    from nornflow.app.services.moments import moment
+    from nornflow.model.history import RunQuery
+
+    start = moment(since, datetime.now(UTC)) if since else None
+    return RunQuery(workflow=workflow, since=start, **more)  # type: ignore[arg-type]

@@ -164,7 +164,7 @@ class Run:
             tools.emitter.emit(EventKind.BATCH_STARTED, batch=number, of=len(parts), hosts=list(batch))
             self._walk(self._body, batch)
             failed = [host for host in batch if self._progress.failure(host)]
-            if failed and self._workflow.on_failure is OnFailure.ROLLBACK:
+            if failed and self._workflow.on_failure is OnFailure.ROLLBACK and tools.emitter.failure is None:
                 self._roll_back(failed)
             tools.emitter.emit(EventKind.BATCH_FINISHED, batch=number, of=len(parts), failed=failed)
             last = number == len(parts)
@@ -185,6 +185,8 @@ class Run:
         tools, work = self._tools, self._works[step.id]
         times = self._ledger.times.setdefault(step.id, Times(tools.clock()))
         tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
+        if tools.emitter.failure is not None:
+            return  # nothing is done that could not be remembered
         if step.scope is Scope.RUN:
             result = RunStep(work, self._progress, tools).execute()
             self._progress.record(step, result)
@@ -229,7 +231,7 @@ class Run:
 
     def _take_back(self) -> None:
         """Roll back what must not stay: every changed device of a failed run, the unfinished ones of a stopped run."""
-        if self._workflow.on_failure is not OnFailure.ROLLBACK:
+        if self._workflow.on_failure is not OnFailure.ROLLBACK or self._tools.emitter.failure is not None:
             return
         if self._run_failed() or self._beyond_thresholds():
             self._roll_back(self._targets)
@@ -246,7 +248,7 @@ class Run:
         if any(error is not None for error in rollbacks.values()):
             return RunState.ROLLBACK_FAILED
         if self._tools.switch.stopping:
-            return RunState.TIMED_OUT if self._tools.switch.reason == "timeout" else RunState.CANCELLED
+            return self._cut_state()
         if not (self._run_failed() or self._beyond_thresholds()):
             return RunState.SUCCEEDED
         return RunState.ROLLED_BACK if rollbacks else RunState.FAILED
@@ -254,8 +256,13 @@ class Run:
     def _cut_short(self) -> bool:
         if not self._tools.switch.stopping:
             return False
-        self._move(RunState.TIMED_OUT if self._tools.switch.reason == "timeout" else RunState.CANCELLED)
+        self._move(self._cut_state())
         return True
+
+    def _cut_state(self) -> RunState:
+        if self._tools.emitter.failure is not None:
+            return RunState.FAILED
+        return RunState.TIMED_OUT if self._tools.switch.reason == "timeout" else RunState.CANCELLED
 
     def _move(self, state: RunState) -> None:
         if state not in RUN_MOVES.get(self.state, frozenset()):
@@ -264,6 +271,7 @@ class Run:
         self._tools.emitter.emit(EventKind.RUN_STATE, state=state.value)
 
     def _record(self, started: Any) -> RunRecord:
+        self._error = self._tools.emitter.failure or self._error
         error, hint = (self._error.message, self._error.hint) if self._error else self._first_error()
         record = RunRecord(
             id=self._info.id,

@@ -1,7 +1,7 @@
 """Finds the layers of settings, merges them and holds the outcome against the model.
 
 The order, later wins: defaults < preset of `environment` < system < user < project < file < environment < command line.
-A later layer replaces a key; within `plugins`, `credentials` and `profiles` it replaces the entries that it names.
+A later layer replaces a key; within `plugins`, `credentials`, `store` and `profiles` it replaces the entries that it names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from nornflow.errors import ConfigurationError
 from nornflow.settings.document import KeyPath, Problem, read_document
-from nornflow.settings.model import ALIASES, PRESETS, Credentials, Origin, PluginSettings, Settings
+from nornflow.settings.model import ALIASES, PRESETS, Credentials, Origin, PluginSettings, Settings, StoreSettings
 
 SYSTEM = Path("/etc/nornflow")
 PROJECT_FILES = ("nornflow.yaml", "nornflow.yml", "nornflow.json")
@@ -27,6 +27,7 @@ FILE_VARIABLE = "NORNFLOW_CONFIG_FILE"
 _NESTED: Mapping[str, frozenset[str] | None] = {
     "plugins": frozenset(PluginSettings.model_fields),
     "credentials": frozenset(Credentials.model_fields),
+    "store": frozenset(StoreSettings.model_fields),
     "profiles": None,  # any name
 }
 _LISTS = frozenset({("allowed_domains",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")})
@@ -180,7 +181,12 @@ def _typed(layer: _Layer, path: KeyPath, text: str, place: str) -> Any:
         return [item.strip() for item in stripped.split(",") if item.strip()]
     if path == ("environment",) and not stripped:
         return None
-    if path in _LISTS or path[0] == "profiles" or path[-1] in {"plugins", "credentials"} or stripped.startswith("{"):
+    if (
+        path in _LISTS
+        or path[0] == "profiles"
+        or path[-1] in {"plugins", "credentials", "store"}
+        or stripped.startswith("{")
+    ):
         try:
             return json.loads(stripped)
         except (json.JSONDecodeError, RecursionError) as error:

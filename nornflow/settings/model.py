@@ -48,6 +48,16 @@ class Credentials(_Frozen):
     )
 
 
+class StoreSettings(_Frozen):
+    """Where runs are remembered."""
+
+    url: str = Field(
+        default="",
+        description="the database of runs: postgresql://USER@HOST/NAME (the password by PGPASSWORD or ~/.pgpass),"
+        " sqlite:////PATH, or empty for nornflow.db in the workspace",
+    )
+
+
 class InventoryPlugin(_Frozen):
     """A Nornir inventory plugin with its options, as in Nornir's own configuration."""
 
@@ -86,6 +96,7 @@ class Settings(_Frozen):
     credentials: Credentials = Field(
         default=Credentials(), description="the login for devices that have none in the inventory"
     )
+    store: StoreSettings = Field(default=StoreSettings(), description="where runs are remembered")
     plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
 
     _origins: dict[tuple[str, ...], Origin] = PrivateAttr(default_factory=dict)

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from nornflow.redaction import MASK
 from nornflow.settings.model import Settings
 
+_URL_PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*(?=@)")
 _SECRET_NAME = re.compile(r"pass|token|secret|key|credential", re.IGNORECASE)
 
 
@@ -72,8 +73,9 @@ def plain_text(value: Any) -> str:
 
 
 def shown(settings: Settings) -> dict[str, Any]:
-    """Return all settings as plain values; options of an inventory plugin that look like secrets are masked."""
+    """Return all settings as plain values, with secrets masked: in options of an inventory plugin and in store.url."""
     values: dict[str, Any] = plain(settings)
+    values["store"]["url"] = _URL_PASSWORD.sub(rf"\1:{MASK}", values["store"]["url"])
     inventory = values["inventory"]
     if isinstance(inventory, dict):
         inventory["options"] = _masked(inventory["options"])

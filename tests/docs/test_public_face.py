@@ -46,7 +46,7 @@ def test_the_version_is_told_without_loading_anything_heavy() -> None:
         "import sys; from nornflow.cli.main import cli\n"
         "try: cli(['--version'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'pydantic', 'yaml', 'nornir', 'netmiko', 'napalm', 'paramiko', 'rich', 'jinja2', 'pluggy'}\n"
+        "heavy = {'pydantic', 'yaml', 'nornir', 'netmiko', 'napalm', 'paramiko', 'rich', 'jinja2', 'pluggy', 'sqlalchemy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

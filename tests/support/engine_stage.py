@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nornflow.abc import Gate, StepContext, StepType
+from nornflow.abc import EventSink, Gate, StepContext, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.run import Run
@@ -151,6 +151,7 @@ class Stage:
     api: Api = field(default_factory=Api)
     switch: StopSwitch = field(default_factory=StopSwitch)
     observer: RememberingObserver = field(default_factory=RememberingObserver)
+    sink: EventSink | None = None
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -176,7 +177,7 @@ class Stage:
             evaluator=Evaluator(step_ids=ids),
             renderer=Renderer(step_ids=ids),
             sandbox=lambda profile, permissions, step, emit: FakeSandbox(),
-            emitter=Emitter("run-1", [self.observer], clock),
+            emitter=Emitter("run-1", [self.observer], clock, sink=self.sink, lost=lambda: self.switch.stop("store")),
             switch=self.switch,
             cache=None,
             clock=clock,

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nornflow.abc import Devices, Observer
 from nornflow.app.build import Project
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
+from nornflow.app.services.remember import remembered
 from nornflow.devices.selection import select
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
@@ -21,11 +23,13 @@ from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
 from nornflow.errors import UsageError
 from nornflow.model.decision import Decision
+from nornflow.model.history import NewRun
 from nornflow.model.permission import Mode
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunInfo, RunRecord
 from nornflow.model.workflow import Workflow
 from nornflow.store.cache import FileCache
+from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 from nornflow.store.slots import run_slot
 from nornflow.workflow.compiler import compile_workflow
@@ -87,17 +91,20 @@ def plan_change(project: Project, request: Request, voices: Voices) -> PlannedCh
 
 
 def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
-    """Run a change and write its record into the workspace; the record says how it ended."""
+    """Run a change, remember it in the store and write its record into the workspace; the record says how it ended.
+
+    StoreError, before any device is asked, when the store cannot be written.
+    """
     prepared = _Prepared(project, request, voices, Mode.APPLY)
     profile = prepared.info.profile
     records = RunRecords(project.workspace, project.redactor)
     try:
         with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
-            record = prepared.run.execute()
-            records.write(record)  # at once: closing sessions may take as long as devices let it
+            assert prepared.recorder is not None  # only a plan has none
+            # before sessions are closed, which may take as long as devices let it
+            return remembered(prepared.recorder, records, prepared.new, prepared.run, prepared.tools)
     finally:
         prepared.close()
-    return record
 
 
 class _Prepared:
@@ -134,8 +141,21 @@ class _Prepared:
                 raise UsageError("no device is targeted", hint="look at `targets:` and --limit")
         elif request.limit:
             raise UsageError("--limit is for workflows with steps on devices; this one has none")
-        observers = [*voices.observers, *project.plugin_host.registries.observers.values()]
-        tools = Tools(
+        hosts = self._devices.hosts() if self._devices else {}
+        self.new = NewRun(
+            run_id,
+            self.workflow.name,
+            self.workflow.version,
+            self.info.user,
+            profile.name,
+            now(),
+            inputs,
+            {host: hosts[host].platform or "" for host in targets},
+            self.workflow.file,
+        )
+        self._store = project.store() if mode is Mode.APPLY else None  # a plan changes nothing, here neither
+        self.recorder = RunRecorder(self._store, run_id) if self._store is not None else None
+        self.tools = Tools(
             step_types=project.step_types,
             profiles=project.profiles,
             gates=project.gates(mode),
@@ -143,7 +163,15 @@ class _Prepared:
             evaluator=evaluator,
             renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
             sandbox=project.sandboxes(workspace, request.file.parent.resolve(), voices.switch),
-            emitter=Emitter(run_id, observers, now, project.redactor),
+            emitter=Emitter(
+                run_id,
+                voices.observers,
+                now,
+                project.redactor,
+                strangers=tuple(project.plugin_host.registries.observers.values()),
+                sink=self.recorder,
+                lost=partial(voices.switch.stop, "store"),
+            ),
             switch=voices.switch,
             cache=FileCache(project.workspace),
             clock=now,
@@ -152,13 +180,15 @@ class _Prepared:
             question=voices.question,
             default_timeout=float(project.settings.default_timeout),
         )
-        hosts = self._devices.hosts() if self._devices else {}
-        self.run = Run(self.workflow, targets, inputs, self.info, tools, hosts=hosts, variables=request.variables)
+        self.run = Run(self.workflow, targets, inputs, self.info, self.tools, hosts=hosts, variables=request.variables)
 
     def close(self) -> None:
-        """Close every device connection that is still open."""
+        """Close every device connection that is still open, the threads of observers and the store."""
         if self._devices is not None:
             self._devices.close()
+        self.tools.emitter.close()
+        if self._store is not None:
+            self._store.close()
 
 
 def _user() -> str:

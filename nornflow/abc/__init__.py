@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from nornflow.abc.store import EventSink as EventSink
+from nornflow.abc.store import RunStore as RunStore
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.device import HostView, LeaseReport, Target
@@ -232,13 +234,17 @@ class Gate(ABC):
 
 
 class Observer(ABC):
-    """Is told what happens in a run, in order. An observer that raises is reported once and never stops a run."""
+    """Is told what happens in a run, in order. An observer that raises is reported once and never stops a run.
+
+    A plugin's observer has a thread and a bounded queue of its own: one that cannot keep up misses events, which is
+    reported once; the record of the run misses none.
+    """
 
     name: ClassVar[str]
 
     @abstractmethod
     def observe(self, event: Event) -> None:
-        """Take one event; secrets are already masked. Called from several threads, one call at a time."""
+        """Take one event; secrets are already masked. One call at a time."""
 
 
 class DeviceSession(ABC):

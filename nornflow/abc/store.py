@@ -1,0 +1,81 @@
+"""What remembers runs: the sink of one run's events, and the store of all runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from nornflow.model.event import Event
+from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.run import RunRecord, RunState
+
+
+class EventSink(ABC):
+    """Keeps the events of one run, whatever observers do; the run stops when it cannot."""
+
+    @abstractmethod
+    def take(self, event: Event) -> None:
+        """Keep one masked event; called in order, one at a time. StoreError when it or one before it cannot be kept.
+
+        When it returns from `run.state`, `step.started` or `batch.started`, everything up to there is kept for good.
+        """
+
+
+class RunStore(ABC):
+    """Remembers runs: their states, events and results. Thread-safe, and shared by processes.
+
+    A method that writes does all of it or, raising StoreError, nothing; what it wrote outlives the process and the power.
+    Methods that take a run raise UsageError when there is none of that id. Values are masked before they are kept.
+    """
+
+    @abstractmethod
+    def begin(self, run: NewRun) -> None:
+        """Remember a new run in the state `pending` with its devices; StoreError when the id is taken."""
+
+    @abstractmethod
+    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+        """Move a run from `old` to `new`; StateConflict when it is not in `old` or the table of moves has no such move.
+
+        Of several who move a run from one state exactly one succeeds. A move to a final state ends the run at `at`.
+        """
+
+    @abstractmethod
+    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
+        """Add events as numbers `first`, `first + 1` ...; StoreError unless `first` follows the last number (from 1)."""
+
+    @abstractmethod
+    def finish(self, record: RunRecord, old: RunState) -> None:
+        """Move the run from `old` to the record's state and keep everything of the record, at once; errors as `move`."""
+
+    @abstractmethod
+    def find(self, beginning: str) -> str:
+        """Return the id that begins so; UsageError when there is none or more than one."""
+
+    @abstractmethod
+    def runs(self, query: RunQuery) -> Sequence[RunSummary]:
+        """Return the runs that fit the query, newest first."""
+
+    @abstractmethod
+    def summary(self, run: str) -> RunSummary:
+        """Return how a run stands at this moment."""
+
+    @abstractmethod
+    def record(self, run: str) -> RunRecord:
+        """Return what is known of a run, results and devices included; values are as JSON keeps them."""
+
+    @abstractmethod
+    def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:
+        """Yield the events with a number above `after`, in order; those being written by another process as well."""
+
+    @abstractmethod
+    def statistics(self, by: Grouping, query: RunQuery) -> Sequence[Statistic]:
+        """Return durations and success per workflow, step or platform, over the ended runs that fit the query."""
+
+    @abstractmethod
+    def purge(self, before: datetime) -> Sequence[str]:
+        """Forget the runs that ended before a moment, and outputs that no other run has; return their ids."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections; the store is not used afterwards."""

@@ -1,0 +1,67 @@
+"""Looking after the store: its schema, its soundness, its age, and taking everything out of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nornflow.app.build import Project
+from nornflow.model.history import RunQuery
+from nornflow.store.records import RunRecords, plain, record_json
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `nornflow db check` looked at: what, whether it is well, and what to do when it is not."""
+
+    what: str
+    well: bool
+    text: str
+    hint: str = ""
+
+
+def upgrade_database(project: Project) -> tuple[str | None, str]:
+    """Bring the schema of the project's store to the newest; returns the revision before (None: empty) and now."""
+    from nornflow.store.database import told, upgrade
+    from nornflow.store.opening import open_engine
+
+    engine = open_engine(project.settings.store.url, project.workspace)
+    try:
+        with told(engine, "the store could not be upgraded"):
+            return upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def check_database(project: Project) -> list[Finding]:
+    """Look whether the store can be opened, is sound, and has every file that it names."""
+    from nornflow.store.upkeep import examine
+
+    files = len(list(RunRecords(project.workspace).ids()))
+    return [
+        Finding(each.what, each.well, each.text, each.hint)
+        for each in examine(project.settings.store.url, project.workspace, records=files)
+    ]
+
+
+def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
+    """Forget the runs that ended before a moment and, with `files`, remove their folders too; return their ids."""
+    with closing(project.store(create=False)) as store:
+        gone = list(store.purge(before))
+    if files:
+        for run in gone:
+            shutil.rmtree(RunRecords(project.workspace).folder(run), ignore_errors=True)
+    return gone
+
+
+def exported(project: Project) -> Iterator[dict[str, Any]]:
+    """Yield every run, oldest first, each followed by its events, as JSON types."""
+    with closing(project.store(create=False)) as store:
+        for summary in reversed(store.runs(RunQuery())):
+            yield {"type": "run", **record_json(store.record(summary.id))}
+            for stored in store.events(summary.id):
+                yield {"type": "event", "number": stored.number, **plain(stored.event)}

@@ -1,0 +1,56 @@
+"""Running a change so that it is remembered: begun in the store before anything is done, ended in it with its results."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from nornflow.engine.run import Run
+from nornflow.engine.tools import Tools
+from nornflow.errors import StoreError
+from nornflow.model.history import NewRun
+from nornflow.model.run import RunRecord
+from nornflow.store.recorder import RunRecorder
+from nornflow.store.records import RunRecords
+
+
+def remembered(recorder: RunRecorder, records: RunRecords, new: NewRun, run: Run, tools: Tools) -> RunRecord:
+    """Execute the run and return its record; what could not be kept of it is the record's error.
+
+    StoreError before anything is done when the run cannot be begun in the store.
+    """
+    recorder.begin(new)
+    try:
+        record = run.execute()
+    except BaseException as error:
+        tools.emitter.close(0)
+        with suppress(StoreError):  # the error that ended the program is the one to tell
+            recorder.give_up(tools.clock(), f"the program failed: {type(error).__name__}: {error}")
+        raise
+    tools.emitter.close()
+    return _kept(record, recorder, records)
+
+
+def _kept(record: RunRecord, recorder: RunRecorder, records: RunRecords) -> RunRecord:
+    """Keep the record in the store and as a file; trouble with one does not keep it from the other."""
+    troubles: list[tuple[str, str]] = []
+    try:
+        recorder.finish(record)
+    except StoreError as error:
+        troubles.append((error.message, error.hint))
+    try:
+        records.write(record)
+    except OSError as error:
+        troubles.append(
+            (f"the record could not be written: {error}", "make room on the disk, or see who may write there")
+        )
+    if not troubles:
+        return record
+    texts = [text for text, _ in troubles if text not in record.error]
+    return replace(
+        record,
+        error="\n".join(filter(None, (record.error, *texts))),
+        hint=record.hint or troubles[0][1],
+        reason=record.reason or StoreError.reason,
+        exit_code=max(record.exit_code, StoreError.exit_code),
+    )

@@ -1,0 +1,100 @@
+"""Runs, events, differences and statistics as lines for people and JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nornflow.app.services.compare import Pair, RunDifference
+from nornflow.model.event import Event
+from nornflow.model.history import RunSummary, Statistic
+from nornflow.store.records import plain
+
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
+_FEW = 6
+
+
+def summary_json(run: RunSummary) -> dict[str, Any]:
+    """Return a run of a list as JSON types."""
+    shown: dict[str, Any] = plain(run)
+    return shown
+
+
+def summary_lines(runs: Sequence[RunSummary]) -> Iterator[str]:
+    """Yield a line for each run."""
+    for run in runs:
+        devices = f"  {run.hosts} device{'' if run.hosts == 1 else 's'}" if run.hosts else ""
+        yield f"{run.id}  {run.state:<16} {run.workflow} {run.version}  {run.user}  {run.profile}{devices}"
+    if not runs:
+        yield "no runs"
+
+
+def event_json(event: Event) -> str:
+    """Return an event as one line of JSON."""
+    return json.dumps(plain(event), ensure_ascii=False)
+
+
+def event_line(event: Event) -> str:
+    """Return an event as a line: time (UTC), kind, step and device, what was said, and the details."""
+    where = " ".join(filter(None, (event.step, event.host)))
+    details = " ".join(f"{key}={_short(value)}" for key, value in event.data.items())
+    parts = (f"{event.time:%H:%M:%S.%f}"[:-3], f"{event.kind.value:<18}", where, event.message, details)
+    text = "  ".join(part for part in parts if part)
+    return text.replace("\n", " ⏎ ").translate(_CONTROLS).rstrip()  # a device may have sent control characters
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        more = f" and {len(value) - _FEW} more" if len(value) > _FEW else ""
+        return ",".join(map(str, value[:_FEW])) + more
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def difference_lines(found: RunDifference) -> Iterator[str]:
+    """Yield what differs between two runs; devices that differ in the same way share a paragraph."""
+    yield f"{found.a} -> {found.b}"
+    if found.same:
+        yield "no difference"
+    yield from (f"{name}: {_pair(pair)}" for name, pair in found.run.items())
+    if found.inputs:
+        yield "inputs:"
+        yield from (f"  {name}: {_pair(pair)}" for name, pair in found.inputs.items())
+    if found.hosts:
+        yield "devices:"
+        yield from _grouped(found.hosts)
+    for step, pairs in found.steps.items():
+        yield f"step {step}:"
+        yield from _grouped(pairs)
+    alike: dict[str, list[str]] = {}
+    for host, text in found.lines.items():
+        alike.setdefault(text, []).append(host)
+    for text, hosts in alike.items():
+        yield f"changed lines on {_short(hosts)}:"
+        yield from (f"  {line}" for line in text.splitlines())
+
+
+def _grouped(pairs: Mapping[str, Pair]) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
+    for host, pair in pairs.items():
+        alike.setdefault(_pair(pair), []).append(host)
+    for text, hosts in alike.items():
+        yield f"  {_short(hosts)}: {text}" if hosts != [""] else f"  {text}"
+
+
+def _pair(pair: Pair) -> str:
+    return " -> ".join("nothing" if value is None else json.dumps(value, ensure_ascii=False) for value in pair)
+
+
+def statistic_lines(found: Iterable[Statistic]) -> Iterator[str]:
+    """Yield a table of statistics."""
+    rows = [
+        (each.name, str(each.count), f"{each.success:.1%}", f"{each.p50:.2f} s", f"{each.p95:.2f} s") for each in found
+    ]
+    if not rows:
+        yield "no ended runs"
+        return
+    table = [("name", "count", "success", "p50", "p95"), *rows]
+    width = max(len(row[0]) for row in table)
+    for name, *figures in table:
+        yield f"{name:<{width}}  " + "  ".join(f"{figure:>10}" for figure in figures)

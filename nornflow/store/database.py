@@ -1,0 +1,158 @@
+"""The database behind the store: how it is opened, which schema it must have, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from nornflow.errors import ConfigurationError, StoreError
+from nornflow.store.migrations import REVISIONS
+
+BUSY = 30.0
+"""Seconds to wait for another process that writes, before giving up."""
+_EXTRA = "pip install 'nornflow-netops[postgresql]'"
+
+
+def parsed(url: str) -> URL:
+    """Return the URL of a store, with our driver for PostgreSQL; ConfigurationError for any other database."""
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("store.url is not a URL of a database", hint=_URLS) from None
+    kind = found.get_backend_name()
+    if kind == "postgresql":
+        return found.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise ConfigurationError(f"store.url: {kind} is not a database that the store knows", hint=_URLS)
+    return found
+
+
+_URLS = "for example postgresql://user@host/nornflow, or leave it out for a SQLite file in the workspace"
+
+
+def connect(url: URL) -> Engine:
+    """Return an engine for the URL; nothing is opened yet. StoreError when the driver is not installed."""
+    if url.get_backend_name() == "postgresql":
+        try:
+            return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        except ImportError:
+            raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
+    memory = url.database in (None, "", ":memory:")
+    pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False}, **pool)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    """Set what SQLite keeps per connection; docs/decisions/0015 says why `synchronous` is FULL."""
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver's own timing breaks transactions
+    cursor = connection.cursor()
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("outside"):  # a few pragmas cannot be in a transaction
+        # a writer takes the lock at once: one that has read before could not wait for another writer, only fail
+        connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
+
+
+def reading(engine: Engine) -> Connection:
+    """Return a connection that only reads, and so waits for no writer."""
+    return engine.connect().execution_options(reading=True)
+
+
+def revision(engine: Engine) -> str | None:
+    """Return the revision of the schema; None for a database without tables. StoreError for somebody else's tables."""
+    with reading(engine) as connection:
+        tables = set(inspect(connection).get_table_names())
+        if not tables:
+            return None
+        if "alembic_version" not in tables:
+            raise StoreError(
+                f"the database at {shown(engine)} holds other tables and no store", hint="give the store one of its own"
+            )
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def demand_schema(engine: Engine) -> None:
+    """Raise StoreError, with what to do, unless the schema is the one of this NornFlow."""
+    found = revision(engine)
+    if found == REVISIONS[-1]:
+        return
+    if found is None or found in REVISIONS:
+        state = "is empty" if found is None else f"has the older schema {found}"
+        raise StoreError(f"the store at {shown(engine)} {state}", hint="nornflow db upgrade")
+    raise StoreError(
+        f"the store at {shown(engine)} has the schema {found}, which this NornFlow does not know: a newer one wrote it",
+        hint="use a NornFlow that is at least as new, or another store.url",
+    )
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Bring the schema to the newest revision and return the one before and the one now; all of it or nothing."""
+    from alembic import command
+    from alembic.config import Config
+
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(outside=True) as connection:  # the file remembers it
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    before = revision(engine)
+    if before is not None and before not in REVISIONS:
+        demand_schema(engine)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, REVISIONS[-1]
+
+
+def shown(engine: Engine) -> str:
+    """Return where the database is, without its password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return url.database or "memory"
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def told(engine: Engine, what: str) -> Iterator[None]:
+    """Turn errors of the database into StoreError with what to do; `what` was being done."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise StoreError(f"{what}: the store at {shown(engine)}: {cause}", hint=_hint(cause, error)) from error
+
+
+def _hint(cause: str, error: Exception) -> str:
+    lower = cause.lower()
+    for words, hint in _HINTS:
+        if any(word in lower for word in words):
+            return hint
+    return "nornflow db check" if not isinstance(error, OperationalError) else "see whether the database can be reached"
+
+
+_HINTS = (
+    (
+        ("disk is full", "no space", "disk full"),
+        "make room on the disk; nothing is written to devices without a record",
+    ),
+    (("readonly", "read-only", "permission denied", "unable to open"), "see who may write there, or set store.url"),
+    (("locked", "busy"), "another process has been writing for too long; try again"),
+    (("not a database", "malformed", "corrupt"), "nornflow db check says what is recoverable"),
+    (("connection refused", "could not connect", "connection failed"), "see whether PostgreSQL runs there"),
+)

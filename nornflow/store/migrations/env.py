@@ -1,0 +1,10 @@
+"""What Alembic runs to migrate: on the connection that it was given, in that connection's transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from nornflow.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.run_migrations()

@@ -1,0 +1,56 @@
+"""Opening the store of a project: the database that the settings name, or a SQLite file in the workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from nornflow.errors import StoreError
+from nornflow.redaction import Redactor
+from nornflow.store.blobs import Blobs
+from nornflow.store.database import connect, demand_schema, parsed, revision, told, upgrade
+from nornflow.store.runs import SqlRunStore
+
+FILE = "nornflow.db"
+
+
+def store_url(url: str, workspace: Path) -> URL:
+    """Return where the store is: the given URL, or the SQLite file of the workspace."""
+    return parsed(url) if url else URL.create("sqlite", database=str(workspace / FILE))
+
+
+def open_engine(url: str, workspace: Path, *, create: bool = True) -> Engine:
+    """Return an engine for the store's database; a SQLite file that is not there is made, unless a reader asks.
+
+    A reader gets an empty store in memory then. The schema may be any, or none.
+    """
+    place = store_url(url, workspace)
+    if place.get_backend_name() == "sqlite" and place.database and not place.database.startswith((":", "file:")):
+        file = Path(place.database)
+        if create:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"the store's folder {file.parent} cannot be made: {error.strerror}") from error
+        elif not file.exists():
+            place = URL.create("sqlite")
+    return connect(place)
+
+
+def open_store(url: str, workspace: Path, redactor: Redactor | None = None, *, create: bool = True) -> SqlRunStore:
+    """Return the store of runs; StoreError when it cannot be reached or its schema is not ours.
+
+    A new SQLite file gets its tables at once; an empty PostgreSQL database waits for `nornflow db upgrade`.
+    """
+    engine = open_engine(url, workspace, create=create)
+    try:
+        with told(engine, "the store could not be opened"):
+            if engine.dialect.name == "sqlite" and revision(engine) is None:
+                upgrade(engine)
+            demand_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlRunStore(engine, Blobs(workspace), redactor)

@@ -1,0 +1,101 @@
+"""Questions to the store that are more than one row: lists of runs, and how long things take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, String, case, cast, exists, func, select
+
+from nornflow.model.history import Grouping, RunQuery, RunSummary, Statistic
+from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostState, RunState
+from nornflow.store.tables import run_hosts, run_steps, runs, step_results
+
+_UNTIMED = (HostState.SKIPPED, HostState.CACHED, HostState.CANCELLED, HostState.PLANNED, HostState.PENDING)
+_MICROSECONDS = 1_000_000.0
+
+
+def narrowed(statement: Select[Any], query: RunQuery) -> Select[Any]:
+    """Return the statement over `runs`, narrowed to what the query wants."""
+    if query.workflow:
+        statement = statement.where(runs.c.workflow == query.workflow)
+    if query.status is not None:
+        statement = statement.where(runs.c.state == query.status.value)
+    if query.user:
+        statement = statement.where(runs.c.user == query.user)
+    if query.since is not None:
+        statement = statement.where(runs.c.started_at >= query.since)
+    if query.host:
+        of_host = exists().where(run_hosts.c.run == runs.c.number, run_hosts.c.host == query.host)
+        statement = statement.where(of_host)
+    return statement
+
+
+def summaries(connection: Connection, query: RunQuery, run: str = "") -> Sequence[RunSummary]:
+    """Return the runs that fit the query, newest first; only the one of an id when it is given."""
+    names = ("id", "workflow", "version", "state", "user", "profile", "hosts", "started_at", "completed_at", "error")
+    statement = narrowed(select(*(runs.c[name] for name in names)), query)
+    statement = statement.order_by(runs.c.started_at.desc(), runs.c.number.desc())
+    if run:
+        statement = statement.where(runs.c.id == run)
+    if query.last is not None:
+        statement = statement.limit(query.last)
+    found = connection.execute(statement).mappings()
+    return [RunSummary(**{**dict(row), "state": RunState(row["state"])}) for row in found]
+
+
+def statistics(connection: Connection, by: Grouping, query: RunQuery) -> Sequence[Statistic]:
+    """Return one statistic per workflow, step or platform, by name; percentiles by nearest rank, in the database."""
+    final = [state.value for state in RunState if state not in RUN_MOVES]
+    timed: Select[Any]
+    if by is Grouping.WORKFLOW:
+        took = (cast(runs.c.completed_at, runs.c.number.type) - cast(runs.c.started_at, runs.c.number.type)) / (
+            _MICROSECONDS
+        )
+        good = case((runs.c.state == RunState.SUCCEEDED.value, 1.0), else_=0.0)
+        timed = select(runs.c.workflow.label("name"), took.label("took"), good.label("good"))
+    else:
+        name: Any = cast(runs.c.workflow, String) + " / " + run_steps.c.step
+        if by is Grouping.PLATFORM:
+            name = run_hosts.c.platform
+        good = case((step_results.c.state.in_([state.value for state in BAD_ENDS]), 0.0), else_=1.0)
+        timed = (
+            select(name.label("name"), step_results.c.duration.label("took"), good.label("good"))
+            .select_from(step_results)
+            .join(runs, runs.c.number == step_results.c.run)
+        )
+        if by is Grouping.PLATFORM:
+            of_host = (run_hosts.c.run == step_results.c.run) & (run_hosts.c.host == step_results.c.host)
+            timed = timed.join(run_hosts, of_host).where(run_hosts.c.platform != "")
+        else:
+            of_step = (run_steps.c.run == step_results.c.run) & (run_steps.c.position == step_results.c.position)
+            timed = timed.join(run_steps, of_step)
+        timed = timed.where(step_results.c.state.not_in([state.value for state in _UNTIMED]))
+    timed = timed.where(runs.c.state.in_(final), runs.c.completed_at.is_not(None))
+    source = narrowed(timed, query).subquery()
+    ranked = select(
+        source.c.name,
+        source.c.took,
+        source.c.good,
+        func.row_number().over(partition_by=source.c.name, order_by=source.c.took).label("rank"),
+        func.count().over(partition_by=source.c.name).label("count"),
+    ).subquery()
+
+    def percentile(share: float) -> Any:
+        return func.min(case((ranked.c.rank >= share * ranked.c.count, ranked.c.took)))
+
+    statement = (
+        select(
+            ranked.c.name,
+            func.count().label("count"),
+            func.avg(ranked.c.good).label("success"),
+            percentile(0.5).label("p50"),
+            percentile(0.95).label("p95"),
+        )
+        .group_by(ranked.c.name)
+        .order_by(ranked.c.name)
+    )
+    return [
+        Statistic(row["name"], row["count"], float(row["success"]), float(row["p50"]), float(row["p95"]))
+        for row in connection.execute(statement).mappings()
+    ]

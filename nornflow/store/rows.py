@@ -1,0 +1,155 @@
+"""Turning records of runs into rows of tables and back; what has its default is not kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from nornflow.model.event import Event, EventKind
+from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
+from nornflow.redaction import Redactor
+from nornflow.store.blobs import LIMIT, Blobs
+from nornflow.store.records import plain
+
+Row = Mapping[str, Any]
+
+_RESULT_COLUMNS = frozenset(("state", "started_at", "completed_at", "duration"))
+_HOST_COLUMNS = frozenset(("host", "state", "batch"))
+_DEFAULTS = {
+    StepResult: {field.name: plain(getattr(StepResult(), field.name)) for field in fields(StepResult)},
+    HostRecord: {field.name: plain(getattr(HostRecord("", HostState.OK), field.name)) for field in fields(HostRecord)},
+}
+
+
+class Rows:
+    """Makes rows of records and records of rows; everything is masked on its way in."""
+
+    def __init__(self, blobs: Blobs, redactor: Redactor) -> None:
+        self._blobs = blobs
+        self._redactor = redactor
+
+    def text(self, value: Any) -> str:
+        """Return a value as masked JSON text."""
+        return json.dumps(self._redactor.value(plain(value)), ensure_ascii=False, separators=(",", ":"))
+
+    def masked(self, text: str) -> str:
+        """Return a text with secrets masked."""
+        return self._redactor.text(text)
+
+    def event(self, number: int, event: Event) -> dict[str, Any]:
+        """Return an event as a row."""
+        return {
+            "number": number,
+            "time": event.time,
+            "kind": event.kind.value,
+            "step": event.step,
+            "host": event.host,
+            "message": self._redactor.text(event.message),
+            "data": self.text(event.data) if event.data else None,
+        }
+
+    def result(self, position: int, host: str, result: StepResult) -> dict[str, Any]:
+        """Return how a step ended on a device as a row."""
+        return {
+            "position": position,
+            "host": host,
+            "state": result.state.value,
+            "started_at": result.started_at,
+            "completed_at": result.completed_at,
+            "duration": result.duration,
+            **self._detail(result, _RESULT_COLUMNS),
+        }
+
+    def host(self, position: int, record: HostRecord, platform: str) -> dict[str, Any]:
+        """Return the fate of a device as a row."""
+        return {
+            "host": record.host,
+            "position": position,
+            "platform": platform,
+            "state": record.state.value,
+            "batch": record.batch,
+            **self._detail(record, _HOST_COLUMNS),
+        }
+
+    def results(self, record: RunRecord) -> Iterator[dict[str, Any]]:
+        """Yield the rows of all results of a run."""
+        for position, step in enumerate(record.steps):
+            if step.result is not None:
+                yield self.result(position, "", step.result)
+            for host, result in step.hosts.items():
+                yield self.result(position, host, result)
+
+    def _detail(self, value: StepResult | HostRecord, columns: frozenset[str]) -> dict[str, str | None]:
+        defaults = _DEFAULTS[type(value)]
+        kept = {}
+        for name, default in defaults.items():
+            if name not in columns:
+                shown = plain(getattr(value, name))
+                if shown != default:
+                    kept[name] = shown
+        if not kept:
+            return {"detail": None, "blob": None}
+        text = self.text(kept)
+        if len(text) < LIMIT:
+            return {"detail": text, "blob": None}
+        return {"detail": None, "blob": self._blobs.put(text)}
+
+    def step_result(self, row: Row) -> StepResult:
+        """Return the result that a row holds."""
+        detail = self._loaded(row)
+        return StepResult(
+            HostState(row["state"]),
+            started_at=row["started_at"],
+            completed_at=row["completed_at"],
+            duration=row["duration"],
+            **detail,
+        )
+
+    def host_record(self, row: Row) -> HostRecord:
+        """Return the fate that a row holds."""
+        return HostRecord(row["host"], HostState(row["state"]), row["batch"], **self._loaded(row))
+
+    def _loaded(self, row: Row) -> dict[str, Any]:
+        text = self._blobs.get(row["blob"]) if row["blob"] else row["detail"]
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
+
+
+def stored_event(run: str, row: Row) -> Event:
+    """Return the event that a row holds."""
+    data = json.loads(row["data"]) if row["data"] else {}
+    return Event(EventKind(row["kind"]), row["time"], run, row["step"], row["host"], row["message"], data)
+
+
+def step_record(row: Row, results: Mapping[str, StepResult]) -> StepRecord:
+    """Return a step with its results by host; the one without a host is the step's own."""
+    per_host = {host: result for host, result in results.items() if host}
+    return StepRecord(
+        row["step"],
+        row["type"],
+        HostState(row["state"]),
+        row["started_at"],
+        row["completed_at"],
+        results.get(""),
+        per_host,
+    )
+
+
+def run_record(row: Row, steps: tuple[StepRecord, ...], hosts: tuple[HostRecord, ...]) -> RunRecord:
+    """Return the record of a run from its row, its steps and its devices."""
+    same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
+    started: datetime = row["started_at"]
+    return RunRecord(
+        **{name: row[name] for name in same},
+        state=RunState(row["state"]),
+        inputs=json.loads(row["inputs"]),
+        outputs=json.loads(row["outputs"]),
+        steps=steps,
+        hosts=hosts,
+        started_at=started,
+        completed_at=row["completed_at"],
+        security_events=tuple(json.loads(row["security_events"])),
+    )

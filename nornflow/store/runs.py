@@ -1,0 +1,268 @@
+"""The store of runs over SQLAlchemy: SQLite for one machine, PostgreSQL for many, the same statements for both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from nornflow.abc import RunStore
+from nornflow.errors import StateConflict, StoreError, UsageError
+from nornflow.model.event import Event
+from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.run import RUN_MOVES, HostState, RunRecord, RunState, StepResult
+from nornflow.redaction import Redactor
+from nornflow.store.blobs import Blobs
+from nornflow.store.database import reading, told
+from nornflow.store.queries import statistics, summaries
+from nornflow.store.rows import Row, Rows, run_record, step_record, stored_event
+from nornflow.store.tables import events, run_hosts, run_steps, runs, step_results
+
+_PAGE = 1000
+_CHUNK = 2000
+
+
+class SqlRunStore(RunStore):
+    """Runs in the tables of `nornflow.store.tables`; large outputs are files of `blobs`."""
+
+    def __init__(self, engine: Engine, blobs: Blobs, redactor: Redactor | None = None) -> None:
+        self.engine = engine
+        self.blobs = blobs
+        self._rows = Rows(blobs, redactor or Redactor())
+
+    def begin(self, run: NewRun) -> None:
+        """Remember a new run in the state `pending` with its devices."""
+        row = {
+            **{name: getattr(run, name) for name in ("id", "workflow", "version", "file", "user", "profile")},
+            **dict.fromkeys(("error", "hint", "reason"), ""),
+            "state": RunState.PENDING.value,
+            "hosts": len(run.hosts),
+            "started_at": run.started_at,
+            "inputs": self._rows.text(run.inputs),
+            "outputs": "{}",
+            "exit_code": 0,
+            "security_events": "[]",
+        }
+        hosts = [
+            {"host": host, "position": position, "platform": platform, "state": HostState.PENDING.value, "batch": 0}
+            for position, (host, platform) in enumerate(run.hosts.items())
+        ]
+        with told(self.engine, f"run {run.id} could not be begun"), self.engine.begin() as connection:
+            try:
+                number = connection.execute(insert(runs).values(row).returning(runs.c.number)).scalar_one()
+            except IntegrityError:
+                raise StoreError(f"there is a run {run.id} already", hint="a run has an id of its own") from None
+            _insert(connection, run_hosts, number, hosts)
+
+    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+        """Move a run from `old` to `new`, if it is in `old` and may."""
+        values: dict[str, Any] = {"error": self._rows.masked(error)} if error else {}
+        if new not in RUN_MOVES:
+            values["completed_at"] = at
+        with told(self.engine, f"run {run} could not be moved"), self.engine.begin() as connection:
+            self._move(connection, run, old, new, values)
+
+    def append(self, run: str, first: int, events_: Sequence[Event]) -> None:
+        """Add events to the run's stream, without a gap and never twice."""
+        rows = [self._rows.event(number, event) for number, event in enumerate(events_, first)]
+        with told(self.engine, f"events of run {run} could not be kept"), self.engine.begin() as connection:
+            number = _number(connection, run)
+            last = connection.execute(select(func.max(events.c.number)).where(events.c.run == number)).scalar() or 0
+            if first != last + 1:
+                raise StoreError(
+                    f"run {run} has {last} events, the next one cannot be number {first}",
+                    hint="somebody else writes the same run",
+                )
+            _insert(connection, events, number, rows)
+
+    def finish(self, record: RunRecord, old: RunState) -> None:
+        """Move the run to its end and keep its results and its devices' fates, all in one transaction."""
+        # masked, compressed and written before the transaction: other writers do not wait for it
+        results = list(self._rows.results(record))
+        steps = [
+            {
+                "position": position,
+                "step": step.step,
+                "type": step.type,
+                "state": step.state.value,
+                "started_at": step.started_at,
+                "completed_at": step.completed_at,
+            }
+            for position, step in enumerate(record.steps)
+        ]
+        values = {
+            **{name: self._rows.text(getattr(record, name)) for name in ("outputs", "security_events")},
+            "error": self._rows.masked(record.error),
+            "hint": self._rows.masked(record.hint),
+            "reason": record.reason,
+            "exit_code": record.exit_code,
+            "completed_at": record.completed_at,
+            **({"started_at": record.started_at} if record.started_at else {}),
+        }
+        with told(self.engine, f"run {record.id} could not be ended"), self.engine.begin() as connection:
+            number = self._move(connection, record.id, old, record.state, values)
+            known = connection.execute(select(run_hosts.c.host, run_hosts.c.platform).where(run_hosts.c.run == number))
+            platforms: dict[str, str] = {row.host: row.platform for row in known}
+            if record.hosts:
+                connection.execute(delete(run_hosts).where(run_hosts.c.run == number))
+                hosts = [
+                    self._rows.host(position, host, platforms.get(host.host, ""))
+                    for position, host in enumerate(record.hosts)
+                ]
+                _insert(connection, run_hosts, number, hosts)
+            _insert(connection, run_steps, number, steps)
+            _insert(connection, step_results, number, results)
+
+    def find(self, beginning: str) -> str:
+        """Return the id that begins so."""
+        with told(self.engine, "runs could not be read"), reading(self.engine) as connection:
+            found = connection.execute(
+                select(runs.c.id).where(runs.c.id.startswith(beginning, autoescape=True)).limit(2)
+            ).scalars()
+            ids: list[str] = list(found)
+            exact: str | None = connection.execute(select(runs.c.id).where(runs.c.id == beginning)).scalar()
+        if exact is not None:
+            return exact
+        if len(ids) != 1:
+            raise UsageError(
+                f"{'more than one run begins with' if ids else 'there is no run'} {beginning!r}",
+                hint="nornflow runs list",
+            )
+        return ids[0]
+
+    def runs(self, query: RunQuery) -> Sequence[RunSummary]:
+        """Return the runs that fit the query, newest first."""
+        with told(self.engine, "runs could not be read"), reading(self.engine) as connection:
+            return summaries(connection, query)
+
+    def summary(self, run: str) -> RunSummary:
+        """Return how a run stands at this moment."""
+        with told(self.engine, f"run {run} could not be read"), reading(self.engine) as connection:
+            found = summaries(connection, RunQuery(), run)
+        if not found:
+            raise _no_run(run)
+        return found[0]
+
+    def record(self, run: str) -> RunRecord:
+        """Return what is known of a run."""
+        with told(self.engine, f"run {run} could not be read"), reading(self.engine) as connection:
+            number = _number(connection, run)
+            row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one()
+            results: dict[int, dict[str, StepResult]] = {}
+            # in the order of the devices; a step of the run has no device
+            found = connection.execute(
+                select(step_results)
+                .join(
+                    run_hosts,
+                    (run_hosts.c.run == step_results.c.run) & (run_hosts.c.host == step_results.c.host),
+                    isouter=True,
+                )
+                .where(step_results.c.run == number)
+                .order_by(step_results.c.position, run_hosts.c.position)
+            )
+            for each in found.mappings():
+                results.setdefault(each["position"], {})[each["host"]] = self._rows.step_result(_plain_row(each))
+            steps = connection.execute(
+                select(run_steps).where(run_steps.c.run == number).order_by(run_steps.c.position)
+            ).mappings()
+            hosts = connection.execute(
+                select(run_hosts).where(run_hosts.c.run == number).order_by(run_hosts.c.position)
+            ).mappings()
+            return run_record(
+                _plain_row(row),
+                tuple(step_record(_plain_row(each), results.get(each["position"], {})) for each in steps),
+                tuple(self._rows.host_record(_plain_row(each)) for each in hosts),
+            )
+
+    def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:
+        """Yield the events with a number above `after`, in order, a page at a time."""
+        while True:
+            with told(self.engine, f"events of run {run} could not be read"), reading(self.engine) as connection:
+                number = _number(connection, run)
+                page = (
+                    connection.execute(
+                        select(events)
+                        .where(events.c.run == number, events.c.number > after)
+                        .order_by(events.c.number)
+                        .limit(_PAGE)
+                    )
+                    .mappings()
+                    .all()
+                )
+            yield from (StoredEvent(row["number"], stored_event(run, _plain_row(row))) for row in page)
+            if len(page) < _PAGE:
+                return
+            after = page[-1]["number"]
+
+    def statistics(self, by: Grouping, query: RunQuery) -> Sequence[Statistic]:
+        """Return durations and success per workflow, step or platform."""
+        with told(self.engine, "runs could not be read"), reading(self.engine) as connection:
+            return statistics(connection, by, query)
+
+    def purge(self, before: datetime) -> Sequence[str]:
+        """Forget the runs that ended before a moment, and the files that no run names, an hour old or more."""
+        with told(self.engine, "old runs could not be removed"), self.engine.begin() as connection:
+            old = connection.execute(
+                select(runs.c.number, runs.c.id).where(runs.c.completed_at < before).order_by(runs.c.number)
+            ).all()
+            for row in old:
+                for table in (events, step_results, run_steps, run_hosts):
+                    connection.execute(delete(table).where(table.c.run == row.number))
+                connection.execute(delete(runs).where(runs.c.number == row.number))
+        with told(self.engine, "old outputs could not be removed"), reading(self.engine) as connection:
+            self.blobs.sweep(lambda: self.blob_names(connection), time.time())
+        return [row.id for row in old]
+
+    def blob_names(self, connection: Connection) -> set[str]:
+        """Return the names of all files that rows name."""
+        return {
+            name
+            for table in (step_results, run_hosts)
+            for name in connection.execute(select(table.c.blob).where(table.c.blob.is_not(None)).distinct()).scalars()
+        }
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.engine.dispose()
+
+    def _move(self, connection: Connection, run: str, old: RunState, new: RunState, values: dict[str, Any]) -> int:
+        if new not in RUN_MOVES.get(old, frozenset()):
+            raise StateConflict(f"run {run}: a run cannot go from {old.value} to {new.value}")
+        moved: int | None = connection.execute(
+            update(runs)
+            .where(runs.c.id == run, runs.c.state == old.value)
+            .values(state=new.value, **values)
+            .returning(runs.c.number)
+        ).scalar()
+        if moved is None:
+            _number(connection, run)
+            now = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one()
+            raise StateConflict(
+                f"run {run} is {now}, not {old.value}: it cannot go to {new.value}",
+                hint="somebody else has moved it: nornflow runs show " + run,
+            )
+        return moved
+
+
+def _number(connection: Connection, run: str) -> int:
+    number: int | None = connection.execute(select(runs.c.number).where(runs.c.id == run)).scalar()
+    if number is None:
+        raise _no_run(run)
+    return number
+
+
+def _no_run(run: str) -> UsageError:
+    return UsageError(f"there is no run {run!r}", hint="nornflow runs list")
+
+
+def _insert(connection: Connection, table: Any, run: int, rows: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(insert(table), [{"run": run, **row} for row in rows[start : start + _CHUNK]])
+
+
+def _plain_row(row: Any) -> Row:
+    return dict(row)

@@ -1,0 +1,73 @@
+"""Examining a store: can it be opened, is it sound, is everything there that it names, and what is left if not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from nornflow.errors import StoreError
+from nornflow.model.history import RunQuery
+from nornflow.store.blobs import Blobs
+from nornflow.store.database import demand_schema, reading, revision, shown, told
+from nornflow.store.opening import open_engine
+from nornflow.store.runs import SqlRunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was looked at, and what to do when it is not well."""
+
+    what: str
+    well: bool
+    text: str
+    hint: str = ""
+
+
+def examine(url: str, workspace: Path, records: int) -> Iterator[Examined]:
+    """Look at the store as far as it goes; `records` is how many runs have a record file of their own."""
+    engine = open_engine(url, workspace, create=False)
+    recoverable = f"{records} runs have a record file each in {workspace / 'runs'}, which do not depend on the store"
+    try:
+        with told(engine, "the store could not be opened"):
+            if engine.dialect.name == "sqlite" and revision(engine) is None:
+                yield Examined("database", True, "there is none yet; the first run makes it")
+                return
+            yield from _soundness(engine)
+            demand_schema(engine)
+    except StoreError as error:
+        yield Examined("database", False, error.message, error.hint)
+        yield Examined("recoverable", True, recoverable)
+        engine.dispose()
+        return
+    yield Examined("schema", True, f"{revision(engine)} at {shown(engine)}")
+    with closing(SqlRunStore(engine, Blobs(workspace))) as store:
+        yield from _contents(store, workspace)
+
+
+def _soundness(engine: Engine) -> Iterator[Examined]:
+    if engine.dialect.name != "sqlite":
+        return
+    with reading(engine) as connection:
+        problems = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)") if row[0] != "ok"]
+    hint = "put the file away and restore a backup, or begin anew; `nornflow db export` takes out what is readable"
+    yield Examined(
+        "integrity", not problems, "; ".join(problems) or "every page is as it should be", hint if problems else ""
+    )
+
+
+def _contents(store: SqlRunStore, workspace: Path) -> Iterator[Examined]:
+    with reading(store.engine) as connection:
+        named = store.blob_names(connection)
+    missing = sorted(named - set(store.blobs.names()))
+    if missing:
+        hint = f"bring {workspace / 'blobs'} back from a backup; the rest of the runs is readable"
+        yield Examined("outputs", False, f"{len(missing)} files of large outputs are missing: {missing[0]} ...", hint)
+    else:
+        yield Examined("outputs", True, f"{len(named)} files of large outputs, all there")
+    found = store.runs(RunQuery())
+    unended = sum(run.completed_at is None for run in found)
+    yield Examined("runs", True, f"{len(found)} runs, {unended} of them not ended")

@@ -1,0 +1,234 @@
+"""What every store of runs must keep: subclass `RunStoreContract`, give it a fixture `store`, and pytest asks the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nornflow.abc import RunStore
+from nornflow.errors import StateConflict, StoreError, UsageError
+from nornflow.model.event import Event, EventKind
+from nornflow.model.history import Grouping, NewRun, RunQuery
+from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+PLATFORMS: Mapping[str, str] = {"r2": "cisco_ios", "r1": "arista_eos"}
+
+
+def new_run(run: str = "run-1", **keys: Any) -> NewRun:
+    """Return a run of two devices that begins at noon."""
+    given: dict[str, Any] = {"workflow": "ntp", "version": "1.0", "user": "ada", "profile": "standard", **keys}
+    return NewRun(id=run, **{"started_at": NOON, "inputs": {"n": [1, None]}, "hosts": PLATFORMS, "file": "f", **given})
+
+
+def ended_run(run: str = "run-1", seconds: float = 2.0, **keys: Any) -> RunRecord:
+    """Return the record of such a run: one step on two devices, of which one failed, and one step that ran once."""
+    end = NOON + timedelta(seconds=seconds)
+    good = StepResult(
+        HostState.CHANGED,
+        True,
+        {"sent": 2, "lines": ["a", "ü"]},
+        diff="+a\n",
+        started_at=NOON,
+        completed_at=end,
+        duration=1.5,
+    )
+    bad = StepResult(HostState.FAILED, error="refused", reason="line-rejected", hint="look", attempts=2, duration=4.0)
+    values: dict[str, Any] = {
+        "state": RunState.FAILED,
+        "steps": (
+            StepRecord("configure", "x.config", HostState.FAILED, NOON, end, hosts={"r2": good, "r1": bad}),
+            StepRecord("tell", "shell", HostState.OK, end, end, StepResult(stdout="told\n", exit_code=0, duration=0.5)),
+        ),
+        "hosts": (
+            HostRecord("r2", HostState.ROLLED_BACK, 1, diff="+a\n", rollback="running == pre-image"),
+            HostRecord("r1", HostState.FAILED, 1, "configure", "refused", "line-rejected", "look"),
+        ),
+        "error": "step configure: refused",
+        "hint": "look",
+        "exit_code": 1,
+        **keys,
+    }
+    return RunRecord(
+        run, "ntp", "1.0", user="ada", profile="standard", inputs={"n": [1, None]}, started_at=NOON, completed_at=end,
+        file="f", **values,
+    )  # fmt: skip
+
+
+def event(message: str = "", run: str = "run-1", **data: Any) -> Event:
+    """Return an event at noon."""
+    return Event(EventKind.STEP_OUTPUT, NOON, run, "configure", "r1", message, data)
+
+
+class RunStoreContract:
+    """Tests of any `RunStore`; the fixture `store` gives an empty one for each test."""
+
+    @pytest.fixture
+    def store(self) -> RunStore:
+        """Give an empty store; a subclass must."""
+        raise NotImplementedError("a subclass gives the fixture `store`")
+
+    def test_a_run_begins_pending_with_its_devices(self, store: RunStore) -> None:
+        """What was targeted is known before anything is done."""
+        store.begin(new_run())
+        summary = store.summary("run-1")
+        assert (summary.state, summary.hosts, summary.started_at) == (RunState.PENDING, 2, NOON)
+        assert summary.completed_at is None
+        assert [(host.host, host.state) for host in store.record("run-1").hosts] == [
+            ("r2", HostState.PENDING),
+            ("r1", HostState.PENDING),
+        ]
+        with pytest.raises(StoreError, match="run-1"):
+            store.begin(new_run())
+
+    def test_a_record_comes_back_as_it_was(self, store: RunStore) -> None:
+        """Devices, steps and results keep their order and every field."""
+        store.begin(new_run())
+        store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+        record = ended_run()
+        store.finish(record, RunState.RUNNING)
+        found = store.record("run-1")
+        assert found == record
+        assert list(found.steps[0].hosts) == ["r2", "r1"]
+
+    def test_a_large_output_comes_back_as_it_was(self, store: RunStore) -> None:
+        """However large it is, and wherever it is kept."""
+        large = "line of output ü\n" * 20_000
+        steps = (
+            StepRecord("show", "x", HostState.OK, hosts={"r1": StepResult(stdout=large, outputs={"text": large})}),
+        )
+        record = ended_run(steps=steps)
+        store.begin(new_run())
+        store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+        store.finish(record, RunState.RUNNING)
+        assert store.record("run-1") == record
+
+    def test_only_the_moves_of_the_table_are_made_and_only_from_where_the_run_is(self, store: RunStore) -> None:
+        """A wrong move raises and changes nothing."""
+        store.begin(new_run())
+        with pytest.raises(StateConflict, match="pending to succeeded"):
+            store.move("run-1", RunState.PENDING, RunState.SUCCEEDED, NOON)
+        with pytest.raises(StateConflict, match="is pending, not running"):
+            store.move("run-1", RunState.RUNNING, RunState.FAILED, NOON)
+        with pytest.raises(StateConflict):
+            store.finish(ended_run(), RunState.RUNNING)
+        assert store.summary("run-1").state is RunState.PENDING
+        assert store.record("run-1").steps == ()
+        store.move("run-1", RunState.PENDING, RunState.CANCELLED, NOON, error="gone")
+        summary = store.summary("run-1")
+        assert (summary.state, summary.completed_at, summary.error) == (RunState.CANCELLED, NOON, "gone")
+        with pytest.raises(StateConflict):
+            store.move("run-1", RunState.CANCELLED, RunState.RUNNING, NOON)
+
+    def test_of_many_who_move_a_run_one_succeeds(self, store: RunStore) -> None:
+        """The condition is part of the write."""
+        store.begin(new_run())
+        start, won = threading.Barrier(6), list[str]()
+
+        def move() -> None:
+            start.wait(10)
+            try:
+                store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+            except StateConflict:
+                return
+            won.append(threading.current_thread().name)
+
+        threads = [threading.Thread(target=move) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(won) == 1
+
+    def test_events_come_back_in_order_and_from_any_number(self, store: RunStore) -> None:
+        """A reader goes on where it was."""
+        store.begin(new_run())
+        told = [event(f"line {number}", number=number, hosts=["r1"]) for number in range(2500)]
+        store.append("run-1", 1, told[:10])
+        store.append("run-1", 11, told[10:])
+        assert [(each.number, each.event) for each in store.events("run-1")] == list(enumerate(told, 1))
+        assert [each.number for each in store.events("run-1", after=2498)] == [2499, 2500]
+
+    def test_the_stream_has_no_gap_and_no_second_writer(self, store: RunStore) -> None:
+        """A number that does not follow is refused, and nothing of the batch is kept."""
+        store.begin(new_run())
+        store.append("run-1", 1, [event("one"), event("two")])
+        for first in (1, 2, 4):
+            with pytest.raises(StoreError, match="2 events"):
+                store.append("run-1", first, [event("wrong")])
+        assert [each.event.message for each in store.events("run-1")] == ["one", "two"]
+
+    def test_lists_are_narrowed_and_newest_first(self, store: RunStore) -> None:
+        """By workflow, state, user, time and device, and by how many."""
+        for number in range(4):
+            store.begin(
+                new_run(
+                    f"run-{number}",
+                    started_at=NOON + timedelta(hours=number),
+                    workflow="ntp" if number % 2 else "vlan",
+                    user="bob" if number == 3 else "ada",
+                    hosts={f"r{number}": ""},
+                )
+            )
+        store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+
+        def ids(**keys: Any) -> list[str]:
+            return [run.id for run in store.runs(RunQuery(**keys))]
+
+        assert ids() == ["run-3", "run-2", "run-1", "run-0"]
+        assert ids(last=2) == ["run-3", "run-2"]
+        assert ids(workflow="ntp") == ["run-3", "run-1"]
+        assert ids(status=RunState.RUNNING) == ["run-1"]
+        assert ids(user="bob", workflow="ntp") == ["run-3"]
+        assert ids(since=NOON + timedelta(hours=2)) == ["run-3", "run-2"]
+        assert ids(host="r2") == ["run-2"]
+        assert ids(host="r9") == []
+
+    def test_the_beginning_of_an_id_is_enough_when_it_is_the_only_one(self, store: RunStore) -> None:
+        """An id that is another one's beginning is found too; `%` and `_` mean themselves."""
+        for run in ("run-1", "run-12", "old_1"):
+            store.begin(new_run(run))
+        assert store.find("run-1") == "run-1"
+        assert store.find("old") == "old_1"
+        with pytest.raises(UsageError, match="more than one"):
+            store.find("run")
+        for beginning in ("nothing", "%", "old%"):
+            with pytest.raises(UsageError, match="there is no run"):
+                store.find(beginning)
+        for ask in (store.summary, store.record, lambda run: list(store.events(run))):
+            with pytest.raises(UsageError, match="there is no run"):
+                ask("run-2")
+
+    def test_statistics_count_ended_runs_and_timed_results(self, store: RunStore) -> None:
+        """Percentiles by nearest rank; skipped results and runs at work tell nothing."""
+        for number in range(1, 21):
+            run, skipped = f"run-{number}", StepResult(HostState.SKIPPED)
+            result = StepResult(HostState.FAILED if number == 20 else HostState.OK, duration=float(number))
+            steps = (StepRecord("show", "x", HostState.OK, hosts={"r1": result, "r2": skipped}),)
+            state = RunState.FAILED if number == 20 else RunState.SUCCEEDED
+            store.begin(new_run(run))
+            store.move(run, RunState.PENDING, RunState.RUNNING, NOON)
+            store.finish(ended_run(run, float(number), steps=steps, state=state), RunState.RUNNING)
+        store.begin(new_run("at-work"))
+        for by, name in ((Grouping.WORKFLOW, "ntp"), (Grouping.STEP, "ntp / show"), (Grouping.PLATFORM, "arista_eos")):
+            (found,) = store.statistics(by, RunQuery())
+            assert (found.name, found.count, found.p50, found.p95) == (name, 20, 10.0, 19.0)
+            assert found.success == pytest.approx(0.95)
+        assert store.statistics(Grouping.STEP, RunQuery(workflow="vlan")) == []
+
+    def test_old_ended_runs_are_forgotten_with_everything_of_them(self, store: RunStore) -> None:
+        """A run that has not ended stays, however old it is."""
+        for run in ("run-1", "run-2", "run-3"):
+            store.begin(new_run(run))
+            store.append(run, 1, [event(run=run)])
+        store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+        store.finish(ended_run("run-1"), RunState.RUNNING)
+        store.move("run-2", RunState.PENDING, RunState.DENIED, NOON + timedelta(days=2))
+        assert list(store.purge(NOON + timedelta(days=1))) == ["run-1"]
+        assert [run.id for run in store.runs(RunQuery())] == ["run-3", "run-2"]
+        store.begin(new_run("run-1"))  # nothing of the old one is in the way
+        assert list(store.events("run-1")) == []

@@ -1,0 +1,122 @@
+"""The record of a run's events: in order, in batches, for good before the run acts, and loud when it cannot be kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from nornflow.errors import StateConflict, StoreError
+from nornflow.model.event import Event, EventKind
+from nornflow.model.run import RunState
+from nornflow.store.opening import open_store
+from nornflow.store.recorder import RunRecorder
+from nornflow.store.runs import SqlRunStore
+from nornflow.testing.run_store import NOON, ended_run, event, new_run
+
+NEVER = 3600.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlRunStore]:
+    with closing(open_store("", tmp_path)) as store:
+        yield store
+
+
+def messages(store: SqlRunStore) -> list[str]:
+    return [stored.event.message for stored in store.events("run-1")]
+
+
+def moved(state: str) -> Event:
+    return Event(EventKind.RUN_STATE, NOON, "run-1", data={"state": state})
+
+
+def begun(store: SqlRunStore, every: float = NEVER) -> RunRecorder:
+    recorder = RunRecorder(store, "run-1", every)
+    recorder.begin(new_run())
+    return recorder
+
+
+def test_what_is_told_from_many_threads_is_kept_once_and_in_order(store: SqlRunStore) -> None:
+    recorder = begun(store, every=0.001)
+    lock, told = threading.Lock(), list[str]()
+
+    def work(name: int) -> None:
+        for number in range(200):
+            with lock:  # as the emitter does
+                told.append(f"{name}-{number}")
+                recorder.take(event(told[-1]))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    recorder.take(moved("running"))
+    recorder.take(moved("failed"))
+    recorder.finish(ended_run())
+    assert messages(store) == [*told, "", ""]
+    assert store.summary("run-1").state is RunState.FAILED
+
+
+def test_everything_is_kept_before_a_step_begins_and_the_rest_within_a_moment(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.take(event("one"))
+    assert messages(store) == []
+    recorder.take(Event(EventKind.STEP_STARTED, NOON, "run-1", "configure", message="step"))
+    assert messages(store) == ["one", "step"]
+    recorder.take(moved("running"))
+    assert store.summary("run-1").state is RunState.RUNNING
+    recorder.finish(ended_run())
+
+
+def test_a_reader_sees_the_end_of_a_run_only_with_its_results(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.take(moved("running"))
+    recorder.take(moved("failed"))
+    assert store.summary("run-1").state is RunState.RUNNING
+    recorder.finish(ended_run())
+    assert store.record("run-1") == ended_run()
+
+
+class Full(SqlRunStore):
+    """A store whose disk is full from the third event on."""
+
+    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
+        if first + len(events) > 3:
+            raise StoreError("the disk is full")
+        super().append(run, first, events)
+
+
+@pytest.fixture
+def full(store: SqlRunStore) -> SqlRunStore:
+    return Full(store.engine, store.blobs)
+
+
+def test_who_tells_an_event_learns_that_it_cannot_be_kept(full: SqlRunStore) -> None:
+    recorder = begun(full)
+    recorder.take(event("one"))
+    recorder.take(event("two"))
+    with pytest.raises(StoreError, match="full"):
+        recorder.take(moved("running"))
+    assert full.summary("run-1").state is RunState.PENDING
+    with pytest.raises(StoreError, match="full"):
+        recorder.take(event("three"))
+    with pytest.raises(StateConflict):  # it never was running, and the end is told as it is
+        recorder.finish(ended_run(state=RunState.SUCCEEDED))
+
+
+def test_a_run_whose_program_failed_is_ended(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.take(moved("planning"))
+    recorder.take(moved("awaiting_approval"))
+    later: datetime = NOON
+    recorder.give_up(later, "the program failed: KeyError")
+    summary = store.summary("run-1")
+    assert (summary.state, summary.completed_at) == (RunState.CANCELLED, later)
+    assert summary.error == "the program failed: KeyError"
+    assert len(messages(store)) == 2
