@@ -16,6 +16,7 @@ import pytest
 
 from nornflow.cli.runs import STATES
 from nornflow.model.run import RunState
+from nornflow.store.migrations import REVISIONS
 from nornflow.testing.project import ProjectFolder
 
 FILES = {
@@ -202,7 +203,7 @@ class TestDatabase:
         assert (outcome.exit_code, "a newer one wrote it" in outcome.stderr) == (1, True)
         assert site.run("db", "check").exit_code == 1
         assert site.run("db", "upgrade").exit_code == 1
-        database(site, "UPDATE alembic_version SET version_num = 'history_0001'")
+        database(site, f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'")
         assert "as before" in site.run("db", "upgrade").ok().stdout
         site.run("db", "check").ok()
 
