@@ -12,7 +12,8 @@ NornFlowError                    exit 1   base; never raised itself
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
 ├── PlanStale                    exit 5   the device is not as the plan saw it
 ├── StoreError                   exit 1   the store of runs cannot be reached, read or written
-│   └── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
+│   ├── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
+│   └── RunLost                  exit 1   another process carries the run on: this one may do nothing more
 └── StepError                    exit 1   a step did not do its work
     ├── ExpressionError                   an expression or template could not be evaluated
     │   └── InjectionBlocked              it reached for something outside the sandbox
@@ -118,6 +119,12 @@ class StateConflict(StoreError):
     """A run is not in the state that a move began from, or the table of moves does not have the move."""
 
     reason = "state-conflict"
+
+
+class RunLost(StoreError):
+    """Another process has taken the run over, because this one was taken for dead."""
+
+    reason = "run-lost"
 
 
 class StepError(NornFlowError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nornflow.abc.store import EventSink as EventSink
+from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest

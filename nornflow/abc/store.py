@@ -8,6 +8,7 @@ from datetime import datetime
 
 from nornflow.model.event import Event
 from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.journal import Entry
 from nornflow.model.run import RunRecord, RunState
 
 
@@ -20,6 +21,22 @@ class EventSink(ABC):
 
         When it returns from `run.state`, `step.started` or `batch.started`, everything up to there is kept for good.
         """
+
+
+class Journal(ABC):
+    """Writes down what one run is about to do and what became of it."""
+
+    @abstractmethod
+    def write(self, *entries: Entry) -> None:
+        """Keep the entries, in order; when it returns they outlive the process and the power. Threads may call at once.
+
+        StoreError when they, or anything before them, cannot be kept: then nothing more may be done. RunLost when another
+        process has taken the run over.
+        """
+
+    @abstractmethod
+    def note(self, *entries: Entry) -> None:
+        """Keep entries without waiting: they are durable before anything that is written later. Errors as `write`."""
 
 
 class RunStore(ABC):

@@ -71,10 +71,18 @@ runs = Table(
     Column("reason", Text, nullable=False),
     Column("exit_code", SmallInteger, nullable=False),
     Column("security_events", Text, nullable=False),
+    Column("worker", Text),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("wish", Text, nullable=False, server_default=""),
+    Column("spec", Text),
     Index("runs_by_workflow", "workflow", "started_at"),
     Index("runs_by_start", "started_at"),
 )
-"""One row per run; mappings and lists are JSON text."""
+"""One row per run; mappings and lists are JSON text.
+
+`worker` is the process that carries it out and `fence` how many have: a write of an earlier one is refused. `wish` is how
+somebody wants it to end early, `spec` (JSON) what it takes to go on with it in another process.
+"""
 
 run_hosts = Table(
     "run_hosts",
@@ -136,3 +144,104 @@ events = Table(
     sqlite_with_rowid=False,
 )
 """What happened in a run, in order; rows are added and never changed."""
+
+journal = Table(
+    "journal",
+    metadata,
+    _of_run(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("data", Text),
+    Column("blob", Text),
+    sqlite_with_rowid=False,
+)
+"""What a run was about to do and what became of it, in order; rows are added and never changed."""
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("body", Text),
+    Column("blob", Text),
+)
+"""Plans by the SHA-256 of their canonical JSON."""
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _of_run(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("plan", Text, ForeignKey("plans.hash"), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""Who said what of a run's plan."""
+
+caches = Table(
+    "caches",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kept_at", Moment, nullable=False),
+    Column("data", Text),
+    Column("blob", Text),
+)
+"""Results of steps that may be used again."""
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("machine", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("born", BigInteger, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("beat_at", Moment, nullable=False),
+)
+"""Processes that carry out runs. `beat` counts up while one lives; `born` is its start in kernel ticks since `boot`.
+
+Whether a process lives is never read from `beat_at`, which is for people: clocks jump, counters do not.
+"""
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("run", Text),
+    Column("worker", Text, ForeignKey("workers.id")),
+    Column("since", Moment),
+)
+"""Who may write to a device. `token` grows with each holder and stays when there is none: an old one is never right again."""
+
+lock_requests = Table(
+    "lock_requests",
+    metadata,
+    Column("ticket", BigInteger, primary_key=True, autoincrement=False),
+    Column("device", Text, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("worker", Text, ForeignKey("workers.id"), nullable=False),
+    Column("since", Moment, nullable=False),
+    Index("lock_requests_by_device", "device", "ticket"),
+)
+"""Runs that wait for devices; the lower ticket is served first."""
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("ticket", _NUMBER, primary_key=True),
+    Column("profile", Text, nullable=False),
+    Column("run", Text, nullable=False, unique=True),
+    Column("worker", Text, ForeignKey("workers.id"), nullable=False),
+    Column("granted", SmallInteger, nullable=False),
+    Column("since", Moment, nullable=False),
+    Index("slots_by_profile", "profile", "ticket"),
+)
+"""Runs at work under a profile (`granted` 1) and those that wait for their turn (0), the lower ticket first."""

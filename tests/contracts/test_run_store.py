@@ -13,7 +13,6 @@ from nornflow.abc import RunStore
 from nornflow.errors import StoreError
 from nornflow.store.database import upgrade
 from nornflow.store.migrations import REVISIONS
-from nornflow.store.migrations import REVISIONS
 from nornflow.store.opening import open_engine, open_store
 from nornflow.testing.run_store import RunStoreContract
 
@@ -27,22 +26,13 @@ class TestOnSqlite(RunStoreContract):
 
 class TestOnPostgresql(RunStoreContract):
     @pytest.fixture
-    def url(self, postgresql: str, tmp_path: Path) -> str:
-        engine = open_engine(postgresql, tmp_path)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
-        return postgresql
-
-    @pytest.fixture
-    def store(self, url: str, tmp_path: Path) -> Iterator[RunStore]:
+    def store(self, empty_postgresql: str, tmp_path: Path) -> Iterator[RunStore]:
         engine = open_engine(empty_postgresql, tmp_path)
         try:
             assert upgrade(engine) == (None, REVISIONS[-1])
         finally:
             engine.dispose()
-        with closing(open_store(url, tmp_path)) as store:
+        with closing(open_store(empty_postgresql, tmp_path)) as store:
             yield store
 
     def test_an_empty_database_waits_for_an_upgrade_and_somebody_elses_is_refused(

@@ -1,0 +1,38 @@
+"""What a run writes down before it acts and after it has: enough to settle it when its process dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EntryKind(StrEnum):
+    """The closed list of things in a journal; what begins is written before it is done, what ended afterwards.
+
+    approved: the plan that is applied. batch, batch_done: a batch began; it was soaked and asked about too.
+    intent, outcome: a step is about to change a device; how it ended there. begun, result: the same for a step of the run.
+    rollback, rolled_back: a device is about to be taken back; whether it is. over: the run goes to its last steps.
+    """
+
+    APPROVED = "approved"
+    BATCH = "batch"
+    BATCH_DONE = "batch_done"
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    BEGUN = "begun"
+    RESULT = "result"
+    ROLLBACK = "rollback"
+    ROLLED_BACK = "rolled_back"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: what, of which step and device (empty where it is about neither), with what it takes to go on from it."""
+
+    kind: EntryKind
+    step: str = ""
+    host: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
