@@ -17,11 +17,11 @@ from nornflow.registration import Check, Command, TemplateFilter
 from nornflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from nornflow.abc import Devices, Gate, Sandbox, StepType
+    from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import Mode
     from nornflow.model.profile import Profile
-    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.records import RunRecords
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,29 @@ class Project:
         credentials = self.settings.credentials
         return credentials.username, os.environ.get(credentials.password_env, "")
 
-    def store(self, *, create: bool = True) -> SqlRunStore:
+    @property
+    def remembers(self) -> bool:
+        """Tell whether runs are kept at all (`store.url: none` keeps nothing)."""
+        from nornflow.store.nothing import NONE
+
+        return self.settings.store.url != NONE
+
+    def store(self, *, create: bool = True) -> RunStore:
         """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind."""
+        if not self.remembers:
+            from nornflow.store.nothing import NoStore
+
+            return NoStore()
         from nornflow.store.opening import open_store
 
         return open_store(self.settings.store.url, self.workspace, self.redactor, create=create)
+
+    def records(self) -> RunRecords:
+        """Return where record files of runs go: the workspace, or nowhere when nothing is remembered."""
+        from nornflow.store.nothing import NoRecords
+        from nornflow.store.records import RunRecords
+
+        return (RunRecords if self.remembers else NoRecords)(self.workspace, self.redactor)
 
     def sandboxes(
         self, workspace: Path, workflow_folder: Path, switch: StopSwitch

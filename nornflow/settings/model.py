@@ -54,7 +54,7 @@ class StoreSettings(_Frozen):
     url: str = Field(
         default="",
         description="the database of runs: postgresql://USER@HOST/NAME (the password by PGPASSWORD or ~/.pgpass),"
-        " sqlite:////PATH, or empty for nornflow.db in the workspace",
+        " sqlite:////PATH, empty for nornflow.db in the workspace, or none: nothing is kept",
     )
 
 

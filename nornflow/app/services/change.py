@@ -97,7 +97,7 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
     """
     prepared = _Prepared(project, request, voices, Mode.APPLY)
     profile = prepared.info.profile
-    records = RunRecords(project.workspace, project.redactor)
+    records = project.records()
     try:
         with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
             assert prepared.recorder is not None  # only a plan has none

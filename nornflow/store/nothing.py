@@ -1,0 +1,79 @@
+"""Remembering nothing (`store.url: none`): for runs where no disk may be written, and to measure what a store costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from nornflow.abc import RunStore
+from nornflow.errors import UsageError
+from nornflow.model.event import Event
+from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.run import RunRecord, RunState
+from nornflow.store.records import RunRecords
+
+NONE = "none"
+"""The value of `store.url` with which nothing is kept."""
+
+
+class NoStore(RunStore):
+    """Takes everything and keeps nothing; questions raise UsageError."""
+
+    def begin(self, run: NewRun) -> None:
+        """Let the run begin."""
+
+    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+        """Let the run move: nobody else can know of it."""
+
+    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
+        """Let events go."""
+
+    def finish(self, record: RunRecord, old: RunState) -> None:
+        """Let the run end."""
+
+    def find(self, beginning: str) -> str:
+        """Raise UsageError: there is nothing to be found."""
+        raise _nothing()
+
+    def runs(self, query: RunQuery) -> Sequence[RunSummary]:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def summary(self, run: str) -> RunSummary:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def record(self, run: str) -> RunRecord:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def statistics(self, by: Grouping, query: RunQuery) -> Sequence[Statistic]:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def purge(self, before: datetime) -> Sequence[str]:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class NoRecords(RunRecords):
+    """Writes no record file either."""
+
+    def write(self, record: RunRecord) -> Path:
+        """Return where the record would be."""
+        return self.folder(record.id)
+
+
+def _nothing() -> UsageError:
+    return UsageError(
+        "runs are not remembered here: the setting store.url is `none`",
+        hint="leave store.url out for a SQLite file in the workspace; `nornflow run --format json` prints the record",
+    )
