@@ -1,0 +1,193 @@
+"""Who is alive: processes that carry out runs, each with a row that it beats; the dead are declared so, once and for all.
+
+Nothing here compares the clocks of two machines. Whether a worker lives is decided by looking for its process, where it is
+on this machine, and otherwise by a counter that stands still while this machine's own monotonic clock goes on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+
+from nornflow.errors import RunLost
+from nornflow.model.worker import Process, WorkerView
+from nornflow.store.database import reading, told
+from nornflow.store.processes import is_there, this_process
+from nornflow.store.tables import lock_requests, locks, slots, workers
+
+ALIVE = "alive"
+GONE = "gone"
+GONE_AFTER = 15.0
+"""Seconds that a beat must be seen standing still before its worker is declared gone."""
+MOST_OF_A_LOOK = 2.0
+"""How many seconds between two looks count at most: while nobody could look (the store was away), nobody was silent."""
+_KEY = 0x6E6F726E  # of PostgreSQL's advisory lock: the moves of workers, locks and slots come one after the other
+
+
+def alone(connection: Connection) -> None:
+    """Let this transaction be the only one that moves workers, locks and slots; in SQLite every writer is alone."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _KEY})
+
+
+def demand_alive(connection: Connection, worker: str) -> None:
+    """Raise RunLost unless the worker still counts as alive, inside a transaction that is `alone`."""
+    if connection.execute(select(workers.c.state).where(workers.c.id == worker)).scalar() != ALIVE:
+        raise RunLost(
+            f"this process (worker {worker}) was taken for dead: what it held is somebody else's now",
+            hint="it was stopped for too long, or cut off from the store; see: nornflow runs list",
+        )
+
+
+@dataclass(slots=True)
+class _Silence:
+    beat: int
+    seen: float
+    lasted: float = 0.0
+
+
+class Workers:
+    """The table of workers, as one process sees it: its own row, and what it has seen of the others; thread-safe."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+        process: Callable[[], Process] = this_process,
+        sees: Callable[[Process, Process], bool | None] = is_there,
+        user: str = "",
+        rng: random.Random | None = None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._monotonic = monotonic
+        self._here = process()
+        self._sees = sees
+        self._user = user
+        self._rng = rng or random.SystemRandom()
+        self._silences: dict[str, _Silence] = {}
+        self._lock = threading.Lock()
+        self._beaten = float("-inf")
+        self.id = ""
+
+    def register(self) -> str:
+        """Make the row of this process and return its id; StoreError when the store cannot be written."""
+        here = self._here
+        self.id = f"{here.machine}-{here.pid}-{self._rng.getrandbits(32):08x}"
+        began = self._monotonic()
+        row = {
+            **{name: getattr(here, name) for name in ("machine", "boot", "pid", "born")},
+            **{"id": self.id, "user": self._user or _user(), "state": ALIVE, "beat": 1, "beat_at": self._clock()},
+        }
+        with told(self._engine, "this process could not be registered"), self._engine.begin() as connection:
+            connection.execute(insert(workers).values(row))
+        self._beaten = began
+        return self.id
+
+    def beat(self) -> bool:
+        """Say that this process lives; False when others have taken it for dead, which is for good. StoreError."""
+        began = self._monotonic()  # before it is sent: nobody can have seen it earlier
+        with told(self._engine, "this process could not say that it lives"), self._engine.begin() as connection:
+            beaten = connection.execute(
+                update(workers)
+                .where(workers.c.id == self.id, workers.c.state == ALIVE)
+                .values(beat=workers.c.beat + 1, beat_at=self._clock())
+            ).rowcount
+        if beaten:
+            self._beaten = began
+        return bool(beaten)
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last beat of this process that reached the store."""
+        return self._monotonic() - self._beaten
+
+    def leave(self) -> None:
+        """Take this process's row out, and give back all that it still holds."""
+        with told(self._engine, "this process could not be signed off"), self._engine.begin() as connection:
+            alone(connection)
+            _free(connection, self.id)
+            connection.execute(delete(workers).where(workers.c.id == self.id))
+
+    def gone(self, worker: str) -> bool:
+        """Tell whether a worker is dead, and declare it so when that is seen; then all that it held is free.
+
+        One that cannot be looked at from here is dead once its beat has stood still for `GONE_AFTER` seconds in which it
+        was asked for again and again: ask every half second or so.
+        """
+        with told(self._engine, f"worker {worker} could not be looked at"), reading(self._engine) as connection:
+            row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
+        if row is None or row["state"] == GONE:
+            with self._lock:
+                self._silences.pop(worker, None)
+            return True
+        if worker == self.id:
+            return False
+        silent = self._stood_still(worker, row["beat"])
+        if self._sees(_process(row), self._here) is False or silent:
+            return self._declare(worker, row["beat"])
+        return False
+
+    def about(self, worker: str) -> WorkerView | None:
+        """Return what there is to tell of a worker; None when it has signed off."""
+        with told(self._engine, f"worker {worker} could not be read"), reading(self._engine) as connection:
+            row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
+        return None if row is None else view(row)
+
+    def _stood_still(self, worker: str, beat: int) -> bool:
+        now = self._monotonic()
+        with self._lock:
+            silence = self._silences.get(worker)
+            if silence is None or silence.beat != beat:
+                self._silences[worker] = _Silence(beat, now)
+                return False
+            silence.lasted += min(now - silence.seen, MOST_OF_A_LOOK)
+            silence.seen = now
+            return silence.lasted >= GONE_AFTER
+
+    def _declare(self, worker: str, beat: int) -> bool:
+        with told(self._engine, f"worker {worker} could not be declared gone"), self._engine.begin() as connection:
+            alone(connection)
+            declared = connection.execute(
+                update(workers)
+                .where(workers.c.id == worker, workers.c.beat == beat, workers.c.state == ALIVE)
+                .values(state=GONE)
+            ).rowcount
+            if declared:
+                _free(connection, worker)
+                return True
+            state = connection.execute(select(workers.c.state).where(workers.c.id == worker)).scalar()
+        return state != ALIVE  # somebody else was first, or it has beaten in this very moment
+
+
+def view(row: Any) -> WorkerView:
+    """Return a row of the table as people are told of it."""
+    return WorkerView(row["id"], _process(row), row["user"], row["state"] == ALIVE, row["beat_at"])
+
+
+def _process(row: Any) -> Process:
+    return Process(row["machine"], row["boot"], row["pid"], row["born"])
+
+
+def _free(connection: Connection, worker: str) -> None:
+    """Give back what a worker holds and take it out of every queue; tokens stay, so that it is never right again."""
+    connection.execute(update(locks).where(locks.c.worker == worker).values(run=None, worker=None, since=None))
+    connection.execute(delete(lock_requests).where(lock_requests.c.worker == worker))
+    connection.execute(delete(slots).where(slots.c.worker == worker))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry for this uid, as in many containers
+        return "unknown"

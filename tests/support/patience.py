@@ -1,0 +1,16 @@
+"""Waiting in tests for what another thread or process does: as long as it takes, and no longer than bearable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def soon(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait until something holds; False when it still does not after that many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
