@@ -218,8 +218,12 @@ locks = Table(
     Column("run", Text),
     Column("worker", Text, ForeignKey("workers.id")),
     Column("since", Moment),
+    Column("broken_by", Text),
 )
-"""Who may write to a device. `token` grows with each holder and stays when there is none: an old one is never right again."""
+"""Who may write to a device. `token` grows with each holder and stays when there is none: an old one is never right again.
+
+`broken_by` says who took the last holder's lock away, until there is another holder.
+"""
 
 lock_requests = Table(
     "lock_requests",

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("run", sa.Text),
         sa.Column("worker", sa.Text, sa.ForeignKey("workers.id")),
         sa.Column("since", sa.BigInteger),
+        sa.Column("broken_by", sa.Text),
     )
     op.create_table(
         "lock_requests",
