@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nornflow.model.event import Event
 from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
-from nornflow.model.journal import Entry
+from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RunRecord, RunState
 
 
@@ -31,7 +31,7 @@ class Journal(ABC):
         """Keep the entries, in order; when it returns they outlive the process and the power. Threads may call at once.
 
         StoreError when they, or anything before them, cannot be kept: then nothing more may be done. RunLost when another
-        process has taken the run over.
+        process has taken the run over. Without entries it waits for what was noted before.
         """
 
     @abstractmethod
@@ -43,7 +43,11 @@ class RunStore(ABC):
     """Remembers runs: their states, events and results. Thread-safe, and shared by processes.
 
     A method that writes does all of it or, raising StoreError, nothing; what it wrote outlives the process and the power.
-    Methods that take a run raise UsageError when there is none of that id. Values are masked before they are kept.
+    Methods that take a run raise UsageError when there is none of that id. Values are masked before they are kept, but for
+    those of the journal and the spec: what is sent later must be exact, so what is secret in them is kept encrypted.
+
+    A run has one owner at a time, counted by its `fence`: 1 for who began it, one more for each who took it over. Whoever
+    writes with a fence raises RunLost, and writes nothing, when the run is another one's by now.
     """
 
     @abstractmethod
@@ -51,19 +55,56 @@ class RunStore(ABC):
         """Remember a new run in the state `pending` with its devices; StoreError when the id is taken."""
 
     @abstractmethod
-    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+    def move(
+        self, run: str, old: RunState, new: RunState, at: datetime, error: str = "", *, fence: int | None = None
+    ) -> None:
         """Move a run from `old` to `new`; StateConflict when it is not in `old` or the table of moves has no such move.
 
         Of several who move a run from one state exactly one succeeds. A move to a final state ends the run at `at`.
         """
 
     @abstractmethod
-    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
-        """Add events as numbers `first`, `first + 1` ...; StoreError unless `first` follows the last number (from 1)."""
+    def append(
+        self,
+        run: str,
+        first: int,
+        events: Sequence[Event],
+        *,
+        fence: int | None = None,
+        entry: int = 1,
+        entries: Sequence[Entry] = (),
+    ) -> None:
+        """Add events as numbers `first`, `first + 1` ..., and entries of the journal from the number `entry` on, at once.
+
+        StoreError unless the numbers follow the last ones (from 1). An owner (`fence`) may repeat its last call when it does
+        not know whether it was done: then nothing is added twice.
+        """
 
     @abstractmethod
-    def finish(self, record: RunRecord, old: RunState) -> None:
-        """Move the run from `old` to the record's state and keep everything of the record, at once; errors as `move`."""
+    def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
+        """Move the run from `old` to the record's state and keep everything of the record, at once; errors as `move`.
+
+        What the journal holds beside the plan and the pre-images is forgotten: the record says it.
+        """
+
+    @abstractmethod
+    def standing(self, run: str) -> Standing:
+        """Return who carries the run out, how far it is, and what it began with."""
+
+    @abstractmethod
+    def unended(self) -> Sequence[Standing]:
+        """Return the runs that have not ended, oldest first, without their specs and numbers."""
+
+    @abstractmethod
+    def take_over(self, run: str, fence: int, worker: str) -> int:
+        """Make `worker` the owner of a run that `fence` owned until now, and return the new fence.
+
+        Of several who try exactly one succeeds; the others, and whoever comes when it has ended, raise StateConflict.
+        """
+
+    @abstractmethod
+    def entries(self, run: str) -> Iterator[Entry]:
+        """Yield the journal of a run, in order; values are as JSON keeps them."""
 
     @abstractmethod
     def find(self, beginning: str) -> str:

@@ -14,7 +14,10 @@ from nornflow.model.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is about to begin; `hosts` maps the targeted devices to their platforms."""
+    """A run that is about to begin; `hosts` maps the targeted devices to their platforms.
+
+    `worker` is the process that carries it out, `spec` (plain data) what another one needs to go on with it.
+    """
 
     id: str
     workflow: str
@@ -25,6 +28,8 @@ class NewRun:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
+    worker: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from nornflow.model.run import RunState
 
 
 class EntryKind(StrEnum):
@@ -36,3 +39,28 @@ class Entry:
     step: str = ""
     host: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+LASTING = frozenset((EntryKind.APPROVED, EntryKind.INTENT))
+"""Kinds of entries that stay when a run has ended: what a rollback at any later time needs; the record has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands for whoever wants to carry it on: its owner, its numbers so far, and what it began with.
+
+    `worker` is the process that carries it out (empty when nobody said), `fence` how many have; `events` and `entries` are
+    the last numbers of its stream and its journal. `spec` is what `NewRun.spec` was.
+    """
+
+    run: str
+    workflow: str
+    user: str
+    state: RunState
+    worker: str
+    fence: int
+    started_at: datetime
+    ended: bool
+    events: int = 0
+    entries: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ class Blobs:
     """Files under `<workspace>/blobs/ab/abcd….z`."""
 
     def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
         self._folder = workspace / "blobs"
 
     def put(self, text: str) -> str:

@@ -10,6 +10,7 @@ from nornflow.abc import RunStore
 from nornflow.errors import UsageError
 from nornflow.model.event import Event
 from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RunRecord, RunState
 from nornflow.store.records import RunRecords
 
@@ -23,14 +24,41 @@ class NoStore(RunStore):
     def begin(self, run: NewRun) -> None:
         """Let the run begin."""
 
-    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+    def move(
+        self, run: str, old: RunState, new: RunState, at: datetime, error: str = "", *, fence: int | None = None
+    ) -> None:
         """Let the run move: nobody else can know of it."""
 
-    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
-        """Let events go."""
+    def append(
+        self,
+        run: str,
+        first: int,
+        events: Sequence[Event],
+        *,
+        fence: int | None = None,
+        entry: int = 1,
+        entries: Sequence[Entry] = (),
+    ) -> None:
+        """Let events and entries go."""
 
-    def finish(self, record: RunRecord, old: RunState) -> None:
+    def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Let the run end."""
+
+    def standing(self, run: str) -> Standing:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
+
+    def unended(self) -> Sequence[Standing]:
+        """Return none: nobody can go on with what was not kept."""
+        return ()
+
+    def take_over(self, run: str, fence: int, worker: str) -> int:
+        """Raise UsageError: there is nothing to go on with."""
+        raise _nothing()
+
+    def entries(self, run: str) -> Iterator[Entry]:
+        """Raise UsageError, as every question does."""
+        raise _nothing()
 
     def find(self, beginning: str) -> str:
         """Raise UsageError: there is nothing to be found."""

@@ -1,14 +1,16 @@
-"""Keeps the events of one run in the store: in batches, in order, and for good where the run is about to act."""
+"""Keeps the events and the journal of one run in the store: in batches, in order, and for good where the run is to act."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
-from nornflow.abc import EventSink, RunStore
+from nornflow.abc import EventSink, Journal, RunStore
 from nornflow.errors import StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.history import NewRun
+from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RUN_MOVES, RunRecord, RunState
 
 EVERY = 0.25
@@ -19,22 +21,29 @@ BARRIERS = frozenset((EventKind.RUN_STATE, EventKind.STEP_STARTED, EventKind.BAT
 """Kinds of events at which everything so far is written before the run goes on."""
 
 
-class RunRecorder(EventSink):
-    """Writes one run's events from a thread of its own, and the run's moves at once.
+class RunRecorder(EventSink, Journal):
+    """Writes one run's events and journal from a thread of its own, and the run's moves at once.
 
-    The move to a final state is not made from its event but by `finish`, together with the results: nobody sees a run
-    that has ended without them.
+    Whoever needs something to be durable writes all that waits, for everybody: fifty devices that journal at once cost a
+    few commits. The move to a final state is not made from its event but by `finish`, together with the results: nobody
+    sees a run that has ended without them. With `standing` the run is carried on from there, as its owner `fence`.
     """
 
-    def __init__(self, store: RunStore, run: str, every: float = EVERY) -> None:
+    def __init__(
+        self, store: RunStore, run: str, every: float = EVERY, *, standing: Standing | None = None, fence: int = 1
+    ) -> None:
         self._store = store
         self._run = run
         self._every = every
-        self._state = RunState.PENDING
-        self._next = 1
-        self._waiting: list[Event] = []
+        self._fence = fence
+        self._state = standing.state if standing else RunState.PENDING
+        self._next = standing.events + 1 if standing else 1
+        self._next_entry = standing.entries + 1 if standing else 1
+        self._events: list[Event] = []
+        self._entries: list[Entry] = []
+        self._offered = self._kept = 0
         self._changed = threading.Condition()
-        self._writing = threading.Lock()  # taken before events leave the queue: their order is that of the stream
+        self._writing = threading.Lock()  # taken before anything leaves the queues: their order is that of the stream
         self._error: StoreError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -46,34 +55,54 @@ class RunRecorder(EventSink):
 
     def take(self, event: Event) -> None:
         """Keep one event; at a barrier it is in the store when this returns."""
-        with self._changed:
-            self._waiting.append(event)
-            full = len(self._waiting) >= MOST
-            self._changed.notify()
-        if full or event.kind in BARRIERS:
-            self._flush()
+        ticket = self._offer([event], ())
+        if event.kind in BARRIERS or ticket - self._kept >= MOST:
+            self._flush(ticket)
         if event.kind is EventKind.RUN_STATE:
             self._move(RunState(event.data["state"]), event.time)
-        if self._error is not None:
-            raise self._error
+        self._demand()
+
+    def write(self, *entries: Entry) -> None:
+        """Keep entries, and everything before them; they are in the store when this returns."""
+        self._flush(self._offer((), entries))
+        self._demand()
+
+    def note(self, *entries: Entry) -> None:
+        """Keep entries with what is written next."""
+        ticket = self._offer((), entries)
+        if ticket - self._kept >= MOST:
+            self._flush(ticket)
+        self._demand()
 
     def finish(self, record: RunRecord) -> None:
         """Write what waits, then the end of the run with its results; StoreError when the store did not take all."""
         self._end()
-        self._store.finish(record, self._state)
-        if self._error is not None:
-            raise self._error
+        self._store.finish(record, self._state, fence=self._fence)
+        self._demand()
 
     def give_up(self, at: datetime, error: str) -> None:
         """End a run that has no record, because the program failed."""
         self._end()
         failed = RunState.FAILED in RUN_MOVES[self._state]
-        self._store.move(self._run, self._state, RunState.FAILED if failed else RunState.CANCELLED, at, error)
+        end = RunState.FAILED if failed else RunState.CANCELLED
+        self._store.move(self._run, self._state, end, at, error, fence=self._fence)
+
+    def _demand(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _offer(self, events: Sequence[Event], entries: Sequence[Entry]) -> int:
+        with self._changed:
+            self._events += events
+            self._entries += entries
+            self._offered += len(events) + len(entries)
+            self._changed.notify()
+            return self._offered
 
     def _move(self, new: RunState, at: datetime) -> None:
-        if new in RUN_MOVES and self._error is None:
+        if new in RUN_MOVES and new is not self._state and self._error is None:
             try:
-                self._store.move(self._run, self._state, new, at)
+                self._store.move(self._run, self._state, new, at, fence=self._fence)
             except StoreError as error:
                 self._error = error
                 return
@@ -84,27 +113,33 @@ class RunRecorder(EventSink):
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        self._flush()
+        self._flush(self._offered)
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._changed.wait_for(lambda: self._events or self._entries or self._closing)
                 if not self._closing:
                     self._changed.wait_for(lambda: self._closing, self._every)  # more may come meanwhile
                 if self._closing or self._error is not None:
                     return
-            self._flush()
+            self._flush(self._offered)
 
-    def _flush(self) -> None:
+    def _flush(self, ticket: int) -> None:
+        """Write all that waits, unless somebody else has written it up to the ticket meanwhile."""
         with self._writing:
-            with self._changed:
-                batch, self._waiting = self._waiting, []
-            if not batch or self._error is not None:
+            if self._kept >= ticket or self._error is not None:
                 return
+            with self._changed:
+                events, self._events = self._events, []
+                entries, self._entries = self._entries, []
             try:
-                self._store.append(self._run, self._next, batch)
+                self._store.append(
+                    self._run, self._next, events, fence=self._fence, entry=self._next_entry, entries=entries
+                )
             except StoreError as error:
                 self._error = error
                 return
-            self._next += len(batch)
+            self._next += len(events)
+            self._next_entry += len(entries)
+            self._kept += len(events) + len(entries)

@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from nornflow.model.event import Event, EventKind
+from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import LIMIT, Blobs
 from nornflow.store.records import plain
+from nornflow.store.vault import Vault
 
 Row = Mapping[str, Any]
 
@@ -25,11 +27,12 @@ _DEFAULTS = {
 
 
 class Rows:
-    """Makes rows of records and records of rows; everything is masked on its way in."""
+    """Makes rows of records and records of rows; everything is masked on its way in, or, where it must be exact, sealed."""
 
-    def __init__(self, blobs: Blobs, redactor: Redactor) -> None:
+    def __init__(self, blobs: Blobs, redactor: Redactor, vault: Vault) -> None:
         self._blobs = blobs
         self._redactor = redactor
+        self._vault = vault
 
     def text(self, value: Any) -> str:
         """Return a value as masked JSON text."""
@@ -38,6 +41,34 @@ class Rows:
     def masked(self, text: str) -> str:
         """Return a text with secrets masked."""
         return self._redactor.text(text)
+
+    def exact(self, value: Any) -> str:
+        """Return a value as JSON text that gives back just that value; sealed when there is a secret in it."""
+        shown = plain(value)
+        text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+        return text if self._redactor.value(shown) == shown else self._vault.seal(text)
+
+    def value(self, text: str) -> Any:
+        """Return the value of an exact text."""
+        return json.loads(self._vault.open(text))
+
+    def entry(self, number: int, entry: Entry) -> dict[str, Any]:
+        """Return an entry of the journal as a row."""
+        text = self.exact(entry.data) if entry.data else None
+        large = text is not None and len(text) >= LIMIT
+        return {
+            "number": number,
+            "kind": entry.kind.value,
+            "step": entry.step,
+            "host": entry.host,
+            "data": None if large else text,
+            "blob": self._blobs.put(text) if text is not None and large else None,
+        }
+
+    def stored_entry(self, row: Row) -> Entry:
+        """Return the entry that a row holds."""
+        text = self._blobs.get(row["blob"]) if row["blob"] else row["data"]
+        return Entry(EntryKind(row["kind"]), row["step"], row["host"], self.value(text) if text else {})
 
     def event(self, number: int, event: Event) -> dict[str, Any]:
         """Return an event as a row."""

@@ -7,32 +7,43 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nornflow.abc import RunStore
 from nornflow.errors import StateConflict, StoreError, UsageError
 from nornflow.model.event import Event
 from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
+from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RUN_MOVES, HostState, RunRecord, RunState, StepResult
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import reading, told
+from nornflow.store.journal import (
+    PAGE,
+    forget_settled,
+    insert_rows,
+    number_of,
+    read_entries,
+    standings,
+    take_over,
+    to_add,
+)
 from nornflow.store.queries import statistics, summaries
 from nornflow.store.rows import Row, Rows, run_record, step_record, stored_event
-from nornflow.store.tables import events, run_hosts, run_steps, runs, step_results
-
-_PAGE = 1000
-_CHUNK = 2000
+from nornflow.store.tables import events, journal, run_hosts, run_steps, runs, step_results
+from nornflow.store.vault import Vault
 
 
 class SqlRunStore(RunStore):
     """Runs in the tables of `nornflow.store.tables`; large outputs are files of `blobs`."""
 
-    def __init__(self, engine: Engine, blobs: Blobs, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, engine: Engine, blobs: Blobs, redactor: Redactor | None = None, vault: Vault | None = None
+    ) -> None:
         self.engine = engine
         self.blobs = blobs
-        self._rows = Rows(blobs, redactor or Redactor())
+        self._rows = Rows(blobs, redactor or Redactor(), vault or Vault(blobs.workspace))
 
     def begin(self, run: NewRun) -> None:
         """Remember a new run in the state `pending` with its devices."""
@@ -46,6 +57,9 @@ class SqlRunStore(RunStore):
             "outputs": "{}",
             "exit_code": 0,
             "security_events": "[]",
+            "worker": run.worker or None,
+            "fence": 1,
+            "spec": self._rows.exact(run.spec) if run.spec else None,
         }
         hosts = [
             {"host": host, "position": position, "platform": platform, "state": HostState.PENDING.value, "batch": 0}
@@ -56,30 +70,38 @@ class SqlRunStore(RunStore):
                 number = connection.execute(insert(runs).values(row).returning(runs.c.number)).scalar_one()
             except IntegrityError:
                 raise StoreError(f"there is a run {run.id} already", hint="a run has an id of its own") from None
-            _insert(connection, run_hosts, number, hosts)
+            insert_rows(connection, run_hosts, number, hosts)
 
-    def move(self, run: str, old: RunState, new: RunState, at: datetime, error: str = "") -> None:
+    def move(
+        self, run: str, old: RunState, new: RunState, at: datetime, error: str = "", *, fence: int | None = None
+    ) -> None:
         """Move a run from `old` to `new`, if it is in `old` and may."""
         values: dict[str, Any] = {"error": self._rows.masked(error)} if error else {}
         if new not in RUN_MOVES:
             values["completed_at"] = at
         with told(self.engine, f"run {run} could not be moved"), self.engine.begin() as connection:
-            self._move(connection, run, old, new, values)
+            self._move(connection, run, old, new, values, fence)
 
-    def append(self, run: str, first: int, events_: Sequence[Event]) -> None:
-        """Add events to the run's stream, without a gap and never twice."""
-        rows = [self._rows.event(number, event) for number, event in enumerate(events_, first)]
+    def append(
+        self,
+        run: str,
+        first: int,
+        events_: Sequence[Event],
+        *,
+        fence: int | None = None,
+        entry: int = 1,
+        entries: Sequence[Entry] = (),
+    ) -> None:
+        """Add events to the run's stream and entries to its journal, without a gap and never twice."""
+        told_rows = [self._rows.event(number, event) for number, event in enumerate(events_, first)]
+        journal_rows = [self._rows.entry(number, each) for number, each in enumerate(entries, entry)]
         with told(self.engine, f"events of run {run} could not be kept"), self.engine.begin() as connection:
-            number = _number(connection, run)
-            last = connection.execute(select(func.max(events.c.number)).where(events.c.run == number)).scalar() or 0
-            if first != last + 1:
-                raise StoreError(
-                    f"run {run} has {last} events, the next one cannot be number {first}",
-                    hint="somebody else writes the same run",
-                )
-            _insert(connection, events, number, rows)
+            number = number_of(connection, run, fence)
+            for table, begin, rows in ((events, first, told_rows), (journal, entry, journal_rows)):
+                if to_add(connection, table, run, number, begin, rows, fence is not None):
+                    insert_rows(connection, table, number, rows)
 
-    def finish(self, record: RunRecord, old: RunState) -> None:
+    def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Move the run to its end and keep its results and its devices' fates, all in one transaction."""
         # masked, compressed and written before the transaction: other writers do not wait for it
         results = list(self._rows.results(record))
@@ -104,7 +126,7 @@ class SqlRunStore(RunStore):
             **({"started_at": record.started_at} if record.started_at else {}),
         }
         with told(self.engine, f"run {record.id} could not be ended"), self.engine.begin() as connection:
-            number = self._move(connection, record.id, old, record.state, values)
+            number = self._move(connection, record.id, old, record.state, values, fence)
             known = connection.execute(select(run_hosts.c.host, run_hosts.c.platform).where(run_hosts.c.run == number))
             platforms: dict[str, str] = {row.host: row.platform for row in known}
             if record.hosts:
@@ -113,9 +135,37 @@ class SqlRunStore(RunStore):
                     self._rows.host(position, host, platforms.get(host.host, ""))
                     for position, host in enumerate(record.hosts)
                 ]
-                _insert(connection, run_hosts, number, hosts)
-            _insert(connection, run_steps, number, steps)
-            _insert(connection, step_results, number, results)
+                insert_rows(connection, run_hosts, number, hosts)
+            insert_rows(connection, run_steps, number, steps)
+            insert_rows(connection, step_results, number, results)
+            forget_settled(connection, number)
+
+    def standing(self, run: str) -> Standing:
+        """Return who carries the run out, how far it is, and what it began with."""
+        with told(self.engine, f"run {run} could not be read"), reading(self.engine) as connection:
+            number_of(connection, run)
+            return next(standings(connection, self._rows, run))
+
+    def unended(self) -> Sequence[Standing]:
+        """Return the runs that have not ended, oldest first."""
+        with told(self.engine, "runs could not be read"), reading(self.engine) as connection:
+            return list(standings(connection, self._rows))
+
+    def take_over(self, run: str, fence: int, worker: str) -> int:
+        """Make a worker the owner of a run that `fence` owned until now."""
+        with told(self.engine, f"run {run} could not be taken over"), self.engine.begin() as connection:
+            return take_over(connection, run, fence, worker)
+
+    def entries(self, run: str) -> Iterator[Entry]:
+        """Yield the journal of a run, in order, a page at a time."""
+        after = 0
+        while True:
+            with told(self.engine, f"the journal of run {run} could not be read"), reading(self.engine) as connection:
+                page = read_entries(connection, number_of(connection, run), after)
+            yield from (self._rows.stored_entry(row) for row in page)
+            if len(page) < PAGE:
+                return
+            after = page[-1]["number"]
 
     def find(self, beginning: str) -> str:
         """Return the id that begins so."""
@@ -150,7 +200,7 @@ class SqlRunStore(RunStore):
     def record(self, run: str) -> RunRecord:
         """Return what is known of a run."""
         with told(self.engine, f"run {run} could not be read"), reading(self.engine) as connection:
-            number = _number(connection, run)
+            number = number_of(connection, run)
             row = connection.execute(select(runs).where(runs.c.number == number)).mappings().one()
             results: dict[int, dict[str, StepResult]] = {}
             # in the order of the devices; a step of the run has no device
@@ -182,19 +232,19 @@ class SqlRunStore(RunStore):
         """Yield the events with a number above `after`, in order, a page at a time."""
         while True:
             with told(self.engine, f"events of run {run} could not be read"), reading(self.engine) as connection:
-                number = _number(connection, run)
+                number = number_of(connection, run)
                 page = (
                     connection.execute(
                         select(events)
                         .where(events.c.run == number, events.c.number > after)
                         .order_by(events.c.number)
-                        .limit(_PAGE)
+                        .limit(PAGE)
                     )
                     .mappings()
                     .all()
                 )
             yield from (StoredEvent(row["number"], stored_event(run, _plain_row(row))) for row in page)
-            if len(page) < _PAGE:
+            if len(page) < PAGE:
                 return
             after = page[-1]["number"]
 
@@ -210,7 +260,7 @@ class SqlRunStore(RunStore):
                 select(runs.c.number, runs.c.id).where(runs.c.completed_at < before).order_by(runs.c.number)
             ).all()
             for row in old:
-                for table in (events, step_results, run_steps, run_hosts):
+                for table in (journal, events, step_results, run_steps, run_hosts):
                     connection.execute(delete(table).where(table.c.run == row.number))
                 connection.execute(delete(runs).where(runs.c.number == row.number))
         with told(self.engine, "old outputs could not be removed"), reading(self.engine) as connection:
@@ -221,7 +271,7 @@ class SqlRunStore(RunStore):
         """Return the names of all files that rows name."""
         return {
             name
-            for table in (step_results, run_hosts)
+            for table in (step_results, run_hosts, journal)
             for name in connection.execute(select(table.c.blob).where(table.c.blob.is_not(None)).distinct()).scalars()
         }
 
@@ -229,7 +279,16 @@ class SqlRunStore(RunStore):
         """Let go of connections."""
         self.engine.dispose()
 
-    def _move(self, connection: Connection, run: str, old: RunState, new: RunState, values: dict[str, Any]) -> int:
+    def _move(
+        self,
+        connection: Connection,
+        run: str,
+        old: RunState,
+        new: RunState,
+        values: dict[str, Any],
+        fence: int | None,
+    ) -> int:
+        number_of(connection, run, fence)
         if new not in RUN_MOVES.get(old, frozenset()):
             raise StateConflict(f"run {run}: a run cannot go from {old.value} to {new.value}")
         moved: int | None = connection.execute(
@@ -239,7 +298,7 @@ class SqlRunStore(RunStore):
             .returning(runs.c.number)
         ).scalar()
         if moved is None:
-            _number(connection, run)
+            number_of(connection, run)
             now = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one()
             raise StateConflict(
                 f"run {run} is {now}, not {old.value}: it cannot go to {new.value}",
@@ -248,20 +307,8 @@ class SqlRunStore(RunStore):
         return moved
 
 
-def _number(connection: Connection, run: str) -> int:
-    number: int | None = connection.execute(select(runs.c.number).where(runs.c.id == run)).scalar()
-    if number is None:
-        raise _no_run(run)
-    return number
-
-
 def _no_run(run: str) -> UsageError:
     return UsageError(f"there is no run {run!r}", hint="nornflow runs list")
-
-
-def _insert(connection: Connection, table: Any, run: int, rows: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(insert(table), [{"run": run, **row} for row in rows[start : start + _CHUNK]])
 
 
 def _plain_row(row: Any) -> Row:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nornflow.errors import StateConflict, StoreError
+from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import Event, EventKind
+from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import RunState
 from nornflow.store.opening import open_store
 from nornflow.store.recorder import RunRecorder
@@ -86,10 +88,10 @@ def test_a_reader_sees_the_end_of_a_run_only_with_its_results(store: SqlRunStore
 class Full(SqlRunStore):
     """A store whose disk is full from the third event on."""
 
-    def append(self, run: str, first: int, events: Sequence[Event]) -> None:
+    def append(self, run: str, first: int, events: Sequence[Event], **more: Any) -> None:
         if first + len(events) > 3:
             raise StoreError("the disk is full")
-        super().append(run, first, events)
+        super().append(run, first, events, **more)
 
 
 @pytest.fixture
@@ -120,3 +122,82 @@ def test_a_run_whose_program_failed_is_ended(store: SqlRunStore) -> None:
     assert (summary.state, summary.completed_at) == (RunState.CANCELLED, later)
     assert summary.error == "the program failed: KeyError"
     assert len(messages(store)) == 2
+
+
+ENTRY = Entry(EntryKind.INTENT, "configure", "r1", {"found": "hostname r1"})
+
+
+class Counting(SqlRunStore):
+    """A store that counts its commits, and whose first one waits until it is let go."""
+
+    def __init__(self, store: SqlRunStore) -> None:
+        super().__init__(store.engine, store.blobs)
+        self.commits = 0
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def append(self, run: str, first: int, events: Sequence[Event], **more: Any) -> None:
+        self.commits += 1
+        self.begun.set()
+        assert self.go.wait(60)
+        super().append(run, first, events, **more)
+
+
+def test_devices_that_journal_at_once_share_a_commit_and_each_waits_for_its_own(store: SqlRunStore) -> None:
+    slow = Counting(store)
+    recorder = begun(slow)
+    done: list[str] = []
+
+    def device(name: str) -> None:
+        recorder.write(Entry(EntryKind.INTENT, "configure", name))
+        assert name in [entry.host for entry in store.entries("run-1")]
+        done.append(name)
+
+    threads = [threading.Thread(target=device, args=(f"r{number}",)) for number in range(51)]
+    threads[0].start()
+    assert slow.begun.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    while len(recorder._entries) < 50:  # all of them wait for the one that is writing
+        threading.Event().wait(0.001)
+    assert done == []
+    slow.go.set()
+    for thread in threads:
+        thread.join(60)
+    assert len(done) == 51
+    assert slow.commits == 2
+
+
+def test_a_note_is_kept_with_what_is_written_next(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.note(ENTRY)
+    assert list(store.entries("run-1")) == []
+    recorder.write()
+    assert list(store.entries("run-1")) == [ENTRY]
+
+
+def test_an_owner_who_was_taken_for_dead_can_do_nothing_more(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.take(moved("running"))
+    store.take_over("run-1", 1, "another")
+    for _ in range(2):
+        with pytest.raises(RunLost, match="another"):
+            recorder.write(ENTRY)
+    with pytest.raises(RunLost):
+        recorder.take(event("more"))
+    with pytest.raises(RunLost):
+        recorder.finish(ended_run())
+    assert store.summary("run-1").state is RunState.RUNNING
+
+
+def test_another_process_goes_on_where_the_dead_one_was(store: SqlRunStore) -> None:
+    dead = begun(store)
+    dead.take(moved("running"))
+    dead.write(ENTRY)
+    fence = store.take_over("run-1", 1, "w2")
+    recorder = RunRecorder(store, "run-1", NEVER, standing=store.standing("run-1"), fence=fence)
+    recorder.take(moved("running"))
+    recorder.write(Entry(EntryKind.OVER))
+    recorder.take(moved("failed"))
+    recorder.finish(ended_run())
+    assert [stored.number for stored in store.events("run-1")] == [1, 2, 3]
+    assert store.summary("run-1").state is RunState.FAILED

@@ -1,0 +1,116 @@
+"""Who owns a run, and its journal in the tables: every write of an owner holds only while it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
+from nornflow.model.journal import LASTING, Standing
+from nornflow.model.run import RunState
+from nornflow.store.rows import Row, Rows
+from nornflow.store.tables import events, journal, runs
+
+PAGE = 1000
+
+
+def number_of(connection: Connection, run: str, fence: int | None = None) -> int:
+    """Return the number of a run; UsageError when there is none, RunLost when `fence` does not own it any more.
+
+    With a fence nobody takes the run over until the transaction has ended.
+    """
+    wanted = select(runs.c.number, runs.c.fence, runs.c.worker).where(runs.c.id == run)
+    if fence is not None:
+        wanted = wanted.with_for_update(read=True)  # SQLite, which knows no such thing, has one writer at a time
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise UsageError(f"there is no run {run!r}", hint="nornflow runs list")
+    if fence is not None and row.fence != fence:
+        raise RunLost(
+            f"run {run} is carried on by another process ({row.worker}): this one was taken for dead",
+            hint=f"nothing more is done here; nornflow runs logs {run} --follow shows how it goes on",
+        )
+    number: int = row.number
+    return number
+
+
+def to_add(
+    connection: Connection, table: Any, run: str, number: int, first: int, rows: Sequence[Row], owned: bool
+) -> bool:
+    """Tell whether rows from the number `first` on are still to be added; StoreError when they do not follow the last."""
+    if not rows:
+        return False
+    last = connection.execute(select(func.max(table.c.number)).where(table.c.run == number)).scalar() or 0
+    if owned and last == first + len(rows) - 1:
+        return False  # they are there: the connection was lost after it was done and before we knew
+    if first != last + 1:
+        what = "events" if table is events else "entries in its journal"
+        raise StoreError(
+            f"run {run} has {last} {what}, the next one cannot be number {first}",
+            hint="somebody else writes the same run",
+        )
+    return True
+
+
+def read_entries(connection: Connection, number: int, after: int) -> list[Row]:
+    """Return the next page of a journal."""
+    wanted = select(journal).where(journal.c.run == number, journal.c.number > after)
+    found = connection.execute(wanted.order_by(journal.c.number).limit(PAGE)).mappings()
+    return [dict(row) for row in found]
+
+
+def forget_settled(connection: Connection, number: int) -> None:
+    """Delete what the record of an ended run says as well."""
+    kept = [kind.value for kind in LASTING]
+    connection.execute(journal.delete().where(journal.c.run == number, journal.c.kind.not_in(kept)))
+
+
+def standings(connection: Connection, rows: Rows, run: str = "") -> Iterator[Standing]:
+    """Yield how runs stand: the one of that id with everything, or all that have not ended."""
+    wanted = select(runs).order_by(runs.c.number)
+    wanted = wanted.where(runs.c.id == run) if run else wanted.where(runs.c.completed_at.is_(None))
+    for row in connection.execute(wanted).mappings():
+        last: dict[str, int] = {}
+        for name, table in (("events", events), ("entries", journal)) if run else ():
+            found = connection.execute(select(func.max(table.c.number)).where(table.c.run == row["number"])).scalar()
+            last[name] = found or 0
+        yield Standing(
+            run=row["id"],
+            workflow=row["workflow"],
+            user=row["user"],
+            state=RunState(row["state"]),
+            worker=row["worker"] or "",
+            fence=row["fence"],
+            started_at=row["started_at"],
+            ended=row["completed_at"] is not None,
+            spec=rows.value(row["spec"]) if run and row["spec"] else {},
+            **last,
+        )
+
+
+def take_over(connection: Connection, run: str, fence: int, worker: str) -> int:
+    """Make a worker the owner if `fence` owns the run; StateConflict, naming who does, when it does not."""
+    taken: int | None = connection.execute(
+        update(runs)
+        .where(runs.c.id == run, runs.c.fence == fence, runs.c.completed_at.is_(None))
+        .values(worker=worker, fence=fence + 1)
+        .returning(runs.c.fence)
+    ).scalar()
+    if taken is not None:
+        return taken
+    number_of(connection, run)
+    row = connection.execute(select(runs.c.worker, runs.c.state, runs.c.completed_at).where(runs.c.id == run)).one()
+    if row.completed_at is not None:
+        raise StateConflict(f"run {run} has ended: it is {row.state}", hint=f"nornflow runs show {run}")
+    raise StateConflict(
+        f"run {run} was taken over by {row.worker} meanwhile",
+        hint=f"nornflow runs logs {run} --follow shows how it goes on",
+    )
+
+
+def insert_rows(connection: Connection, table: Any, number: int, rows: Sequence[Row], chunk: int = 2000) -> None:
+    """Insert rows of a run, so many at a time."""
+    for start in range(0, len(rows), chunk):
+        connection.execute(insert(table), [{"run": number, **row} for row in rows[start : start + chunk]])
