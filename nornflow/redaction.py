@@ -55,6 +55,9 @@ def _spellings(value: str) -> Iterable[str]:
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+_WITHOUT_TEXT = frozenset((type(None), bool, int, float))
+
+
 class Redactor:
     """Knows the secret values of one run and masks each of their spellings wherever text leaves the process.
 
@@ -112,6 +115,13 @@ class Redactor:
         return self._walk(value)  # type: ignore[no-any-return]
 
     def _walk(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:  # most of what there is, so it is asked for first
+            return self.text(value)
+        if kind in _WITHOUT_TEXT:
+            return value
+        if kind is dict:
+            return {self._walk(key): self._walk(item) for key, item in value.items()}
         if isinstance(value, Secret):
             return MASK
         if isinstance(value, str):
