@@ -47,10 +47,10 @@ class Contest:
     """Who could not take part, and why."""
 
 
-OURS, PLAIN, OLDER = "nornflow", "plain nornir", "nornflow 1.0"
+OURS, PLAIN, OLDER, BARE = "nornflow", "plain nornir", "nornflow 1.0", "without store"
 
 
-def our_run(folder: Path, workflow: str, hosts: int, *, numbered: bool = False) -> Contender:
+def our_run(folder: Path, workflow: str, hosts: int, *, numbered: bool = False, name: str = OURS) -> Contender:
     """Return `nornflow run` of a workflow; the summary that it prints proves that every host was done."""
 
     def words(number: int) -> list[str]:
@@ -61,7 +61,7 @@ def our_run(folder: Path, workflow: str, hosts: int, *, numbered: bool = False) 
         state = "changed" if numbered else "ok"
         return "" if f"devices: {hosts} {state};" in run.output else f"{hosts} {state} expected: {run.output[-200:]}"
 
-    return Contender(OURS, words, folder, proof)
+    return Contender(name, words, folder, proof)
 
 
 def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = False) -> Contender:

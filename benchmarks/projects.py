@@ -48,6 +48,9 @@ OURS = {
         """,
 }
 
+BARE = {**OURS, "nornflow.yaml": f"workers: {WORKERS}\nstore: {{url: none}}\n"}
+"""The same without a store: nothing is remembered."""
+
 OLDER = {
     "nornflow.yaml": """
         nornir_config_file: nornir.yaml

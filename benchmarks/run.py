@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from contenders import OLDER, PLAIN, Contest, Wanted, older_run, our_run, our_version, plain_script
+from contenders import BARE, OLDER, PLAIN, Contest, Wanted, older_run, our_run, our_version, plain_script
 from measuring import Measured, measure
 from older import NotInstalled, older_command
+from projects import BARE as BARE_FILES
 from projects import OLDER as OLDER_FILES
 from projects import OURS as OUR_FILES
 from projects import WORKERS, add_empty_groups, write_many_hosts, write_project
@@ -54,6 +55,7 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> 
     few, lots = counts
     ours, ours_many = (write_project(base / f"ours-{i.name}", OUR_FILES, i) for i in (routers, many))
     plain, plain_many = (write_project(base / f"plain-{i.name}", {}, i) for i in (routers, many))
+    bare, bare_many = (write_project(base / f"bare-{i.name}", BARE_FILES, i) for i in (routers, many))
     show = [our_run(ours, "show-version", few), plain_script(plain, "plain_command", few)]
     noop = [our_run(ours_many, "noop", lots), plain_script(plain_many, "plain_noop", lots)]
     absent: tuple[str, ...] = ()
@@ -82,6 +84,26 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> 
             tuple(noop),
             (Wanted("wall", 0.5, OLDER), Wanted("cpu", 0.5, OLDER)),
             absent=absent,
+        ),
+        Contest(
+            "store",
+            f"`show version`, remembered in SQLite or not at all: {network}",
+            (our_run(ours, "show-version", few), our_run(bare, "show-version", few, name=BARE)),
+            (Wanted("wall", 1.2, BARE), Wanted("cpu", 1.2, BARE)),
+        ),
+        Contest(
+            "store-config",
+            f"5 lines, remembered or not: {network}",
+            (
+                our_run(ours, "configure", few, numbered=True),
+                our_run(bare, "configure", few, numbered=True, name=BARE),
+            ),
+            (Wanted("wall", 1.2, BARE), Wanted("cpu", 1.2, BARE)),
+        ),
+        Contest(
+            "store-noop",
+            f"a task that does nothing on {lots} hosts, remembered or not",
+            (our_run(ours_many, "noop", lots), our_run(bare_many, "noop", lots, name=BARE)),
         ),
         Contest("version", "`nornflow --version`", (our_version(ours),), (Wanted("cpu", 0.2),)),
     ]
