@@ -9,8 +9,10 @@ NornFlowError                    exit 1   base; never raised itself
 ├── PluginError                  exit 2   a plugin is broken, missing or clashes with another
 ├── PolicyDenied                 exit 3   a gate, profile or permission says no
 │   └── GuardDenied              exit 3   the connection guard stopped an action below Nornir
+│       └── LockLost             exit 1   the run does not hold the device (any more): nothing was sent
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
 ├── PlanStale                    exit 5   the device is not as the plan saw it
+├── DevicesHeld                  exit 1   another run holds devices, and this one was not to wait (any longer)
 ├── StoreError                   exit 1   the store of runs cannot be reached, read or written
 │   ├── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
 │   └── RunLost                  exit 1   another process carries the run on: this one may do nothing more
@@ -93,6 +95,19 @@ class GuardDenied(PolicyDenied):
     """The connection guard stopped an action on a device connection before any byte of it went out."""
 
     reason = "guard-denied"
+
+
+class LockLost(GuardDenied):
+    """The run does not hold the lock of the device that it was about to write to; nothing of the block was sent."""
+
+    exit_code = 1
+    reason = "lock-lost"
+
+
+class DevicesHeld(NornFlowError):
+    """Other runs hold devices or all places of the profile, and this run was not to wait, or has waited long enough."""
+
+    reason = "locked"
 
 
 class ApprovalRequired(NornFlowError):

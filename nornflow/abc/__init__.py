@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from nornflow.abc.locks import DeviceLocks as DeviceLocks
+from nornflow.abc.locks import Fence as Fence
+from nornflow.abc.locks import Slots as Slots
 from nornflow.abc.store import EventSink as EventSink
 from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore

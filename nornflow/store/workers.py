@@ -10,7 +10,7 @@ import getpass
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -125,8 +125,16 @@ class Workers:
         One that cannot be looked at from here is dead once its beat has stood still for `GONE_AFTER` seconds in which it
         was asked for again and again: ask every half second or so.
         """
-        with told(self._engine, f"worker {worker} could not be looked at"), reading(self._engine) as connection:
-            row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
+        return self.gone_of((worker,)) == {worker}
+
+    def gone_of(self, found: Collection[str]) -> set[str]:
+        """Return which of these workers are dead, as `gone` does for one."""
+        query = select(workers).where(workers.c.id.in_(found))
+        with told(self._engine, "workers could not be looked at"), reading(self._engine) as connection:
+            rows = {row["id"]: row for row in connection.execute(query).mappings()}
+        return {worker for worker in found if self._is_gone(worker, rows.get(worker))}
+
+    def _is_gone(self, worker: str, row: Any) -> bool:
         if row is None or row["state"] == GONE:
             with self._lock:
                 self._silences.pop(worker, None)
@@ -137,6 +145,12 @@ class Workers:
         if self._sees(_process(row), self._here) is False or silent:
             return self._declare(worker, row["beat"])
         return False
+
+    def is_dead(self, worker: str) -> bool:
+        """Tell whether a worker is known to be dead, and change nothing: it was declared so, or its process has ended."""
+        with told(self._engine, f"worker {worker} could not be looked at"), reading(self._engine) as connection:
+            row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
+        return row is None or row["state"] == GONE or self._sees(_process(row), self._here) is False
 
     def about(self, worker: str) -> WorkerView | None:
         """Return what there is to tell of a worker; None when it has signed off."""

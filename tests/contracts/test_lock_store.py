@@ -1,0 +1,127 @@
+"""Locks and slots keep their contract on SQLite and on PostgreSQL; people see them and break them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from nornflow.errors import LockLost, UsageError
+from nornflow.model.worker import Process
+from nornflow.store.locks import LockDesk, SqlDeviceLocks
+from nornflow.store.opening import open_engine
+from nornflow.store.slots import SqlSlots, places
+from nornflow.store.workers import Workers
+from nornflow.testing.lock_store import LockingProcess, LockStoreContract, taken
+
+
+class Machine:
+    """A machine with processes that share a database; each dies when it is told to."""
+
+    def __init__(self, url: str, folder: Path, stack: ExitStack) -> None:
+        self._url, self._folder, self._stack = url, folder, stack
+        self._pids = itertools.count(1)
+        self.dead: set[int] = set()
+        self.engine = self._open()
+
+    def _open(self):
+        engine = open_engine(self._url, self._folder)
+        self._stack.callback(engine.dispose)
+        return engine
+
+    def process(self) -> LockingProcess:
+        engine, pid = self._open(), next(self._pids)
+        workers = self.workers(engine, pid)
+        workers.register()
+        return LockingProcess(SqlDeviceLocks(engine, workers), SqlSlots(engine, workers), lambda: self.dead.add(pid))
+
+    def workers(self, engine=None, pid: int = 999) -> Workers:
+        return Workers(
+            engine or self.engine,
+            process=lambda: Process("here", "boot", pid, 7),
+            sees=lambda other, here: other.pid not in self.dead,
+            user=f"user{pid}",
+        )
+
+
+@pytest.fixture
+def machine(database_url: str, tmp_path: Path) -> Iterator[Machine]:
+    with ExitStack() as stack:
+        yield Machine(database_url, tmp_path, stack)
+
+
+@pytest.fixture
+def desk(machine: Machine) -> LockDesk:
+    return LockDesk(machine.engine, machine.workers())
+
+
+class TestInTheStore(LockStoreContract):
+    @pytest.fixture
+    def process(self, machine: Machine) -> Callable[[], LockingProcess]:
+        return machine.process
+
+
+def test_a_list_shows_who_holds_what_and_who_waits_in_order(machine: Machine, desk: LockDesk) -> None:
+    holder, first, second = machine.process(), machine.process(), machine.process()
+    taken(holder, "run-1", "r1", "r2")
+    first.locks.request("run-2", ["r2", "r3"])
+    second.locks.request("run-3", ["r2"])
+    found = {lock.device: lock for lock in desk.all()}
+    assert list(found) == ["r1", "r2", "r3"]
+    assert str(found["r1"].holder) == "run run-1 (user1 on here, process 1)"
+    assert [claim.run for claim in found["r2"].waiting] == ["run-2", "run-3"]
+    assert (found["r3"].holder, found["r3"].token) == (None, 0)
+
+
+def test_a_list_does_not_show_the_dead_and_declares_nobody(machine: Machine, desk: LockDesk) -> None:
+    dead, waiting = machine.process(), machine.process()
+    taken(dead, "run-1", "r1")
+    machine.dead.add(1)
+    assert desk.all() == []
+    waiting.locks.request("run-2", ["r1"])
+    assert [(lock.holder, len(lock.waiting)) for lock in desk.all()] == [(None, 1)]
+
+
+def test_breaking_a_lock_fences_its_holder_out_and_tells_it_who_did(machine: Machine, desk: LockDesk) -> None:
+    holder = machine.process()
+    held = taken(holder, "run-1", "r1", "r2")
+    assert desk.break_lock("r1", "bob on desk").run == "run-1"
+    with pytest.raises(LockLost, match="broken by bob on desk"):
+        holder.locks.demand("run-1", "r1", held["r1"])
+    holder.locks.demand("run-1", "r2", held["r2"])
+    assert holder.locks.release("run-1", held) == {"r1": "its lock was broken by bob on desk"}
+    assert [(lock.device, lock.broken_by) for lock in desk.all()] == [("r1", "bob on desk")]
+    assert taken(machine.process(), "run-2", "r1") == {"r1": 3}
+    assert [lock.broken_by for lock in desk.all()] == [""]
+
+
+def test_there_must_be_a_lock_to_break(desk: LockDesk) -> None:
+    with pytest.raises(UsageError, match="nobody holds a lock of 'r1'"):
+        desk.break_lock("r1", "bob")
+
+
+def test_the_queue_can_be_seen(machine: Machine) -> None:
+    runs = {name: machine.process() for name in "abcde"}
+    for name, one in runs.items():
+        if name < "d":
+            one.slots.grant(one.slots.request(f"run-{name}", "restricted"), 1)
+    taken(runs["d"], "run-d", "r1", "r2", "r3", "r4")
+    runs["e"].locks.request("run-e", ["r1", "r2", "r3", "r4"])
+    found = places(machine.engine)
+    assert {run: (each.place, each.of) for run, each in found.items()} == {
+        "run-b": (1, "profile restricted"),
+        "run-c": (2, "profile restricted"),
+        "run-e": (1, "r1, r2, r3 and 1 more"),
+    }
+
+
+def test_only_those_who_want_the_same_device_are_ahead_in_the_queue(machine: Machine) -> None:
+    one = machine.process()
+    for run, devices in (("run-1", ["r1"]), ("run-2", ["r2"]), ("run-3", ["r1", "r2"]), ("run-4", ["r2"])):
+        one.locks.request(run, devices)
+    assert {run: each.place for run, each in places(machine.engine).items()} == {
+        "run-1": 1, "run-2": 1, "run-3": 3, "run-4": 3,
+    }  # fmt: skip
