@@ -321,6 +321,10 @@ class Devices(ABC):
         """
 
     @abstractmethod
+    def put_behind(self, fence: Fence) -> None:
+        """From now on ask the fence before every block that is written to a device; what it raises, nothing is sent."""
+
+    @abstractmethod
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """Import a Nornir task by its dotted path; PolicyDenied when it lies outside the project and nornir_* packages."""
 

@@ -12,6 +12,10 @@ class Fence(ABC):
     """Stands before every block that is written to a device: no run writes to a device that it does not hold (any more)."""
 
     @abstractmethod
+    def covers(self, device: str) -> bool:
+        """Tell whether the run has locked the device at all: one on which nothing is to be changed it has not."""
+
+    @abstractmethod
     def check(self, device: str) -> None:
         """Raise LockLost unless the run holds the device now; what was found a moment ago may be taken for now."""
 

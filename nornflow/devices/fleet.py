@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nornflow.abc import Cancellation, ConnectionGuard, Devices, DeviceSession
+from nornflow.abc import Cancellation, ConnectionGuard, Devices, DeviceSession, Fence
 from nornflow.devices.guard import (
     Lease,
     abort_host,
@@ -25,7 +25,7 @@ from nornflow.devices.tasks import import_task
 from nornflow.engine.strangers import told
 from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
 from nornflow.model.device import HostView, LeaseReport
-from nornflow.model.permission import Grant, Mode
+from nornflow.model.permission import Grant, Mode, covers
 from nornflow.platforms.load import platform_for
 from nornflow.redaction import Redactor
 
@@ -37,14 +37,16 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 READ_ONLY = frozenset(("device.read",))
+WRITES = ("device.configure", "device.command", "device.raw")
 
 
 class NornirSession(DeviceSession):
     """One Nornir host in a worker thread; remembers the lease it holds, so that a watchdog can take it away."""
 
-    def __init__(self, task: Task, view: HostView) -> None:
+    def __init__(self, task: Task, view: HostView, fence: Fence | None = None) -> None:
         self.task = task
         self.host = view
+        self._fence = fence
         self._platform = platform_for(_platform_name(view))
         self._lease: Lease | None = None
         self._was_cut = False
@@ -58,10 +60,12 @@ class NornirSession(DeviceSession):
     def lease(self, grant: Grant) -> Iterator[LeaseReport]:
         """Hold a lease in this thread for the length of the `with`."""
         report = LeaseReport()
-        lease = self._lease = Lease(grant, self._platform, report)
+        lease = self._lease = Lease(grant, self._platform, report, self._fence)
         try:
             if self._was_cut:  # between two leases there was none to take away
                 raise StepCancelled(f"{self.host.name}: the work was ended, nothing more is done on the device")
+            if self._fence is not None and _writes(grant) and self._fence.covers(self.host.name):
+                lease.fenced(begins=True)  # what is not sent over a guarded connection has no other fence
             with held(lease):
                 yield report
         finally:
@@ -116,6 +120,7 @@ class NornirDevices(Devices):
         self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
         self._workers = workers
         self._tasks = tasks
+        self._fence: Fence | None = None
         self._imported: dict[tuple[str, bool], Callable[..., Any]] = {}
         self._importing = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
@@ -129,6 +134,10 @@ class NornirDevices(Devices):
     def hosts(self) -> Mapping[str, HostView]:
         """Return every device by name."""
         return self._views
+
+    def put_behind(self, fence: Fence) -> None:
+        """Ask the fence from now on before anything is written."""
+        self._fence = fence
 
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """Import a Nornir task by its dotted path."""
@@ -162,7 +171,7 @@ class NornirDevices(Devices):
             with self._busy.setdefault(host, threading.Lock()):
                 if host in late:  # its time was over while the work before it was still on the device
                     return
-                session = sessions[host] = NornirSession(task, self._views[host])
+                session = sessions[host] = NornirSession(task, self._views[host], self._fence)
                 answer: R | NornFlowError
                 try:
                     answer = work(session)
@@ -216,6 +225,10 @@ class NornirDevices(Devices):
 
     def _host(self, name: str) -> Host:
         return self._inventory.hosts[name]
+
+
+def _writes(grant: Grant) -> bool:
+    return grant.mode is Mode.APPLY and any(covers(grant.permissions, name) for name in WRITES)
 
 
 def _platform_name(view: HostView) -> str:

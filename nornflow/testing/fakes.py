@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nornflow.abc import Cancellation, Devices, DeviceSession, Observer, Sandbox
+from nornflow.abc import Cancellation, Devices, DeviceSession, Fence, Observer, Sandbox
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError, StepCancelled, StepError
 from nornflow.model.device import HostView, LeaseReport
 from nornflow.model.event import Event, EventKind
@@ -152,9 +152,10 @@ class FakeConnection:
 
 
 class _FakeSession(DeviceSession):
-    def __init__(self, name: str, device: FakeDevice, view: HostView) -> None:
+    def __init__(self, name: str, device: FakeDevice, view: HostView, fence: Fence | None = None) -> None:
         self.host = view
         self.device = device
+        self._fence = fence
         self.task = _FakeTask(self)
         self._grant: Grant | None = None
         self._report = LeaseReport()
@@ -197,6 +198,8 @@ class _FakeSession(DeviceSession):
             self._report.denials.append(f"not the sealed lines: {lines}")
             raise GuardDenied(f"not the sealed lines: {lines}")
         else:
+            if self._fence is not None:
+                self._fence.begin(self.host.name)
             self._report.sent += lines
             self.device.take(lines)
 
@@ -217,6 +220,7 @@ class FakeDevices(Devices):
 
     def __init__(self, devices: Mapping[str, FakeDevice]) -> None:
         self.devices = dict(devices)
+        self.fence: Fence | None = None
         self.before: Callable[[str, str], None] = lambda step, host: None
         """Called before each piece of work with the step and the host, to let something happen there."""
         self.after: Callable[[str, str], None] = lambda step, host: None
@@ -247,11 +251,15 @@ class FakeDevices(Devices):
                 continue
             try:
                 self.before(name, host)
-                answers[host] = work(_FakeSession(host, self.devices[host], views[host]))
+                answers[host] = work(_FakeSession(host, self.devices[host], views[host], self.fence))
                 self.after(name, host)
             except NornFlowError as error:
                 answers[host] = error
         return answers
+
+    def put_behind(self, fence: Fence) -> None:
+        """Ask the fence before lines are taken."""
+        self.fence = fence
 
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """There are no Nornir tasks here."""

@@ -125,6 +125,8 @@ class CandidateDesk:
         if replaces:
             self._judge.device_action(REPLACE)
         self._judge.enter()
+        if not self._lease.planning:
+            self._lease.fenced(begins=True)
         if self._lease.planning or self._native:
             for line in lines:
                 self._judge.config_line(line)

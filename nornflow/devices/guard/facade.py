@@ -94,6 +94,7 @@ class _Resolver:
         if name in surface.attributes:
             return getattr(driver, name)
         if name in surface.raw and self._lease.permits("device.raw") and not self._lease.planning:
+            self._lease.fenced(begins=True)
             return getattr(driver, name)
         if name in surface.calls:
             return self._called(getattr(driver, name))
@@ -185,11 +186,17 @@ class _Resolver:
             self._check_block(lines)
             if self._wire is not None:
                 return given.call(method)
+            self._begin_block()
             for line in lines:
                 self._judge.config_line(line)
             return "" if self._lease.planning else given.call(method)
 
         return call
+
+    def _begin_block(self) -> None:
+        """Let the fence look anew: behind this a driver without a wire sends a whole block in one go."""
+        if not self._lease.planning:
+            self._lease.fenced(begins=True)
 
     def _check_block(self, lines: list[str]) -> None:
         entered = self._wire is not None and (self._wire.virtual or self._wire.config)

@@ -174,6 +174,7 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
     driver, judge = session.driver(lease), session.judge(lease)
     if lease.planning:
         raise lease.denied("nothing is configured while planning", hint="take a grant for applying")
+    lease.fenced(begins=True)
     judge.rehearse_all(lines)
     for is_exec, group in groupby(lines, key=lambda line: line.startswith(_EXEC)):
         if not is_exec:

@@ -73,6 +73,7 @@ class Judge:
             case Kind.ENTER:
                 if not lease.planning:
                     self._need("device.configure", raw)
+                    lease.fenced(begins=True)
                 return Act.ENTER
             case Kind.LEAVE:
                 raise lease.denied(
@@ -122,6 +123,7 @@ class Judge:
         if self.lease.planning:
             raise self.lease.denied("nothing is replaced while planning", hint="take a grant for applying")
         self._need("device.configure", "the whole configuration")
+        self.lease.fenced(begins=True)
         self.lease.report.sent.append("exec:replace configuration")
 
     def _need(self, permission: str, line: str, why: str = "") -> None:
@@ -231,6 +233,7 @@ class Judge:
         if lease.planning:
             lease.report.captured.append(entry)
             return Act.CAPTURE
+        lease.fenced(begins=entry.startswith("exec:"))  # a line of configuration belongs to a block that has begun
         if lease.grant.sealed is not None:
             if lease.next_sealed() != entry:
                 raise self._not_sealed(entry)

@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from functools import cache
 from threading import get_ident
 
+from nornflow.abc import Fence
 from nornflow.devices.guard.rules import RuleBook
-from nornflow.errors import GuardDenied, LineRejected, NornFlowError
+from nornflow.errors import GuardDenied, LineRejected, LockLost, NornFlowError
 from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode, covers
 from nornflow.platforms.platform import Platform
@@ -27,9 +28,10 @@ class Lease:
     It is in force between entering and leaving `held` and ends at once when it is revoked, from whatever thread.
     """
 
-    __slots__ = ("_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread")
+    __slots__ = ("_fence", "_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread")
 
-    def __init__(self, grant: Grant, platform: Platform, report: LeaseReport) -> None:
+    def __init__(self, grant: Grant, platform: Platform, report: LeaseReport, fence: Fence | None = None) -> None:
+        self._fence = fence
         self.grant = grant
         self.platform = platform
         self.report = report
@@ -62,6 +64,16 @@ class Lease:
                 "the step is over and its connection was taken back",
                 hint="use a connection only inside the task that asked for it",
             )
+
+    def fenced(self, *, begins: bool = False) -> None:
+        """Raise LockLost, and nothing is sent, unless the run holds the device; `begins` says that a block does."""
+        if self._fence is None:
+            return
+        try:
+            (self._fence.begin if begins else self._fence.check)(self.grant.host)
+        except LockLost as lost:
+            self.report.denials.append(lost.message)
+            raise
 
     def denied(self, what: str, *, hint: str, attribute: bool = False) -> GuardDenied:
         """Put a denial on record and return the error to raise."""
