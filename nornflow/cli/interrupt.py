@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one stops after the devices at work, the second one now, the third one gives up rollbacks too."""
+"""Ctrl-C: the first one ends the run after the devices at work, the second one now, the third one gives up rollbacks too."""
 
 from __future__ import annotations
 
@@ -6,35 +6,30 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from queue import SimpleQueue
 from types import FrameType
 
+from nornflow.app.services.who import user
 from nornflow.cli.output import tell
 from nornflow.engine.cancel import StopSwitch
+from nornflow.model.wish import Level, Wish
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def stopping_on_interrupt() -> Iterator[StopSwitch]:
-    """Give a switch that SIGINT, SIGTERM and SIGHUP (the terminal is gone) turn on while the `with` lasts."""
+    """Give a switch that SIGINT, SIGTERM and SIGHUP (the terminal is gone) turn on while the `with` lasts.
+
+    Each of them goes one level further than what is wished for already, from here or by `nornflow runs cancel`.
+    """
     switch = StopSwitch()
     signals: SimpleQueue[int] = SimpleQueue()
 
-    def act() -> None:
-        if not switch.stopping:
-            switch.stop()
-            tell("stopping after the devices at work; once more ends them now", colour="yellow")
-        elif not switch.aborted:
-            tell("stopping now; what must not stay is taken back, once more gives that up too", colour="red")
-            switch.abort()
-        elif not switch.rollbacks.aborted:
-            tell("giving up: the record names the devices that were not taken back", colour="red")
-            switch.rollbacks.abort()
-
     def listen() -> None:
-        while signals.get():
-            act()
+        while number := signals.get():
+            _further(switch, signal.Signals(number).name)
 
     def heard(number: int, frame: FrameType | None) -> None:
         # locks, sockets and half-written output may be held by the thread that the signal came to: only this put may
@@ -51,21 +46,19 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def broken_off_by_interrupt() -> Iterator[None]:
-    """Let those signals, beside what they do already, raise KeyboardInterrupt: a question must not outlive them."""
+def _further(switch: StopSwitch, name: str) -> None:
+    """Go one level further, and say so before it is done: what follows may take the terminal for itself."""
+    level = switch.wish.level if switch.wish is not None else None
+    if level is None or level is Level.AFTER_BATCH:
+        tell("stopping after the devices at work; once more ends them and takes back what was changed", colour="yellow")
+        switch.heed(_wish(Level.AFTER_DEVICE, name))
+    elif level is Level.AFTER_DEVICE:
+        tell("stopping now; everything that was changed is taken back, once more gives that up too", colour="red")
+        switch.heed(_wish(Level.NOW, name))
+    elif not switch.rollbacks.aborted:
+        tell("giving up: the record names the devices that were not taken back", colour="red")
+        switch.rollbacks.abort()
 
-    def heard(number: int, frame: FrameType | None) -> None:
-        handler = before[number]
-        if callable(handler):
-            handler(number, frame)
-        raise KeyboardInterrupt
 
-    before = {int(number): signal.getsignal(number) for number in _SIGNALS}
-    for number in before:
-        signal.signal(number, heard)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _wish(level: Level, name: str) -> Wish:
+    return Wish(level, user(), datetime.now(UTC), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
+from nornflow.cli.answer import answered
 from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
@@ -47,6 +49,7 @@ class Screen(Observer):
         self._rich = colours(sys.stdout if answer else sys.stderr)
         self._yes = yes
         self._ask = ask
+        self._until: StopSwitch = StopSwitch()
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._sizes: dict[str, int] = {}
@@ -58,7 +61,8 @@ class Screen(Observer):
         return console(answer=self._answer)
 
     def voices(self, switch: StopSwitch) -> Voices:
-        """Return how a run talks to this screen."""
+        """Return how a run talks to this screen; a question ends when the run shall."""
+        self._until = switch
         return Voices(observers=(self,), approve=self._approve, question=self._question, switch=switch)
 
     @contextmanager
@@ -158,6 +162,11 @@ class Screen(Observer):
         elif kind in (EventKind.OBSERVER_FAILED, EventKind.RESOURCE_EXCEEDED):
             self.line(f"! {event.message}", "yellow")
 
+    def stopping(self, event: Event) -> None:
+        """Say who ended the run; who did it here, by a signal, has been told already."""
+        if event.data.get("via") not in signal.Signals.__members__:
+            self.line(event.message, "yellow")
+
     def _approve(self, plan: Plan, held: bool) -> bool:
         from nornflow.app.services.change import PlannedChange
         from nornflow.cli.plan_view import plan_text
@@ -182,16 +191,12 @@ class Screen(Observer):
             return True
         if not self._ask:
             return False
-        from nornflow.cli.interrupt import broken_off_by_interrupt
-
         with self._bar_away():
-            try:
-                with broken_off_by_interrupt():
-                    answer = self._console.input(f"{text} [y/N] ", markup=False)
-            except (EOFError, KeyboardInterrupt):
-                self.line("")
-                answer = ""
-        return answer.strip().lower() in ("y", "yes")
+            self._console.print(f"{text} [y/N] ", markup=False, highlight=False, end="")
+            answer = answered(sys.stdin.fileno(), self._until)
+            if answer is None:
+                self.line("")  # the question's line is left unanswered; what is told next stands below it
+        return (answer or "").strip().lower() in ("y", "yes")
 
     @contextmanager
     def _bar_away(self) -> Iterator[None]:
@@ -205,6 +210,7 @@ class Screen(Observer):
 
 
 _HANDLERS: dict[EventKind, Any] = {
+    EventKind.RUN_STOPPING: Screen.stopping,
     EventKind.STEP_STARTED: Screen.step_started,
     EventKind.STEP_FINISHED: Screen.step_finished,
     EventKind.HOST_STATE: Screen.host_state,

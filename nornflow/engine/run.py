@@ -9,6 +9,7 @@ from typing import Any
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import batches
 from nornflow.engine.device_step import DeviceStep
+from nornflow.engine.ending import end_for, why_it_ended
 from nornflow.engine.graph import device_phases, rescue_groups, walk
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
@@ -19,12 +20,13 @@ from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
+from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState
+from nornflow.model.wish import Wish
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner
 from nornflow.policy.lowering import lower
@@ -61,6 +63,7 @@ class Run:
         self._plan: Plan | None = None
         self._error: NornFlowError | None = None
         self._outputs: dict[str, Any] = {}
+        self._short = False
         self._admission = Admission(info, workflow, inputs, self._targets, tools)
         self._start_pass()
 
@@ -92,14 +95,29 @@ class Run:
         deadline = threading.Timer(limit, self._tools.switch.abort, ("timeout",))
         deadline.daemon = True
         deadline.start()
+        unwish = self._tools.switch.on_wish(self._wished)
         try:
             self._work_through()
         except NornFlowError as error:
             self._error = error
-            self._move(_end_for(error, self.state))
+            self._move(end_for(error))
         finally:
             deadline.cancel()
+            unwish()
         return self._record(started)
+
+    def _wished(self, wish: Wish) -> None:
+        """Tell that the run shall end early; one that has not begun with its batches has none to finish."""
+        self._tools.emitter.emit(
+            EventKind.RUN_STOPPING,
+            str(wish),
+            level=wish.level.value,
+            user=wish.by,
+            asked=wish.at.isoformat(),
+            via=wish.via,
+        )
+        if self.state is not RunState.RUNNING:
+            self._tools.switch.stop()
 
     def _work_through(self) -> None:
         self._admission.demand(None)
@@ -111,6 +129,8 @@ class Run:
                 return
             self._ledger.unplanned = plan_failures(self._plan)
             if not self._approved(self._plan):
+                if self._cut_short():
+                    return
                 raise StepCancelled("the plan was not approved, nothing was sent to a device")
             self._start_pass()
         self._move(RunState.RUNNING)
@@ -139,7 +159,7 @@ class Run:
 
     def _apply(self) -> None:
         self._walk(self._first, ())
-        if not self._run_failed() and not self._tools.switch.stopping:
+        if not self._run_failed():
             self._roll_out()
         self._tell_over()
         if not self._tools.switch.aborted:
@@ -159,7 +179,8 @@ class Run:
         if not self._body or self._too_many_failed():
             return
         parts = list(batches(hosts, rollout))
-        for number, batch in enumerate(parts, 1):
+        self._short = tools.switch.finishing
+        for number, batch in enumerate(() if self._short else parts, 1):
             self._ledger.batch_of.update(dict.fromkeys(batch, number))
             tools.emitter.emit(EventKind.BATCH_STARTED, batch=number, of=len(parts), hosts=list(batch))
             self._walk(self._body, batch)
@@ -170,13 +191,20 @@ class Run:
             last = number == len(parts)
             if tools.switch.stopping or self._run_failed() or self._too_many_failed() or last:
                 return
-            if rollout.pause_after == number and not tools.question(f"batch {number} of {len(parts)} is done; go on?"):
-                tools.switch.stop()
+            self._wait_after(number, len(parts))
+            if tools.switch.finishing:
+                self._short = True
                 return
-            if rollout.soak:
-                tools.emitter.emit(EventKind.SOAK_STARTED, seconds=rollout.soak, batch=number)
-                if tools.sleep(rollout.soak):
-                    return
+
+    def _wait_after(self, number: int, of: int) -> None:
+        """Ask and soak between two batches; both end when the run shall."""
+        rollout, tools = self._workflow.rollout, self._tools
+        pauses = rollout.pause_after == number and not tools.switch.finishing
+        if pauses and not tools.question(f"batch {number} of {of} is done; go on?"):
+            tools.switch.finish_batch()
+        if rollout.soak and not tools.switch.finishing:
+            tools.emitter.emit(EventKind.SOAK_STARTED, seconds=rollout.soak, batch=number)
+            tools.soak(rollout.soak)
 
     def _walk(self, steps: Sequence[Step], batch: Sequence[str]) -> None:
         walk(steps, lambda step: self._execute(step, batch), self._ended, self._tools.switch)
@@ -227,17 +255,23 @@ class Run:
         return len(self._failed_hosts()) > self._workflow.rollout.max_failures.of(len(self._targets))
 
     def _tell_over(self) -> None:
-        self._progress.over = self._run_failed() or self._beyond_thresholds() or self._tools.switch.stopping
+        self._progress.over = self._run_failed() or self._beyond_thresholds() or self._cut
 
     def _take_back(self) -> None:
-        """Roll back what must not stay: every changed device of a failed run, the unfinished ones of a stopped run."""
-        if self._workflow.on_failure is not OnFailure.ROLLBACK or self._tools.emitter.failure is not None:
+        """Roll back what must not stay: every changed device of a failed run, the unfinished ones of a stopped run.
+
+        All of them, whatever `on_failure` says, when somebody wishes so, also when that comes only now.
+        """
+        if self._tools.emitter.failure is not None:
             return
-        if self._run_failed() or self._beyond_thresholds():
+        if self._workflow.on_failure is OnFailure.ROLLBACK:
+            if self._run_failed() or self._beyond_thresholds():
+                self._roll_back(self._targets)
+            elif self._tools.switch.stopping:
+                records = host_records(self._targets, self._body, self._progress, self._ledger)
+                self._roll_back([record.host for record in records if record.state in BAD_ENDS])
+        if self._tools.switch.undoing:
             self._roll_back(self._targets)
-        elif self._tools.switch.stopping:
-            records = host_records(self._targets, self._body, self._progress, self._ledger)
-            self._roll_back([record.host for record in records if record.state in BAD_ENDS])
 
     def _roll_back(self, hosts: Sequence[str]) -> None:
         todo = [host for host in hosts if host not in self._ledger.rollbacks and self._progress.changed(host)]
@@ -247,14 +281,19 @@ class Run:
         rollbacks = self._ledger.rollbacks
         if any(error is not None for error in rollbacks.values()):
             return RunState.ROLLBACK_FAILED
-        if self._tools.switch.stopping:
+        if self._cut:
             return self._cut_state()
         if not (self._run_failed() or self._beyond_thresholds()):
             return RunState.SUCCEEDED
         return RunState.ROLLED_BACK if rollbacks else RunState.FAILED
 
+    @property
+    def _cut(self) -> bool:
+        """Whether the run ended before its end: something was stopped, or a batch was never begun."""
+        return self._short or self._tools.switch.stopping
+
     def _cut_short(self) -> bool:
-        if not self._tools.switch.stopping:
+        if not self._tools.switch.finishing:
             return False
         self._move(self._cut_state())
         return True
@@ -272,7 +311,7 @@ class Run:
 
     def _record(self, started: Any) -> RunRecord:
         self._error = self._tools.emitter.failure or self._error
-        error, hint = (self._error.message, self._error.hint) if self._error else self._first_error()
+        error, hint = (self._error.message, self._error.hint) if self._error else self._why()
         record = RunRecord(
             id=self._info.id,
             workflow=self._workflow.name,
@@ -309,21 +348,6 @@ class Run:
             return tuple(HostRecord(host, HostState.SKIPPED, error="denied", reason="denied") for host in self._targets)
         return host_records(self._targets, self._body, self._progress, self._ledger)
 
-    def _first_error(self) -> tuple[str, str]:
-        failure: tuple[Step, StepResult] | None = self._progress.failure(None)
-        if self.state is RunState.TIMED_OUT and failure is None:
-            return (
-                "the time of the whole run was over",
-                "raise `timeout` of the workflow, as far as the profile lets it",
-            )
-        if failure is None or self.state is RunState.SUCCEEDED:
-            return "", ""
-        return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
-
-
-def _end_for(error: NornFlowError, state: RunState) -> RunState:
-    if isinstance(error, PolicyDenied):
-        return RunState.DENIED
-    if isinstance(error, (ApprovalRequired, StepCancelled)):
-        return RunState.CANCELLED
-    return RunState.FAILED
+    def _why(self) -> tuple[str, str]:
+        wish = self._tools.switch.wish if self._cut else None
+        return why_it_ended(self.state, self._progress.failure(None), wish, begun=bool(self._ledger.batch_of))

@@ -20,8 +20,9 @@ SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]],
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The engine's surroundings for one run; `clock` gives UTC, `sleep` waits seconds and is True when cut short.
+    """The engine's surroundings for one run; `clock` gives UTC.
 
+    `sleep` waits seconds between two attempts, `soak` between two batches; they are True when cut short.
     `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed;
     `default_timeout` (seconds) is for workflows that ask for none.
     """
@@ -38,6 +39,7 @@ class Tools:
     cache: ResultCache | None
     clock: Callable[[], datetime]
     sleep: Callable[[float], bool]
+    soak: Callable[[float], bool]
     approve: Callable[[Plan, bool], bool]
     question: Callable[[str], bool]
     default_timeout: float = 3600.0

@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     """The closed list of things that are told about a run."""
 
     RUN_STATE = "run.state"
+    RUN_STOPPING = "run.stopping"
     RUN_FINISHED = "run.finished"
     PLAN_STARTED = "plan.started"
     PLAN_FINISHED = "plan.finished"

@@ -182,6 +182,7 @@ class Stage:
             cache=None,
             clock=clock,
             sleep=lambda seconds: bool(self.naps.append(seconds)),
+            soak=lambda seconds: bool(self.naps.append(seconds)),
             approve=self.approve,
             question=self.question,
         )

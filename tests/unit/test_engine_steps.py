@@ -57,7 +57,7 @@ class TestSteps:
         stage = changing(network(2))
         stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=60)
         run = stage.prepare()
-        run._tools = replace(run._tools, sleep=lambda seconds: not stage.switch.abort("timeout"))
+        run._tools = replace(run._tools, soak=lambda seconds: not stage.switch.abort("timeout"))
         record = run.execute()
         assert (record.state, fates(record)) == (RunState.TIMED_OUT, {"r1": "changed", "r2": "skipped"})
         assert "time" in record.error

@@ -176,6 +176,7 @@ class _Prepared:
             cache=FileCache(project.workspace),
             clock=now,
             sleep=voices.switch.wait,
+            soak=voices.switch.rest,
             approve=voices.approve,
             question=voices.question,
             default_timeout=float(project.settings.default_timeout),

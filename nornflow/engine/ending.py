@@ -1,0 +1,36 @@
+"""How a run ends that did not come to its end: the state that an error leads to, and the words that the record has for it."""
+
+from __future__ import annotations
+
+from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.model.run import RunState, StepResult
+from nornflow.model.wish import Wish
+from nornflow.model.workflow import Step
+
+
+def end_for(error: NornFlowError) -> RunState:
+    """Return the state in which an error of the run itself ends it."""
+    if isinstance(error, PolicyDenied):
+        return RunState.DENIED
+    if isinstance(error, (ApprovalRequired, StepCancelled)):
+        return RunState.CANCELLED
+    return RunState.FAILED
+
+
+def why_it_ended(
+    state: RunState, failure: tuple[Step, StepResult] | None, wish: Wish | None, *, begun: bool
+) -> tuple[str, str]:
+    """Return the record's error and what to do about it: the run's time, what somebody wished for, or a step of the run.
+
+    `begun` says that a batch of devices was begun.
+    """
+    if state is RunState.SUCCEEDED:
+        return "", ""
+    if failure is not None:
+        return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
+    if state is RunState.TIMED_OUT:
+        return "the time of the whole run was over", "raise `timeout` of the workflow, as far as the profile lets it"
+    if wish is not None:
+        so_far = "" if begun else "; nothing had been sent to a device"
+        return f"{wish}{so_far}", "run the change again: it is planned anew"
+    return "", ""
