@@ -9,6 +9,7 @@ from nornflow.abc import DeviceSession
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.settle import LOOK, NOT_STARTED, Settled, settle
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
@@ -20,9 +21,8 @@ from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
+from nornflow.platforms.platform import Platform
 from nornflow.policy.grants import grant_for
-
-_LOOK = "read the device and compare it with the plan before anything else"
 
 
 class DeviceStep:
@@ -36,6 +36,8 @@ class DeviceStep:
         self._step = work.step
         self._told: set[str] = set()
         self._done: dict[str, StepResult] = {}
+        self._kept: set[str] = set()
+        self._attempt_number = 1
         self._last_attempt = True
 
     def execute(self, hosts: Sequence[str]) -> dict[str, StepResult]:
@@ -43,26 +45,28 @@ class DeviceStep:
         results: dict[str, StepResult] = {}
         pending = []
         for host in hosts:
-            result = self._before(host)
+            known = self._progress.host_results.get(self._step.id, {}).get(host)
+            result = known or self._before(host)
             if result is None:
                 pending.append(host)
-            else:
-                results[host] = result
-                self._tell(host, result)
+                continue
+            results[host] = result
+            if known is None:
+                self._end(host, result)
         self._progress.record(self._step, results)
         attempts = self._step.retry.tries if self._step.retry else 1
         for attempt in range(1, attempts + 1):
             if not pending:
                 break
-            self._last_attempt = attempt == attempts
+            self._attempt_number, self._last_attempt = attempt, attempt == attempts
             found = self._attempt(pending, attempt)
             again = [] if self._last_attempt else [host for host, result in found.items() if worth_retrying(result)]
             if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
                 again = []  # the run was stopped while it waited
             for host, result in found.items():
                 if host not in again:
-                    results[host] = self._work.soften(result)
-                    self._tell(host, results[host])
+                    results[host] = self._work.soften(self._still_open(host, result))
+                    self._end(host, results[host])
             self._progress.record(self._step, {host: results[host] for host in found if host not in again})
             if again:
                 message = next(result.error for host, result in found.items() if host in again)
@@ -70,9 +74,30 @@ class DeviceStep:
                     EventKind.STEP_RETRY, message, step=self._step.id, attempt=attempt + 1, of=attempts, hosts=again
                 )
             pending = again
+        self._tools.log.settle()
         return {host: results[host] for host in hosts}
 
+    def _end(self, host: str, result: StepResult) -> None:
+        if host not in self._kept:
+            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=True)
+        self._tell(host, result)
+
+    def _image(self, host: str) -> PreImage | None:
+        image = self._progress.pre_images.get(host)
+        return image if image is not None and self._step.id in image.found else None
+
+    def _still_open(self, host: str, result: StepResult) -> StepResult:
+        """Return the result of a device that a process before this one was changing, if it could not even be read."""
+        if self._progress.past.open.pop((self._step.id, host), None) is None:
+            return result
+        image = self._image(host)
+        if image is not None:
+            image.expected = ""
+        return replace(result, state=HostState.UNKNOWN, changed=True, hint=result.hint or LOOK)
+
     def _before(self, host: str) -> StepResult | None:
+        if (self._step.id, host) in self._progress.past.open:
+            return None  # it was begun
         try:
             return self._work.skipped(host)
         except NornFlowError as error:
@@ -105,7 +130,7 @@ class DeviceStep:
             return result
         image.expected = ""  # nobody knows what stands there now
         if isinstance(error, StepCancelled):
-            return replace(result, state=HostState.UNKNOWN, changed=True, hint=result.hint or _LOOK)
+            return replace(result, state=HostState.UNKNOWN, changed=True, hint=result.hint or LOOK)
         return replace(result, changed=True)
 
     def _until(self, host: str, result: StepResult) -> StepResult:
@@ -128,9 +153,22 @@ class DeviceStep:
         result = replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
         if not result.failed:
             self._done[session.host.name] = result
-        if not (self._step.until or session.ended) and (self._last_attempt or not worth_retrying(result)):
-            self._tell(session.host.name, self._work.soften(result))  # as it happens, not when the slowest is done
+        if not session.ended:
+            self._keep(session.host.name, result)
         return result
+
+    def _keep(self, host: str, result: StepResult) -> None:
+        """Tell how a device ended as it happens, not when the slowest is done; what it changed is written down first."""
+        still_open = (self._step.id, host) in self._progress.past.open
+        final = not (self._step.until or still_open) and (self._last_attempt or not worth_retrying(result))
+        if final:
+            result = self._work.soften(replace(result, attempts=self._attempt_number))
+        if self._step.configures and not still_open:
+            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=final)
+            if final:
+                self._kept.add(host)
+        if final:
+            self._tell(host, result)
 
     def _read(self, session: DeviceSession) -> StepResult:
         return self._leased(session, None)
@@ -167,9 +205,15 @@ class DeviceStep:
             if changed is not None and saves:
                 changed.saved = saves
             if planned.diff:
+                done = self._done_before(session, planned)
+                if done is not None:
+                    return done
                 self._planned.still_holds(session, planned)
             elif planned.method is Method.NATIVE:
                 return self._planned.result(host)
+            self._progress.past.open.pop((self._step.id, host), None)  # to read or to save once more costs nothing
+            if planned.diff or saves:
+                self._tools.log.intent(planned, "", self._attempt_number)
             result = self._leased(session, planned)
             if planned.diff or result.state is not HostState.CHANGED:
                 return result
@@ -179,11 +223,18 @@ class DeviceStep:
             return self._planned.result(host)
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         before = session.read_config(planned.connection)
-        image = self._remember(host, planned, before, config_hash(before, platform))
+        settled = self._settled(host, planned, before, platform)
+        if not settled.known:
+            return self._nobody_knows(host, before, platform)
+        if settled.begun:
+            image = self._progress.pre_images[host]
+        else:
+            image = self._remember(host, planned, before, config_hash(before, platform))
+            self._tools.log.intent(planned, before, self._attempt_number)
         error: NornFlowError | None = None
         result = StepResult()
         try:
-            result = self._leased(session, planned)
+            result = self._finish(session, planned, settled.rest) if settled.begun else self._leased(session, planned)
         except NornFlowError as raised:
             error = raised
         if saves:
@@ -198,7 +249,7 @@ class DeviceStep:
                 changed=True,
                 error=f"{reason.message}; the configuration could not be read back: {unreadable.message}",
                 reason=reason.reason,
-                hint=reason.hint or _LOOK,
+                hint=reason.hint or LOOK,
             )
         image.expected = config_hash(after, platform)
         # an attempt before this one may have sent a part of it: what the step did is more than what this attempt did
@@ -224,12 +275,56 @@ class DeviceStep:
             )
         if image is None:
             image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)
-        image.found.setdefault(self._step.id, before)
-        if self._step.rollback is not False and self._step.id not in image.steps:
-            if not image.steps:
-                image.text = before  # with what steps before it changed that are never taken back
-            image.steps.append(self._step.id)
+        image.remember(self._step, before)
         return image
+
+    def _settled(self, host: str, planned: PlannedStep, now: str, platform: Platform) -> Settled:
+        """Return how far the step came here in a process before this one; not at all when there was none."""
+        found = self._progress.past.open.pop((self._step.id, host), None)
+        return NOT_STARTED if found is None else settle(found, now, planned, platform)
+
+    def _nobody_knows(self, host: str, now: str, platform: Platform) -> StepResult:
+        image = self._progress.pre_images[host]
+        image.expected = ""
+        return StepResult(
+            HostState.UNKNOWN,
+            changed=True,
+            diff=unified(image.found[self._step.id], now, platform),
+            error=f"{host}: the run was cut off in this step, and the configuration is neither what the step found nor "
+            "what so many of its lines leave",
+            reason="interrupted",
+            hint=LOOK,
+        )
+
+    def _finish(self, session: DeviceSession, planned: PlannedStep, rest: tuple[str, ...]) -> StepResult:
+        """Send what a process before this one did not come to; the step's task is not run again."""
+        host = session.host.name
+        if rest:
+            sealed = replace(planned, lines=rest)
+            grant = grant_for(self._work.profile, self._step, host, Mode.APPLY, sealed)
+            session.configure(planned.connection, rest, grant)
+        sent = f"the rest of it was sent: {', '.join(line.strip() for line in rest)}" if rest else "it was done"
+        return replace(
+            self._planned.result(host), reason="", warning=f"the run was cut off in this step and went on: {sent}"
+        )
+
+    def _done_before(self, session: DeviceSession, planned: PlannedStep) -> StepResult | None:
+        """Return the result of a step without lines that a process before this one began, if it is not to be done now."""
+        host = session.host.name
+        if (self._step.id, host) not in self._progress.past.open:
+            return None
+        self._planned.plan(session, afresh=True)
+        now, self._planned.planned[host] = self._planned.planned[host], planned
+        del self._progress.past.open[self._step.id, host]
+        if now.diff == planned.diff:
+            return None
+        result = replace(self._planned.result(host), reason="", changed=True, diff=planned.diff)
+        if not now.changes:
+            return replace(
+                result, state=HostState.CHANGED, warning="the run was cut off in this step and went on: it was done"
+            )
+        error = f"{host}: the run was cut off in this step, which would now do something else than what was planned"
+        return replace(result, state=HostState.UNKNOWN, error=error, reason="interrupted", hint=LOOK)
 
     def _tell(self, host: str, result: StepResult) -> None:
         if host in self._told:

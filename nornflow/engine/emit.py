@@ -88,14 +88,21 @@ class Emitter:
         for feed in feeds:
             feed.close(max(0.0, end - clock()))
 
+    def lose(self, error: StoreError) -> None:
+        """Take note that what happens cannot be kept any more, and why: nothing more may be done."""
+        with self._lock:
+            if self.failure is not None:
+                return
+            self.failure = error
+        self._lost()
+
     def _keep(self, event: Event) -> None:
         if self._sink is None or self.failure is not None:
             return
         try:
             self._sink.take(event)
         except StoreError as error:
-            self.failure = error
-            self._lost()
+            self.lose(error)
 
     def _trouble(self, text: str) -> None:
         self.emit(EventKind.OBSERVER_FAILED, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
@@ -26,12 +27,18 @@ class PlannedWork:
         self._progress = progress
         self._planners = planners
         self._results: dict[str, StepResult] = {}
+        self._hashes: Mapping[str, str] = {}
         self.planned: dict[str, PlannedStep] = {}
 
     def take_over(self, earlier: PlannedWork) -> None:
         """Keep what an earlier pass planned, so that exactly that is applied."""
         self.planned.update(earlier.planned)
         self._results.update(earlier._results)
+
+    def recall(self, results: Mapping[str, StepResult], hashes: Mapping[str, str]) -> None:
+        """Know again what another process planned: results, and the hash of each device's configuration then."""
+        self._results.update(results)
+        self._hashes = hashes
 
     def plan(self, session: DeviceSession, *, afresh: bool = False) -> StepResult:
         """Plan the step on a device; reads go to it, configuration is captured, nothing is written.
@@ -102,7 +109,7 @@ class PlannedWork:
     def read_hash(self, host: str) -> str:
         """Return the hash of the configuration that the device had when its plan was begun, or an empty string."""
         planner = self._planners.get(host)
-        return planner.pre_hash if planner is not None else ""
+        return planner.pre_hash if planner is not None else self._hashes.get(host, "")
 
     def result(self, host: str) -> StepResult:
         """Return the result of a device on which the step has nothing to change."""

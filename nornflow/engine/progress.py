@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +35,29 @@ class PreImage:
     found: dict[str, str] = field(default_factory=dict)
     expected: str = ""
 
+    def remember(self, step: Step, before: str) -> None:
+        """Keep what a step found, when it first came to the device."""
+        self.found.setdefault(step.id, before)
+        if step.rollback is not False and step.id not in self.steps:
+            if not self.steps:
+                self.text = before  # with what steps before it changed that are never taken back
+            self.steps.append(step.id)
+
+
+@dataclass(slots=True)
+class Past:
+    """What a process before this one left open, by step and device, or by step of the run and batch (0 outside of them).
+
+    `open` holds what a step found on a device that it was about to change, when nobody knows how it ended. `begun` are
+    steps of the run of which nobody knows it either, `ended` those that are done, `rolling` devices that were being
+    taken back.
+    """
+
+    open: dict[tuple[str, str], str] = field(default_factory=dict)
+    begun: set[tuple[str, int]] = field(default_factory=set)
+    ended: set[tuple[str, int]] = field(default_factory=set)
+    rolling: set[str] = field(default_factory=set)
+
 
 class Progress:
     """The results of one pass over the graph (a plan or a run); thread-safe for one writer per (step, host)."""
@@ -53,6 +76,9 @@ class Progress:
         self.host_results: dict[str, dict[str, StepResult]] = {}
         self.pre_images: dict[str, PreImage] = {}
         self.batch_of: dict[str, int] = {}
+        self.past = Past()
+        self.batch = 0
+        """The batch that is at work; 0 before the first one and after the last."""
         self.over = False
         """True once the run has failed as a whole: device steps then count as failed for steps of the run."""
         self._ids = tuple(step.id for step in workflow.steps)
@@ -85,6 +111,14 @@ class Progress:
         if host is not None:
             return per_host.get(host)
         return _summary(per_host, self.over)
+
+    def complete(self, step: Step, batch: Sequence[str]) -> bool:
+        """Tell whether a process before this one has done all of a step, as far as the batch at work goes."""
+        if step.scope is Scope.RUN:
+            return (step.id, self.batch) in self.past.ended
+        if step.once:
+            return step.id in self.results
+        return all(host in self.host_results.get(step.id, {}) for host in batch)
 
     def names(self, host: str | None, **more: Any) -> dict[str, Any]:
         """Return the namespace of expressions and templates for a host, or for the run."""

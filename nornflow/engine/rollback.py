@@ -32,11 +32,12 @@ class Rollback:
         self._progress = progress
         self._works = works
         self._tools = tools
+        self._beyond: dict[str, str] = {}
 
     def roll_back(self, hosts: Sequence[str]) -> dict[str, NornFlowError | None]:
         """Roll these devices back; the answer is None where `running == pre-image` was read, else what went wrong."""
         images = self._progress.pre_images
-        beyond = {host: step for host in hosts if (step := self._beyond_lines(host))}
+        beyond = self._beyond = {host: step for host in hosts if (step := self._beyond_lines(host))}
         hosts = [host for host in hosts if host in images and images[host].steps]
         ends = self._on_devices(hosts)
         for host, step in beyond.items():
@@ -74,6 +75,8 @@ class Rollback:
         for host in hosts:
             answer = answers[host]
             ends[host] = answer if isinstance(answer, NornFlowError) else None
+            if ends[host] is not None and host not in self._beyond and self._tools.emitter.failure is None:
+                self._tools.log.rolled_back(host, ends[host])
             self._tools.emitter.emit(
                 EventKind.ROLLBACK_FINISHED,
                 str(ends[host] or ""),
@@ -86,13 +89,16 @@ class Rollback:
         host = session.host.name
         image = self._progress.pre_images[host]
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
-        own = self._own_lines(image, host)
+        own = () if host in self._progress.past.rolling else self._own_lines(image, host)
         remaining = ""
+        self._tools.log.rollback(host)
         for attempt in range(PASSES + 1):
             current = self._read(session, image)
             remaining = unified(current, image.text, platform)
             if not remaining:
                 self._save(session, image)
+                if host not in self._beyond:  # those have failed whatever their lines do
+                    self._tools.log.rolled_back(host, None)
                 return True
             if attempt == PASSES:
                 break

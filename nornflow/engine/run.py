@@ -16,6 +16,7 @@ from nornflow.engine.plan import Planning
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times, host_records, plan_failures, step_records
+from nornflow.engine.recovery import Earlier, Recovered, Recovery, leave_open
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
@@ -46,8 +47,11 @@ class Run:
         *,
         hosts: Mapping[str, HostView] | None = None,
         variables: Mapping[str, Any] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
-        self.state = RunState.PENDING
+        self.state = earlier.state if earlier else RunState.PENDING
+        self._earlier = earlier
+        self._recovered = Recovered()
         self._workflow = workflow
         self._targets = tuple(targets)
         self._inputs = inputs
@@ -89,7 +93,7 @@ class Run:
 
     def execute(self) -> RunRecord:
         """Run the workflow to its end and return the record; only bugs and interrupts are raised."""
-        started = self._tools.clock()
+        started = self._earlier.started_at if self._earlier else self._tools.clock()
         wanted = self._tools.default_timeout if self._workflow.timeout is None else self._workflow.timeout
         limit = min(wanted, float(self._info.profile.max_workflow_duration))
         deadline = threading.Timer(limit, self._tools.switch.abort, ("timeout",))
@@ -120,22 +124,43 @@ class Run:
             self._tools.switch.stop()
 
     def _work_through(self) -> None:
+        if self._earlier is not None and self._earlier.applying:
+            self._recall(self._earlier)
+        elif not self._ready():
+            return
+        self._move(RunState.RUNNING)
+        self._apply()
+
+    def _recall(self, earlier: Earlier) -> None:
+        """Know again what the process before this one knew."""
+        self._planned_works = self._bind_plan()
+        self._recovered = Recovery(self._progress, self._ledger, self._planned_works).play(earlier)
+        self._plan = self._recovered.plan
+        if self._plan is not None:
+            self._ledger.unplanned = plan_failures(self._plan)
+        if self._recovered.reason:  # it was about to end early
+            self._short = True
+            switch = self._tools.switch
+            (switch.stop if self._recovered.stopping else switch.finish_batch)(self._recovered.reason)
+
+    def _ready(self) -> bool:
+        """Plan and ask; False when the run was ended before anything is done."""
         self._admission.demand(None)
         if any(step.configures for step in self._workflow.steps):
             self._move(RunState.PLANNING)
             self._plan = self._make_plan()
             self._admission.demand(self._plan)
             if self._cut_short():
-                return
+                return False
             self._ledger.unplanned = plan_failures(self._plan)
             if not self._approved(self._plan):
                 if self._cut_short():
-                    return
+                    return False
                 raise StepCancelled("the plan was not approved, nothing was sent to a device")
             self._start_pass()
-        self._move(RunState.RUNNING)
         self._planned_works = self._bind_plan()
-        self._apply()
+        self._tools.log.approved(self._plan, self._planned_works)
+        return True
 
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
@@ -159,8 +184,10 @@ class Run:
 
     def _apply(self) -> None:
         self._walk(self._first, ())
-        if not self._run_failed():
+        if not self._run_failed() and not self._recovered.over:
             self._roll_out()
+        self._progress.batch = 0
+        leave_open(self._progress)
         self._tell_over()
         if not self._tools.switch.aborted:
             self._walk(self._last, ())
@@ -176,12 +203,18 @@ class Run:
     def _roll_out(self) -> None:
         rollout, tools = self._workflow.rollout, self._tools
         hosts = [host for host in self._targets if host not in self._ledger.unplanned]
-        if not self._body or self._too_many_failed():
+        begun = self._recovered.batches
+        if not self._body or (self._too_many_failed() and not begun):
             return
         parts = list(batches(hosts, rollout))
         self._short = tools.switch.finishing
         for number, batch in enumerate(() if self._short else parts, 1):
             self._ledger.batch_of.update(dict.fromkeys(batch, number))
+            if number in self._recovered.done:
+                continue
+            self._progress.batch = number
+            if number not in begun:
+                tools.log.batch(number, batch)
             tools.emitter.emit(EventKind.BATCH_STARTED, batch=number, of=len(parts), hosts=list(batch))
             self._walk(self._body, batch)
             failed = [host for host in batch if self._progress.failure(host)]
@@ -195,6 +228,7 @@ class Run:
             if tools.switch.finishing:
                 self._short = True
                 return
+            tools.log.batch_done(number)
 
     def _wait_after(self, number: int, of: int) -> None:
         """Ask and soak between two batches; both end when the run shall."""
@@ -211,6 +245,8 @@ class Run:
 
     def _execute(self, step: Step, batch: Sequence[str]) -> None:
         tools, work = self._tools, self._works[step.id]
+        if self._earlier is not None and self._progress.complete(step, batch):
+            return
         times = self._ledger.times.setdefault(step.id, Times(tools.clock()))
         tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
         if tools.emitter.failure is not None:
@@ -218,6 +254,7 @@ class Run:
         if step.scope is Scope.RUN:
             result = RunStep(work, self._progress, tools).execute()
             self._progress.record(step, result)
+            tools.log.result(step.id, self._progress.batch, result)
             tools.emitter.emit(
                 EventKind.HOST_STATE,
                 result.error or result.warning,
@@ -256,6 +293,8 @@ class Run:
 
     def _tell_over(self) -> None:
         self._progress.over = self._run_failed() or self._beyond_thresholds() or self._cut
+        if not self._recovered.over:
+            self._tools.log.over(self._tools.switch.reason if self._cut else "", stopping=self._tools.switch.stopping)
 
     def _take_back(self) -> None:
         """Roll back what must not stay: every changed device of a failed run, the unfinished ones of a stopped run.
@@ -276,6 +315,7 @@ class Run:
     def _roll_back(self, hosts: Sequence[str]) -> None:
         todo = [host for host in hosts if host not in self._ledger.rollbacks and self._progress.changed(host)]
         self._ledger.rollbacks.update(Rollback(self._progress, self._works, self._tools).roll_back(todo))
+        self._tools.log.settle()
 
     def _end_state(self) -> RunState:
         rollbacks = self._ledger.rollbacks
@@ -304,6 +344,8 @@ class Run:
         return RunState.TIMED_OUT if self._tools.switch.reason == "timeout" else RunState.CANCELLED
 
     def _move(self, state: RunState) -> None:
+        if self._earlier is not None and state is self.state:
+            return  # the process before this one had come so far
         if state not in RUN_MOVES.get(self.state, frozenset()):
             raise RuntimeError(f"a run cannot go from {self.state} to {state}")
         self.state = state

@@ -34,7 +34,7 @@ class RunStep:
         """Run the step and return how it ended; a failure is a result, not an exception."""
         started = self._tools.clock()
         try:
-            result = self._work.skipped(None) or self._cached() or self._with_retries()
+            result = self._work.skipped(None) or self._cached() or self._cut_off() or self._with_retries()
         except NornFlowError as error:
             result = self._work.failed(error)
         ended = self._tools.clock()
@@ -43,6 +43,21 @@ class RunStep:
             started_at=started,
             completed_at=ended,
             duration=(ended - started).total_seconds(),
+        )
+
+    def _cut_off(self) -> StepResult | None:
+        """Return the result of a step that a process before this one began: nobody knows how it ended."""
+        key = (self._step.id, self._progress.batch)
+        if key not in self._progress.past.begun or self._work.step_type.verifies:  # to look once more costs nothing
+            self._tools.log.begun(*key)
+            return None
+        self._progress.past.begun.discard(key)
+        run = self._progress.names(None)["run"]["id"]
+        return StepResult(
+            HostState.FAILED,
+            error="the run was cut off in this step, and nobody knows whether it was done",
+            reason="interrupted",
+            hint=f"see whether it was done; to do it once more: nornflow runs resume {run} --from {self._step.id}",
         )
 
     def _with_retries(self) -> StepResult:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from nornflow.abc import Devices, Gate, ResultCache, Sandbox, StepType
+from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
+from nornflow.engine.journal import Logbook, NoJournal
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
 from nornflow.workflow.expressions import Evaluator
@@ -24,7 +25,8 @@ class Tools:
 
     `sleep` waits seconds between two attempts, `soak` between two batches; they are True when cut short.
     `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed;
-    `default_timeout` (seconds) is for workflows that ask for none.
+    `default_timeout` (seconds) is for workflows that ask for none; in the `journal` the run writes down what it does to
+    devices before it does it.
     """
 
     step_types: Mapping[str, StepType]
@@ -43,3 +45,9 @@ class Tools:
     approve: Callable[[Plan, bool], bool]
     question: Callable[[str], bool]
     default_timeout: float = 3600.0
+    journal: Journal = field(default_factory=NoJournal)
+
+    @property
+    def log(self) -> Logbook:
+        """The run's journal in the engine's words."""
+        return Logbook(self.journal, self.emitter)

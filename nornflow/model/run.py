@@ -54,11 +54,14 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     _R.PLANNING: frozenset(
         {_R.AWAITING_APPROVAL, _R.QUEUED, _R.RUNNING, _R.SUCCEEDED, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}
     ),
-    _R.AWAITING_APPROVAL: frozenset({_R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
-    _R.QUEUED: frozenset({_R.RUNNING, _R.CANCELLED, _R.TIMED_OUT}),
+    _R.AWAITING_APPROVAL: frozenset({_R.PLANNING, _R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
+    _R.QUEUED: frozenset({_R.PLANNING, _R.RUNNING, _R.CANCELLED, _R.TIMED_OUT}),
     _R.RUNNING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED, _R.CANCELLED, _R.TIMED_OUT}),
 }
-"""The only allowed moves of a run; a state that is not a key is final."""
+"""The only allowed moves of a run; a state that is not a key is final.
+
+A run whose process died before it sent anything is planned once more, also when it had come to its question.
+"""
 
 _H = HostState
 _ENDS = frozenset(

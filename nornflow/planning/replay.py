@@ -35,6 +35,11 @@ class Replay:
         self._platform = platform
         self._stack: Stack = ()
 
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The lines of the sections that are open now, outermost first."""
+        return tuple(opened.text for opened in self._stack)
+
     def play(self, lines: Iterable[str]) -> None:
         """Take the lines in their order; raises Unpredictable, the tree is then worthless."""
         parts = (part for line in lines for part in line.split("\n"))

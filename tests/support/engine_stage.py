@@ -11,9 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nornflow.abc import EventSink, Gate, StepContext, StepType
+from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
+from nornflow.engine.journal import NoJournal
+from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
 from nornflow.errors import ConnectionLost, StepError
@@ -152,6 +154,8 @@ class Stage:
     switch: StopSwitch = field(default_factory=StopSwitch)
     observer: RememberingObserver = field(default_factory=RememberingObserver)
     sink: EventSink | None = None
+    journal: Journal = field(default_factory=NoJournal)
+    earlier: Earlier | None = None
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -185,9 +189,10 @@ class Stage:
             soak=lambda seconds: bool(self.naps.append(seconds)),
             approve=self.approve,
             question=self.question,
+            journal=self.journal,
         )
         info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
-        return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts())
+        return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts(), earlier=self.earlier)
 
     def run(self) -> RunRecord:
         return self.prepare().execute()

@@ -1,0 +1,163 @@
+"""What the engine writes down before it acts and after it has, in words of its own; and how values become entries and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from nornflow.abc import Journal
+from nornflow.engine.emit import Emitter
+from nornflow.engine.progress import PreImage
+from nornflow.errors import NornFlowError, StoreError
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
+from nornflow.model.run import HostState, StepResult
+
+if TYPE_CHECKING:
+    from nornflow.engine.plan_step import PlannedWork
+
+
+class NoJournal(Journal):
+    """Keeps nothing: for plans, and for runs that nobody needs to settle."""
+
+    def write(self, *entries: Entry) -> None:
+        """Let entries go."""
+
+    def note(self, *entries: Entry) -> None:
+        """Let entries go."""
+
+
+class Logbook:
+    """Writes a run's journal. An entry that cannot be kept stops the run: `emitter` is told, as of an event.
+
+    What comes before an act raises StoreError then, so that the act is not done; what comes after one does not.
+    """
+
+    def __init__(self, journal: Journal, emitter: Emitter) -> None:
+        self._journal = journal
+        self._emitter = emitter
+
+    def approved(self, plan: Plan | None, works: Mapping[str, PlannedWork]) -> None:
+        """Keep the plan as it will be applied, with what planning found on devices that have nothing to change."""
+        self._before(Entry(EntryKind.APPROVED, data=approved_data(plan, works) if plan is not None else {}))
+
+    def batch(self, number: int, hosts: Sequence[str]) -> None:
+        """A batch begins."""
+        self._after(Entry(EntryKind.BATCH, data={"number": number, "hosts": list(hosts)}))
+
+    def batch_done(self, number: int) -> None:
+        """A batch was soaked and asked about: the next one may begin."""
+        self._before(Entry(EntryKind.BATCH_DONE, data={"number": number}))
+
+    def intent(self, planned: PlannedStep, found: str, attempt: int) -> None:
+        """A device is about to be changed, from the configuration `found`; for a step that sends no lines it is empty."""
+        data = {"found": found, "planned": compact(planned), "attempt": attempt}
+        self._before(Entry(EntryKind.INTENT, planned.step, planned.host, data))
+
+    def outcome(self, step: str, host: str, result: StepResult, image: PreImage | None, *, final: bool) -> None:
+        """A step has ended on a device, for good or (not `final`) one attempt of it; `image` when it changed something."""
+        data: dict[str, Any] = {"result": compact(result), "final": final}
+        if image is not None:
+            data["image"] = {"expected": image.expected, "saved": image.saved}
+            if image.steps and image.text != image.found.get(image.steps[0]):
+                data["image"]["text"] = image.text  # with what stays for good, of a step with `rollback: false`
+        self._after(Entry(EntryKind.OUTCOME, step, host, data))
+
+    def begun(self, step: str, batch: int) -> None:
+        """A step of the run is about to be done."""
+        self._before(Entry(EntryKind.BEGUN, step, data={"batch": batch}))
+
+    def result(self, step: str, batch: int, result: StepResult) -> None:
+        """A step of the run has ended."""
+        self._after(Entry(EntryKind.RESULT, step, data={"batch": batch, "result": compact(result)}), wait=True)
+
+    def rollback(self, host: str) -> None:
+        """A device is about to be taken back."""
+        self._before(Entry(EntryKind.ROLLBACK, host=host))
+
+    def rolled_back(self, host: str, error: NornFlowError | None) -> None:
+        """A device is back, or is not."""
+        data = {"error": error.message, "hint": error.hint} if error else {}
+        self._after(Entry(EntryKind.ROLLED_BACK, host=host, data=data))
+
+    def over(self, reason: str, *, stopping: bool) -> None:
+        """The run goes to its last steps; `reason` says why it ends early, if it does, `stopping` that nothing more begins."""
+        self._before(Entry(EntryKind.OVER, data={"reason": reason, "stopping": stopping} if reason else {}))
+
+    def settle(self) -> None:
+        """Wait until everything so far is durable: what is done next may build on it."""
+        self._after(wait=True)
+
+    def _before(self, entry: Entry) -> None:
+        try:
+            self._journal.write(entry)
+        except StoreError as error:
+            self._emitter.lose(error)
+            raise
+
+    def _after(self, *entries: Entry, wait: bool = False) -> None:
+        try:
+            (self._journal.write if wait else self._journal.note)(*entries)
+        except StoreError as error:  # it is done all the same; the next act is not
+            self._emitter.lose(error)
+
+
+def compact(value: Any) -> dict[str, Any]:
+    """Return a flat record as plain data, without what is at its default."""
+    kept = {}
+    for field in fields(value):
+        item = getattr(value, field.name)
+        if isinstance(item, Enum):
+            item = item.value
+        elif isinstance(item, datetime):
+            item = item.isoformat()
+        if item not in (field.default, None, "", (), {}):
+            kept[field.name] = item
+    return kept
+
+
+def result_of(data: Mapping[str, Any]) -> StepResult:
+    """Return the result that was kept."""
+    given = dict(data)
+    given["state"] = HostState(given.get("state", HostState.OK))
+    for name in ("started_at", "completed_at"):
+        if name in given:
+            given[name] = datetime.fromisoformat(given[name])
+    return StepResult(**given)
+
+
+def planned_of(data: Mapping[str, Any]) -> PlannedStep:
+    """Return the planned step that was kept."""
+    given = dict(data)
+    given["method"] = Method(given.get("method", Method.MODEL))
+    for name in ("lines", "rollback"):
+        given[name] = tuple(given.get(name, ()))
+    return PlannedStep(**given)
+
+
+NO_CHANGE = StepResult(reason="no-change")
+"""What a device with nothing to change has by itself; only other results of planning are kept."""
+
+
+def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any]:
+    """Return a plan, and what the planning of each step left, as plain data."""
+    hosts = [{**compact(host), "steps": [compact(step) for step in host.steps]} for host in plan.hosts]
+    hashes = {host: digest for work in works.values() for host in work.planned if (digest := work.read_hash(host))}
+    results = {
+        step: {host: compact(work.result(host)) for host in work.planned if work.result(host) != NO_CHANGE}
+        for step, work in works.items()
+    }
+    return {
+        "plan": {**compact(plan), "hosts": hosts},
+        "hashes": hashes,
+        "results": {step: found for step, found in results.items() if found},
+    }
+
+
+def plan_of(data: Mapping[str, Any]) -> Plan:
+    """Return the plan that was kept."""
+    hosts = [HostPlan(**{**host, "steps": tuple(planned_of(step) for step in host["steps"])}) for host in data["hosts"]]
+    return Plan(**{"inputs": {}, **data, "hosts": tuple(hosts)})

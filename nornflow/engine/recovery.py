@@ -1,0 +1,186 @@
+"""Going on with a run whose process died: its journal is played back into what the run knew, and what was open is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from nornflow.engine.journal import plan_of, planned_of, result_of
+from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.record import Ledger, Times
+from nornflow.engine.settle import LOOK
+from nornflow.errors import RollbackFailed, UsageError
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.plan import Plan
+from nornflow.model.run import HostState, RunState, StepResult
+from nornflow.planning.normalise import config_hash
+from nornflow.platforms.load import platform_for
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is known of a run that another process began: its state, its journal, and when it was begun (UTC).
+
+    `again` is a step of the run that was cut off and that somebody wants to be done once more, knowingly.
+    """
+
+    state: RunState
+    entries: Sequence[Entry]
+    started_at: datetime
+    again: str = ""
+
+    @property
+    def applying(self) -> bool:
+        """Tell whether the run was beyond its plan and its question; otherwise nothing was sent and it begins anew."""
+        return any(entry.kind is EntryKind.APPROVED for entry in self.entries)
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What the journal says beside results and pre-images."""
+
+    plan: Plan | None = None
+    batches: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    over: bool = False
+    reason: str = ""
+    stopping: bool = False
+
+
+class Recovery:
+    """Plays a journal into the progress, the ledger and the planned works of a run that goes on."""
+
+    def __init__(self, progress: Progress, ledger: Ledger, works: Mapping[str, PlannedWork]) -> None:
+        self._progress = progress
+        self._ledger = ledger
+        self._works = works
+        self._workflow = progress.workflow
+        self._found = Recovered()
+
+    def play(self, past: Earlier) -> Recovered:
+        """Take the entries in their order and return what they say of the run as a whole."""
+        for entry in past.entries:
+            _PLAYED[entry.kind](self, entry)
+        begun = self._progress.past.begun
+        if past.again:
+            cut_off = {key for key in begun if key[0] == past.again}
+            if not cut_off:
+                raise UsageError(
+                    f"step {past.again} was not cut off when the run's process died",
+                    hint="leave --from out: what was open is settled by reading the devices",
+                )
+            begun -= cut_off
+        return self._found
+
+    def _approved(self, entry: Entry) -> None:
+        if "plan" not in entry.data:
+            return
+        plan = self._found.plan = plan_of(entry.data["plan"])
+        for host in plan.hosts:
+            for step in host.steps:
+                self._works[step.step].planned[host.host] = step
+        results: Mapping[str, Mapping[str, Any]] = entry.data["results"]
+        for name, work in self._works.items():
+            found = {host: result_of(data) for host, data in results.get(name, {}).items()}
+            work.recall(found, entry.data["hashes"])
+
+    def _batch(self, entry: Entry) -> None:
+        number, hosts = int(entry.data["number"]), tuple(entry.data["hosts"])
+        self._found.batches[number] = hosts
+        self._ledger.batch_of.update(dict.fromkeys(hosts, number))
+
+    def _batch_done(self, entry: Entry) -> None:
+        self._found.done.add(int(entry.data["number"]))
+
+    def _intent(self, entry: Entry) -> None:
+        planned, found = planned_of(entry.data["planned"]), str(entry.data["found"])
+        self._works[entry.step].planned.setdefault(entry.host, planned)
+        self._progress.past.open[entry.step, entry.host] = found
+        if not found:  # it changes the device otherwise than by lines, or only saves
+            return
+        images = self._progress.pre_images
+        if entry.host not in images:
+            view = self._progress.hosts[entry.host]
+            digest = config_hash(found, platform_for(view.data.get("nos") or view.platform))
+            images[entry.host] = PreImage(planned.connection, found, expected=digest)
+        images[entry.host].remember(self._workflow.step(entry.step), found)
+
+    def _outcome(self, entry: Entry) -> None:
+        self._image_after(entry)
+        result = result_of(entry.data["result"])
+        step = self._workflow.step(entry.step)
+        self._progress.past.open.pop((entry.step, entry.host), None)
+        if entry.data["final"]:
+            self._progress.record(step, {entry.host: result})
+            if step.once:
+                self._progress.record(step, result)
+            self._time(entry.step, result)
+
+    def _image_after(self, entry: Entry) -> None:
+        image, said = self._progress.pre_images.get(entry.host), entry.data.get("image")
+        if image is not None and said is not None:
+            image.expected, image.saved = said["expected"], said["saved"]
+            image.text = said.get("text", image.text)
+
+    def _begun(self, entry: Entry) -> None:
+        self._progress.past.begun.add((entry.step, int(entry.data["batch"])))
+
+    def _result(self, entry: Entry) -> None:
+        key, result = (entry.step, int(entry.data["batch"])), result_of(entry.data["result"])
+        self._progress.past.begun.discard(key)
+        self._progress.past.ended.add(key)
+        self._progress.record(self._workflow.step(entry.step), result)
+        self._time(entry.step, result)
+
+    def _rollback(self, entry: Entry) -> None:
+        self._progress.past.rolling.add(entry.host)
+
+    def _rolled_back(self, entry: Entry) -> None:
+        error = entry.data.get("error")
+        self._ledger.rollbacks[entry.host] = (
+            RollbackFailed(error, hint=entry.data.get("hint", "")) if error is not None else None
+        )
+
+    def _over(self, entry: Entry) -> None:
+        self._found.over = True
+        self._found.reason = str(entry.data.get("reason", ""))
+        self._found.stopping = bool(entry.data.get("stopping"))
+
+    def _time(self, step: str, result: StepResult) -> None:
+        """Put together again when a step began and ended, over its devices and batches."""
+        if result.started_at is None or result.completed_at is None:
+            return
+        known = self._ledger.times.get(step)
+        if known is None:
+            self._ledger.times[step] = Times(result.started_at, result.completed_at)
+        else:
+            known.started = min(known.started, result.started_at)
+            known.ended = max(known.ended or result.completed_at, result.completed_at)
+
+
+def leave_open(progress: Progress) -> None:
+    """Give a result to devices that were being changed when the process died and to which the run did not come any more."""
+    for step, host in sorted(progress.past.open):
+        if host in progress.pre_images:
+            progress.pre_images[host].expected = ""
+        error = "the run was cut off in this step, and ended before it came back to the device"
+        result = StepResult(HostState.UNKNOWN, True, error=error, reason="interrupted", hint=LOOK)
+        progress.record(progress.workflow.step(step), {host: result})
+    progress.past.open.clear()
+
+
+_PLAYED = {
+    EntryKind.APPROVED: Recovery._approved,
+    EntryKind.BATCH: Recovery._batch,
+    EntryKind.BATCH_DONE: Recovery._batch_done,
+    EntryKind.INTENT: Recovery._intent,
+    EntryKind.OUTCOME: Recovery._outcome,
+    EntryKind.BEGUN: Recovery._begun,
+    EntryKind.RESULT: Recovery._result,
+    EntryKind.ROLLBACK: Recovery._rollback,
+    EntryKind.ROLLED_BACK: Recovery._rolled_back,
+    EntryKind.OVER: Recovery._over,
+}

@@ -1,0 +1,173 @@
+"""Runs whose process dies, without a process: a journal that raises at its n-th entry, devices that take no line after it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine_stage import Say, Stage
+from nornflow.abc import Journal
+from nornflow.engine.recovery import Earlier
+from nornflow.model.event import EventKind
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.run import RunRecord, RunState
+from nornflow.testing.fakes import FakeDevice
+
+
+class Killed(BaseException):
+    """The process is gone; nothing may catch it."""
+
+
+@dataclass
+class Death:
+    """When the process dies: at the journal's `entry` (before or after it is kept) or when a device has got `line` lines.
+
+    `notes` tells whether entries that nobody waited for reach the disk all the same.
+    """
+
+    entry: int = 0
+    after: bool = False
+    notes: bool = False
+    line: int = 0
+    come: bool = False
+
+    def now(self) -> None:
+        """Die."""
+        self.come = True
+        raise Killed
+
+    def demand_life(self) -> None:
+        """Do nothing more once dead."""
+        if self.come:
+            raise Killed
+
+
+class Paper(Journal):
+    """A journal in memory, as JSON would keep it."""
+
+    def __init__(self, death: Death, kept: Sequence[Entry] = ()) -> None:
+        self.kept = list(kept)
+        self.count = 0
+        self._noted: list[Entry] = []
+        self._death = death
+        self._lock = threading.Lock()
+
+    def write(self, *entries: Entry) -> None:
+        with self._lock:
+            self._take(entries)
+            self.kept += self._noted
+            self._noted = []
+            self._death.demand_life()
+            if self._dies:
+                self._death.now()
+
+    def note(self, *entries: Entry) -> None:
+        with self._lock:
+            self._take(entries)
+            if self._dies:
+                self.write_down()
+                self._death.now()
+
+    def write_down(self) -> None:
+        if self._death.notes:
+            self.kept += self._noted
+        self._noted = []
+
+    _dies = False
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        self._death.demand_life()
+        for entry in entries:
+            self.count += 1
+            if self.count == self._death.entry and not self._death.after:
+                self.write_down()
+                self._death.now()
+            data = json.loads(json.dumps(dict(entry.data)))
+            self._noted.append(Entry(EntryKind(entry.kind.value), entry.step, entry.host, data))
+            self._dies = self._dies or self.count == self._death.entry
+
+
+@dataclass
+class Mortal(FakeDevice):
+    """A device that hears nothing more from a process that is dead, also not the rest of what it was told."""
+
+    death: Death = field(default_factory=Death)
+    lines: list[str] = field(default_factory=list)
+
+    def take(self, lines: Sequence[str]) -> None:
+        self.death.demand_life()
+        left = self.death.line - len(self.lines)
+        part = list(lines)[:left] if 0 < left <= len(lines) else list(lines)
+        try:
+            super().take(part)
+        finally:
+            self.lines = self.received
+        if 0 < left <= len(lines):
+            self.death.now()
+
+
+Script = Callable[[Stage], Stage]
+
+
+@dataclass
+class Story:
+    """One change on one network, run by as many processes as it takes."""
+
+    script: Script
+    devices: dict[str, Mortal]
+    say: Say = field(default_factory=Say)
+    entries: list[Entry] = field(default_factory=list)
+    state: RunState = RunState.PENDING
+    deaths: int = 0
+    counts: list[int] = field(default_factory=list)
+    naps: list[float] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    again: str = ""
+
+    def live(self, *deaths: Death) -> RunRecord:
+        """Run the change; each process dies its death, the last one lives."""
+        for death in deaths:
+            record = self.process(death)
+            if record is not None:
+                return record
+            self.deaths += 1
+        record = self.process(Death())
+        assert record is not None
+        return record
+
+    def process(self, death: Death) -> RunRecord | None:
+        """Run the change in one process, or go on with it; None when it died."""
+        paper = Paper(death, self.entries)
+        for device in self.devices.values():
+            device.death = death
+        stage = self.script(Stage(dict(self.devices)))
+        stage.say, stage.journal, stage.naps = self.say, paper, self.naps
+        stage.question = lambda text: self.questions.append(text) is None
+        if self.deaths:
+            stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted())
+        try:
+            return stage.run()
+        except Killed:
+            return None
+        finally:
+            self.entries = paper.kept
+            self.counts.append(paper.count)
+            moves = stage.observer.of(EventKind.RUN_STATE)
+            if moves:
+                self.state = RunState(moves[-1].data["state"])
+
+    def interrupted(self) -> str:
+        """Return the step of the run that was begun and whose end nobody knows, if this story does it once more."""
+        if not self.again:
+            return ""
+        begun = [(entry.step, entry.data["batch"]) for entry in self.entries if entry.kind is EntryKind.BEGUN]
+        ended = [(entry.step, entry.data["batch"]) for entry in self.entries if entry.kind is EntryKind.RESULT]
+        return next((key[0] for key in begun if key not in ended), "")
+
+
+def stage_start() -> object:
+    from datetime import UTC, datetime
+
+    return datetime(2026, 11, 21, tzinfo=UTC)
