@@ -159,6 +159,10 @@ class Screen(Observer):
             state = str(data.get("state"))
             text = event.message or "running == pre-image"
             self.line(f"  {event.host}: {state}: {text}", _COLOURS.get(state, ""))
+        elif kind is EventKind.QUEUE_WAITING:
+            self.line(f"waiting, place {data['place']} in the queue: {event.message}", "yellow")
+        elif kind in (EventKind.LOCK_SKIPPED, EventKind.LOCK_LOST):
+            self.line(f"! {event.host}: {event.message.removeprefix(f'{event.host}: ')}", "yellow")
         elif kind in (EventKind.OBSERVER_FAILED, EventKind.RESOURCE_EXCEEDED):
             self.line(f"! {event.message}", "yellow")
 
@@ -220,6 +224,9 @@ _HANDLERS: dict[EventKind, Any] = {
     EventKind.STEP_RETRY: Screen.told,
     EventKind.ROLLBACK_STARTED: Screen.told,
     EventKind.ROLLBACK_FINISHED: Screen.told,
+    EventKind.QUEUE_WAITING: Screen.told,
+    EventKind.LOCK_SKIPPED: Screen.told,
+    EventKind.LOCK_LOST: Screen.told,
     EventKind.OBSERVER_FAILED: Screen.told,
     EventKind.RESOURCE_EXCEEDED: Screen.told,
 }

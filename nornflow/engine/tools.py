@@ -9,6 +9,7 @@ from datetime import datetime
 from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
+from nornflow.engine.locking import Turns
 from nornflow.engine.journal import Logbook, NoJournal
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
@@ -45,6 +46,8 @@ class Tools:
     approve: Callable[[Plan, bool], bool]
     question: Callable[[str], bool]
     default_timeout: float = 3600.0
+    turns: Turns | None = None
+    """Where the run queues for its profile and its devices; None when it shares them with nobody."""
     journal: Journal = field(default_factory=NoJournal)
 
     @property

@@ -146,6 +146,8 @@ class SqlDeviceLocks(DeviceLocks):
             alone(connection)
             for device, token in tokens.items():
                 row = connection.execute(_lock_of(device)).mappings().one_or_none()
+                if row is not None and (row["run"], row["token"], row["broken_by"]) == (None, token, None):
+                    continue  # it is free already: the answer to an earlier release was lost on its way here
                 if row is None or not _is(row, run, self._worker.id, token):
                     lost[device] = _how(row)
                 else:

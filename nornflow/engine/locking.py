@@ -1,0 +1,273 @@
+"""A run's turn: a place at work under its profile, the locks of the devices it will change, and the fence made of them."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from nornflow.abc import DeviceLocks, Fence, Slots
+from nornflow.errors import DevicesHeld, LockLost, NornFlowError, StoreError
+from nornflow.model.event import EventKind
+from nornflow.model.lock import Claim, DeviceClaim, WhenHeld
+from nornflow.model.plan import Plan
+from nornflow.model.run import HostState, RunInfo, StepResult
+from nornflow.model.workflow import Step
+
+if TYPE_CHECKING:
+    from nornflow.engine.tools import Tools
+
+R = TypeVar("R")
+SOONEST, LATEST = 0.1, 0.5
+"""Seconds between two looks of a run that waits: many of them do not look at the same moment."""
+FRESH = 0.2
+"""Seconds for which, in the middle of a block, the last answer about a lock is good."""
+_FEW = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Where a run takes its turn, and what it does while others are in its way; `timeout` in seconds, 0 for none."""
+
+    locks: DeviceLocks
+    slots: Slots
+    when_held: WhenHeld = WhenHeld.WAIT
+    timeout: float = 0.0
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class DeviceFence(Fence):
+    """Lets through to devices only what a run may write that holds them under these tokens; `lost` is told of the rest."""
+
+    def __init__(
+        self,
+        run: str,
+        tokens: Mapping[str, int],
+        locks: DeviceLocks,
+        lost: Callable[[str, LockLost], None] = lambda device, error: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run = run
+        self._tokens = tokens
+        self._locks = locks
+        self._lost = lost
+        self._monotonic = monotonic
+        self._sure: dict[str, float] = {}
+
+    def covers(self, device: str) -> bool:
+        """Tell whether the run has locked the device."""
+        return device in self._tokens
+
+    def check(self, device: str) -> None:
+        """Raise LockLost unless the run holds the device, or did a moment ago."""
+        if self._monotonic() - self._sure.get(device, float("-inf")) >= FRESH:
+            self.begin(device)
+
+    def begin(self, device: str) -> None:
+        """Raise LockLost unless the run holds the device."""
+        asked = self._monotonic()
+        try:
+            self._locks.demand(self._run, device, self._tokens.get(device, 0))
+        except LockLost as error:
+            self._lost(device, error)
+            raise
+        self._sure[device] = asked
+
+
+class Turn:
+    """One run's way to its devices and back; `queued` is called once when it has to wait.
+
+    Without `Tools.turns` there is nobody to share with: it is always this run's turn.
+    """
+
+    def __init__(self, info: RunInfo, tools: Tools, queued: Callable[[], None]) -> None:
+        self._info = info
+        self._tools = tools
+        self._queued = queued
+        self._tokens: Mapping[str, int] = {}
+        self._told_lost: set[str] = set()
+        self._telling = threading.Lock()
+        self._told: object = None
+
+    def come_to_work(self) -> bool:
+        """Take a place under the profile, waiting for it; False when the run was stopped meanwhile. DevicesHeld."""
+        turns, limit = self._tools.turns, self._info.profile.max_concurrent_workflows
+        if turns is None:
+            return True
+        ticket = turns.slots.request(self._info.id, self._info.profile.name)
+
+        what = f"profile {self._info.profile.name}"
+        granted = self._wait(
+            turns,
+            what,
+            lambda: turns.slots.grant(ticket, limit) or None,
+            lambda: _busy(what, limit, *turns.slots.in_the_way(ticket)),
+        )
+        return granted is not None
+
+    def lock(self, devices: Sequence[str]) -> Mapping[str, StepResult] | None:
+        """Lock these devices, all in one go, and put whatever is written behind the fence.
+
+        Return those that are left out because others hold them (`skip`), each with its result; None when the run was
+        stopped while it waited. DevicesHeld when it was not to wait, or not any longer.
+        """
+        turns = self._tools.turns
+        if turns is None:
+            return {}
+        left_out: dict[str, StepResult] = {}
+        tokens: Mapping[str, int] | None = {}
+        if devices:
+            ticket = turns.locks.request(self._info.id, devices)
+            granted = False
+            try:
+                if turns.when_held is WhenHeld.SKIP:
+                    tokens = self._what_is_free(turns, ticket, devices, left_out)
+                else:
+                    tokens = self._wait(
+                        turns,
+                        "devices",
+                        lambda: turns.locks.grant(ticket),
+                        lambda: _in_the_way(turns.locks.in_the_way(ticket)),
+                    )
+                granted = tokens is not None
+            finally:
+                if not granted:
+                    with suppress(StoreError):  # a ticket goes with its process in any case
+                        turns.locks.withdraw(ticket)
+        if tokens is None:
+            return None
+        self._tokens = tokens
+        if self._tools.devices is not None:
+            fence = DeviceFence(self._info.id, tokens, turns.locks, self._lost, turns.monotonic)
+            self._tools.devices.put_behind(fence)
+        if tokens:
+            self._tools.emitter.emit(EventKind.LOCK_TAKEN, hosts=sorted(tokens))
+        return left_out
+
+    def end(self) -> None:
+        """Give back what the run holds, and tell of the locks that it had lost without coming to know."""
+        turns = self._tools.turns
+        if turns is None:
+            return
+        tokens, self._tokens = self._tokens, {}
+        with suppress(StoreError):  # the store is away, or we count as dead: all of it goes with this process
+            if tokens:
+                for device, how in turns.locks.release(self._info.id, tokens).items():
+                    self._tell_lost(device, f"{device}: the run had lost its lock: {how}")
+            turns.slots.release(self._info.id)
+
+    def _what_is_free(
+        self, turns: Turns, ticket: int, devices: Sequence[str], left_out: dict[str, StepResult]
+    ) -> Mapping[str, int]:
+        while (tokens := turns.locks.grant(ticket)) is None:
+            for device, claims in _by_device(turns.locks.in_the_way(ticket)).items():
+                left_out[device] = _left_out(device, claims)
+                self._tools.emitter.emit(EventKind.LOCK_SKIPPED, left_out[device].error, host=device)
+            if len(left_out) == len(set(devices)):
+                turns.locks.withdraw(ticket)
+                return {}
+            turns.locks.leave_out(ticket, left_out)
+        return tokens
+
+    def _wait(
+        self, turns: Turns, what: str, grant: Callable[[], R | None], in_the_way: Callable[[], tuple[str, int]]
+    ) -> R | None:
+        """Wait for a grant, telling who is in the way whenever that changes; None when the run was stopped."""
+        began = turns.monotonic()
+        while (found := grant()) is None:
+            text, place = in_the_way()
+            if not text:  # whoever was in the way has just left
+                continue
+            waited = turns.monotonic() - began
+            if turns.when_held is WhenHeld.FAIL or (turns.timeout and waited >= turns.timeout):
+                raise _held(text, 0.0 if turns.when_held is WhenHeld.FAIL else waited)
+            if self._told != (what, text):
+                if self._told is None:
+                    self._queued()
+                self._told = what, text
+                self._tools.emitter.emit(EventKind.QUEUE_WAITING, text, of=what, place=place)
+            if self._tools.sleep(turns.rng.uniform(SOONEST, LATEST)):
+                return None
+        return found
+
+    def _lost(self, device: str, error: NornFlowError) -> None:
+        self._tell_lost(device, error.message)
+
+    def _tell_lost(self, device: str, text: str) -> None:
+        with self._telling:
+            if device in self._told_lost:
+                return
+            self._told_lost.add(device)
+        self._tools.emitter.emit(EventKind.LOCK_LOST, text, host=device)
+
+
+def devices_to_lock(plan: Plan, steps: Sequence[Step], targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the devices that a run of the plan may write to: where something changes, is saved, or is not known yet."""
+    configuring = [step for step in steps if step.configures]
+    planned = {host.host: {each.step: each for each in host.steps} for host in plan.hosts}
+
+    def writes(host: str) -> bool:
+        for step in configuring:
+            if step.once and host != targets[0]:
+                continue
+            found = planned.get(host, {}).get(step.id)
+            if found is None or found.changes or (found.lines and not found.configuration):
+                return True
+        return False
+
+    return tuple(host for host in targets if writes(host))
+
+
+def _in_the_way(claims: Sequence[DeviceClaim]) -> tuple[str, int]:
+    """Say which run holds which devices since when, and who waits before us; with our place in the queue."""
+    groups: dict[tuple[bool, Claim], list[str]] = {}
+    for each in claims:
+        groups.setdefault((each.waiting, each.claim), []).append(each.device)
+    parts = [
+        f"{claim} {'waits for' if waiting else 'holds'} {_some(devices)} since {claim.since:%H:%M:%S} UTC"
+        for (waiting, claim), devices in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].since))
+    ]
+    return "; ".join(parts), 1 + len({claim.run for waiting, claim in groups if waiting})
+
+
+def _busy(what: str, limit: int, working: Sequence[Claim], waiting: Sequence[Claim]) -> tuple[str, int]:
+    """Say who is at work under the profile, and how many wait before us; with our place in the queue."""
+    if not working and not waiting:
+        return "", 1
+    runs = "; ".join(f"{claim} since {claim.since:%H:%M:%S} UTC" for claim in working)
+    before = f"; {len(waiting)} wait before this one" if waiting else ""
+    return f"{what} lets {limit} work at once (max_concurrent_workflows): {runs}{before}", len(waiting) + 1
+
+
+def _by_device(claims: Sequence[DeviceClaim]) -> dict[str, list[DeviceClaim]]:
+    found: dict[str, list[DeviceClaim]] = {}
+    for each in claims:
+        found.setdefault(each.device, []).append(each)
+    return found
+
+
+def _left_out(device: str, claims: Sequence[DeviceClaim]) -> StepResult:
+    return StepResult(
+        HostState.SKIPPED,
+        error=f"left out: {claims[0]}",
+        reason=DevicesHeld.reason,
+        hint=f"run the change again for it when run {claims[0].claim.run} has ended: --limit {device}",
+    )
+
+
+def _held(text: str, waited: float) -> DevicesHeld:
+    after = f"after {waited:.0f} s of waiting " if waited else ""
+    return DevicesHeld(
+        f"{after}others are in the way: {text}",
+        hint="try again when they have ended (nornflow runs list), or let the run wait: --locked wait, locks.timeout",
+    )
+
+
+def _some(devices: Sequence[str]) -> str:
+    more = f" and {len(devices) - _FEW} more" if len(devices) > _FEW else ""
+    return ", ".join(devices[:_FEW]) + more
