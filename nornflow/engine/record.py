@@ -23,10 +23,11 @@ class Times:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the run keeps beside the results: batches, planning failures, rollbacks and the times of steps."""
+    """What the run keeps beside the results: batches, planning failures, who is left out, rollbacks, times of steps."""
 
     batch_of: dict[str, int] = field(default_factory=dict)
     unplanned: dict[str, StepResult] = field(default_factory=dict)
+    left_out: dict[str, StepResult] = field(default_factory=dict)
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
 
@@ -77,6 +78,8 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
     step_id, bad = (failure[0].id, failure[1]) if failure else ("", None)
     if bad is None and host in ledger.unplanned:
         bad = ledger.unplanned[host]
+    if bad is None and host in ledger.left_out:
+        bad = ledger.left_out[host]
     state = bad.state if bad else _good_state(host, results, body, ledger)
     rollback = ""
     error = ledger.rollbacks.get(host)

@@ -11,6 +11,7 @@ from nornflow.engine.batches import batches
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.ending import end_for, why_it_ended
 from nornflow.engine.graph import device_phases, rescue_groups, walk
+from nornflow.engine.locking import Turn, devices_to_lock
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
 from nornflow.engine.plan_step import PlannedWork
@@ -69,6 +70,7 @@ class Run:
         self._outputs: dict[str, Any] = {}
         self._short = False
         self._admission = Admission(info, workflow, inputs, self._targets, tools)
+        self._turn = Turn(info, tools, self._queue)
         self._start_pass()
 
     def _start_pass(self) -> None:
@@ -108,6 +110,7 @@ class Run:
         finally:
             deadline.cancel()
             unwish()
+            self._turn.end()
         return self._record(started)
 
     def _wished(self, wish: Wish) -> None:
@@ -124,12 +127,32 @@ class Run:
             self._tools.switch.stop()
 
     def _work_through(self) -> None:
+        if not self._turn.come_to_work():
+            self._cut_short()
+            return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
         elif not self._ready():
             return
+        if not self._lock():
+            self._cut_short()
+            return
         self._move(RunState.RUNNING)
         self._apply()
+
+    def _lock(self) -> bool:
+        """Lock the devices that the plan changes, until the run has ended; False when it was stopped meanwhile."""
+        devices: tuple[str, ...] = ()
+        if self._plan is not None:
+            targets = [host for host in self._targets if host not in self._ledger.unplanned]
+            devices = devices_to_lock(self._plan, self._workflow.steps, targets)
+        left_out = self._turn.lock(devices)
+        self._ledger.left_out.update(left_out or {})
+        return left_out is not None
+
+    def _queue(self) -> None:
+        if RunState.QUEUED in RUN_MOVES[self.state]:  # one that goes on in another process waits as what it was
+            self._move(RunState.QUEUED)
 
     def _recall(self, earlier: Earlier) -> None:
         """Know again what the process before this one knew."""
@@ -209,8 +232,9 @@ class Run:
         parts = list(batches(hosts, rollout))
         self._short = tools.switch.finishing
         for number, batch in enumerate(() if self._short else parts, 1):
+            batch = [host for host in batch if host not in self._ledger.left_out]  # noqa: PLW2901
             self._ledger.batch_of.update(dict.fromkeys(batch, number))
-            if number in self._recovered.done:
+            if number in self._recovered.done or not batch:
                 continue
             self._progress.batch = number
             if number not in begun:

@@ -55,7 +55,7 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
         {_R.AWAITING_APPROVAL, _R.QUEUED, _R.RUNNING, _R.SUCCEEDED, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}
     ),
     _R.AWAITING_APPROVAL: frozenset({_R.PLANNING, _R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
-    _R.QUEUED: frozenset({_R.PLANNING, _R.RUNNING, _R.CANCELLED, _R.TIMED_OUT}),
+    _R.QUEUED: frozenset({_R.PLANNING, _R.RUNNING, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
     _R.RUNNING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED, _R.CANCELLED, _R.TIMED_OUT}),
 }
 """The only allowed moves of a run; a state that is not a key is final.
