@@ -9,8 +9,8 @@ from datetime import datetime
 from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
-from nornflow.engine.locking import Turns
 from nornflow.engine.journal import Logbook, NoJournal
+from nornflow.engine.locking import Turns
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
 from nornflow.workflow.expressions import Evaluator
