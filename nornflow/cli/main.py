@@ -21,6 +21,7 @@ COMMANDS = {
     "graph": "draw a workflow's steps as text, Mermaid or dot",
     "init": "start a project in this folder",
     "lab": "start and stop simulated or real test routers",
+    "locks": "show which runs hold devices and which wait for them",
     "plan": "work out what a change would do to every device",
     "plugins": "list, show and check plugins",
     "policy": "explain what a profile allows a workflow",

@@ -1,7 +1,7 @@
 """Finds the layers of settings, merges them and holds the outcome against the model.
 
 The order, later wins: defaults < preset of `environment` < system < user < project < file < environment < command line.
-A later layer replaces a key; within `plugins`, `credentials`, `store` and `profiles` it replaces the entries that it names.
+A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks` and `profiles` it replaces the entries that it names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from pydantic import ValidationError
 
 from nornflow.errors import ConfigurationError
 from nornflow.settings.document import KeyPath, Problem, read_document
-from nornflow.settings.model import ALIASES, PRESETS, Credentials, Origin, PluginSettings, Settings, StoreSettings
+from nornflow.settings.model import (
+    ALIASES,
+    PRESETS,
+    Credentials,
+    LockSettings,
+    Origin,
+    PluginSettings,
+    Settings,
+    StoreSettings,
+)
 
 SYSTEM = Path("/etc/nornflow")
 PROJECT_FILES = ("nornflow.yaml", "nornflow.yml", "nornflow.json")
@@ -28,10 +37,11 @@ _NESTED: Mapping[str, frozenset[str] | None] = {
     "plugins": frozenset(PluginSettings.model_fields),
     "credentials": frozenset(Credentials.model_fields),
     "store": frozenset(StoreSettings.model_fields),
+    "locks": frozenset(LockSettings.model_fields),
     "profiles": None,  # any name
 }
 _LISTS = frozenset({("allowed_domains",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")})
-_NUMBERS = frozenset({("workers",), ("default_timeout",), ("max_log_length",)})
+_NUMBERS = frozenset({("workers",), ("default_timeout",), ("max_log_length",), ("locks", "timeout")})
 _PATHS = ("inventory", "tasks", "workspace")
 
 
@@ -184,7 +194,7 @@ def _typed(layer: _Layer, path: KeyPath, text: str, place: str) -> Any:
     if (
         path in _LISTS
         or path[0] == "profiles"
-        or path[-1] in {"plugins", "credentials", "store"}
+        or path[-1] in {"plugins", "credentials", "store", "locks"}
         or stripped.startswith("{")
     ):
         try:

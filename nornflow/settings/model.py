@@ -58,6 +58,22 @@ class StoreSettings(_Frozen):
     )
 
 
+class LockSettings(_Frozen):
+    """What a run does about devices that another run holds."""
+
+    when_held: Literal["wait", "fail", "skip"] = Field(
+        default="wait",
+        description="about devices that another run holds, and about a profile that has no place left:"
+        " wait for one's turn, fail, or leave those devices out (a place is waited for)",
+    )
+    timeout: Whole = Field(
+        default=3600,
+        ge=0,
+        le=604_800,
+        description="for how many seconds a run waits for its turn; 0 waits as long as the run may take",
+    )
+
+
 class InventoryPlugin(_Frozen):
     """A Nornir inventory plugin with its options, as in Nornir's own configuration."""
 
@@ -97,6 +113,7 @@ class Settings(_Frozen):
         default=Credentials(), description="the login for devices that have none in the inventory"
     )
     store: StoreSettings = Field(default=StoreSettings(), description="where runs are remembered")
+    locks: LockSettings = Field(default=LockSettings(), description="what a run does while others are in its way")
     plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
 
     _origins: dict[tuple[str, ...], Origin] = PrivateAttr(default_factory=dict)

@@ -192,11 +192,15 @@ class LockDesk:
     def _is_dead(self, worker: str | None) -> bool:
         return worker is not None and self._workers.is_dead(worker)
 
-    def break_lock(self, device: str, by: str) -> Claim:
+    def break_lock(self, device: str, by: str) -> Claim | None:
         """Take a device's lock from its holder, who can write to it no more, and return who it was; UsageError if nobody.
 
-        `by` is told to the holder.
+        `by` is told to the holder. None when the holder was found dead, and so everything that it held is free.
         """
+        with told(self._engine, f"the lock of {device} could not be read"), reading(self._engine) as connection:
+            worker = connection.execute(select(locks.c.worker).where(locks.c.device == device)).scalar()
+        if worker is not None and self._workers.gone(worker):
+            return None
         with told(self._engine, f"the lock of {device} could not be broken"), self._engine.begin() as connection:
             alone(connection)
             row = connection.execute(_lock_of(device)).mappings().one_or_none()

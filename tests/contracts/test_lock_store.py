@@ -98,6 +98,13 @@ def test_breaking_a_lock_fences_its_holder_out_and_tells_it_who_did(machine: Mac
     assert [lock.broken_by for lock in desk.all()] == [""]
 
 
+def test_a_lock_of_the_dead_need_not_be_broken(machine: Machine, desk: LockDesk) -> None:
+    taken(machine.process(), "run-1", "r1", "r2")
+    machine.dead.add(1)
+    assert desk.break_lock("r1", "bob") is None
+    assert taken(machine.process(), "run-2", "r1", "r2") == {"r1": 2, "r2": 2}
+
+
 def test_there_must_be_a_lock_to_break(desk: LockDesk) -> None:
     with pytest.raises(UsageError, match="nobody holds a lock of 'r1'"):
         desk.break_lock("r1", "bob")
