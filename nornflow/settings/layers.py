@@ -1,7 +1,7 @@
 """Finds the layers of settings, merges them and holds the outcome against the model.
 
 The order, later wins: defaults < preset of `environment` < system < user < project < file < environment < command line.
-A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks` and `profiles` it replaces the entries that it names.
+A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks` and `profiles` only the entries that it names.
 """
 
 from __future__ import annotations
