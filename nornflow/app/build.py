@@ -105,15 +105,25 @@ class Project:
 
         return self.settings.store.url != NONE
 
-    def store(self, *, create: bool = True) -> RunStore:
-        """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind."""
+    def store(self, *, create: bool = True, patient: bool = True) -> RunStore:
+        """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind.
+
+        A patient one waits for a database that goes away later, as long as `store.patience` says.
+        """
         if not self.remembers:
             from nornflow.store.nothing import NoStore
 
             return NoStore()
         from nornflow.store.opening import open_store
 
-        return open_store(self.settings.store.url, self.workspace, self.redactor, create=create)
+        settings = self.settings.store
+        return open_store(
+            settings.url,
+            self.workspace,
+            self.redactor,
+            create=create,
+            patience=settings.patience if patient else 0,
+        )
 
     def records(self) -> RunRecords:
         """Return where record files of runs go: the workspace, or nowhere when nothing is remembered."""

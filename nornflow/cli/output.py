@@ -40,10 +40,20 @@ def reader_may_leave() -> Iterator[None]:
 
 
 def quiet_libraries() -> None:
-    """Keep what libraries log (paramiko's tracebacks of a session that was cut) off the terminal; handlers still get it."""
+    """Keep what libraries log (paramiko's tracebacks of a session that was cut) off the terminal; handlers still get it.
+
+    What NornFlow itself warns of goes to standard error.
+    """
     import logging
 
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"warning: {printable(record.getMessage())}", colour="yellow")
+
     logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.getLogger("nornflow")
+    if not ours.handlers:
+        ours.addHandler(Teller(logging.WARNING))
 
 
 def tell(text: str, *, colour: str | None = None) -> None:

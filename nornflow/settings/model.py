@@ -56,6 +56,12 @@ class StoreSettings(_Frozen):
         description="the database of runs: postgresql://USER@HOST/NAME (the password by PGPASSWORD or ~/.pgpass),"
         " sqlite:////PATH, empty for nornflow.db in the workspace, or none: nothing is kept",
     )
+    patience: int = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="for how many seconds a run waits for a database that went away in the middle of it",
+    )
 
 
 class LockSettings(_Frozen):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from nornflow.errors import ConfigurationError, StoreError
@@ -17,6 +17,22 @@ from nornflow.store.migrations import REVISIONS
 
 BUSY = 30.0
 """Seconds to wait for another process that writes, before giving up."""
+_SOCKET = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that is gone without a word is noticed, and not waited for as long as TCP would."""
+_GONE = ("08", "57P01", "57P02", "57P03", "57P05", "53300")
+"""SQLSTATEs of a server that cannot be reached, is ending or starting, or has no room for another session."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached at this moment; whether what was asked for has been done is not known."""
+
+
 _EXTRA = "pip install 'nornflow-netops[postgresql]'"
 
 
@@ -41,15 +57,33 @@ def connect(url: URL) -> Engine:
     """Return an engine for the URL; nothing is opened yet. StoreError when the driver is not installed."""
     if url.get_backend_name() == "postgresql":
         try:
-            return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            engine = create_engine(url, pool_pre_ping=True, connect_args=_SOCKET)
         except ImportError:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
+        event.listen(engine, "handle_error", _mark_gone)
+        return engine
     memory = url.database in (None, "", ":memory:")
     pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
     engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _mark_gone(context: ExceptionContext) -> None:
+    """Have the pool begin anew after a server that ended: over a local socket SQLAlchemy does not notice by itself."""
+    if _is_gone(context.original_exception):
+        context.is_disconnect = True
+
+
+def _is_gone(error: BaseException | None) -> bool:
+    """Tell whether an error of psycopg says that there is no server, or no session any more."""
+    if type(error).__module__.partition(".")[0] != "psycopg":
+        return False
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:
+        return type(error).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
+    return state.startswith(_GONE)
 
 
 def _prepare(connection: Any, record: object) -> None:
@@ -134,8 +168,11 @@ def told(engine: Engine, what: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise StoreError(f"{what}: the store at {shown(engine)}: {cause}", hint=_hint(cause, error)) from error
+        original = getattr(error, "orig", None)
+        cause = str(original or error).strip().splitlines()[0]
+        away = _is_gone(original) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+        kind = StoreAway if away else StoreError
+        raise kind(f"{what}: the store at {shown(engine)}: {cause}", hint=_hint(cause, error)) from error
 
 
 def _hint(cause: str, error: Exception) -> str:
@@ -154,5 +191,8 @@ _HINTS = (
     (("readonly", "read-only", "permission denied", "unable to open"), "see who may write there, or set store.url"),
     (("locked", "busy"), "another process has been writing for too long; try again"),
     (("not a database", "malformed", "corrupt"), "nornflow db check says what is recoverable"),
-    (("connection refused", "could not connect", "connection failed"), "see whether PostgreSQL runs there"),
+    (
+        ("connection refused", "connection failed", "connection is bad", "terminating connection", "server closed"),
+        "see whether PostgreSQL runs there",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -11,6 +12,7 @@ from nornflow.errors import StoreError
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import connect, demand_schema, parsed, revision, told, upgrade
+from nornflow.store.patience import Patience, PatientRunStore
 from nornflow.store.runs import SqlRunStore
 
 FILE = "nornflow.db"
@@ -39,10 +41,18 @@ def open_engine(url: str, workspace: Path, *, create: bool = True) -> Engine:
     return connect(place)
 
 
-def open_store(url: str, workspace: Path, redactor: Redactor | None = None, *, create: bool = True) -> SqlRunStore:
+def open_store(
+    url: str,
+    workspace: Path,
+    redactor: Redactor | None = None,
+    *,
+    create: bool = True,
+    patience: float | Patience = 0,
+) -> SqlRunStore:
     """Return the store of runs; StoreError when it cannot be reached or its schema is not ours.
 
-    A new SQLite file gets its tables at once; an empty PostgreSQL database waits for `nornflow db upgrade`.
+    A new SQLite file gets its tables at once; an empty PostgreSQL database waits for `nornflow db upgrade`. With patience
+    (seconds) the store waits for a database that goes away later.
     """
     engine = open_engine(url, workspace, create=create)
     try:
@@ -53,4 +63,6 @@ def open_store(url: str, workspace: Path, redactor: Redactor | None = None, *, c
     except BaseException:
         engine.dispose()
         raise
-    return SqlRunStore(engine, Blobs(workspace), redactor)
+    if not isinstance(patience, Patience):
+        patience = Patience(patience, waiting=logging.getLogger(__name__).warning)
+    return PatientRunStore(engine, Blobs(workspace), redactor, patience=patience)

