@@ -36,12 +36,10 @@ def command(
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, run_change
+    from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import printable, reader_may_leave, show, show_json
     from nornflow.cli.plugins import warn_of_plugins
-    from nornflow.cli.run_view import record_junit, record_markdown, record_text
     from nornflow.cli.screen import screen_for
-    from nornflow.store.records import record_json
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
@@ -51,13 +49,5 @@ def command(
         stopping_on_interrupt() as switch,
     ):
         record = run_change(project, request, screen.voices(switch))
-    masked = project.redactor
-    with reader_may_leave():
-        if form == "json":
-            show_json(masked.value(record_json(record)))
-        elif form == "junit":
-            show(masked.text(record_junit(record)))
-        else:
-            for line in (record_markdown if form == "markdown" else record_text)(record):
-                show(printable(masked.text(line)))
+    show_record(record, form, project.redactor)
     return record.exit_code

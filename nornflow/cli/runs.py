@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nornflow.cli.resume import command as resume
+
 if TYPE_CHECKING:
     from nornflow.model.history import RunQuery
 
@@ -130,6 +132,9 @@ def show_statistics(by: str, workflow: str, since: str, form: str) -> None:
         return
     for line in statistic_lines(found):
         show(line)
+
+
+command.add_command(resume)
 
 
 def _query(workflow: str, since: str, **more: object) -> RunQuery:

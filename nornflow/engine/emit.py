@@ -56,16 +56,7 @@ class Emitter:
         mask = self._redactor
         with self._lock:
             event = Event(kind, self._clock(), self._run, step, host, mask.text(message), mask.value(data))
-            if kind in SECURITY_EVENTS:
-                self.security_events.append(
-                    {
-                        "kind": kind.value,
-                        "step": step,
-                        "host": host,
-                        "message": event.message,
-                        "time": event.time.isoformat(),
-                    }
-                )
+            self.recall(event)
             self._keep(event)
             for feed in self._feeds:
                 feed.offer(event)
@@ -79,6 +70,19 @@ class Emitter:
                 self._observers.remove(observer)
                 name = getattr(observer, "name", type(observer).__name__)
                 self._trouble(f"observer {name} failed and is left out: {failure!r}")
+
+    def recall(self, event: Event) -> None:
+        """Put an event on the run's list of security events, if it is one; also one of a process before this one."""
+        if event.kind in SECURITY_EVENTS:
+            self.security_events.append(
+                {
+                    "kind": event.kind.value,
+                    "step": event.step,
+                    "host": event.host,
+                    "message": event.message,
+                    "time": event.time.isoformat(),
+                }
+            )
 
     def close(self, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> None:
         """End the observers' threads; one that is stuck is left behind and told of."""

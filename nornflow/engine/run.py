@@ -232,7 +232,7 @@ class Run:
         parts = list(batches(hosts, rollout))
         self._short = tools.switch.finishing
         for number, batch in enumerate(() if self._short else parts, 1):
-            batch = [host for host in batch if host not in self._ledger.left_out]
+            batch = tuple(host for host in begun.get(number, batch) if host not in self._ledger.left_out)
             self._ledger.batch_of.update(dict.fromkeys(batch, number))
             if number in self._recovered.done or not batch:
                 continue

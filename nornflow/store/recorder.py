@@ -80,9 +80,15 @@ class RunRecorder(EventSink, Journal):
         self._store.finish(record, self._state, fence=self._fence)
         self._demand()
 
-    def give_up(self, at: datetime, error: str) -> None:
-        """End a run that has no record, because the program failed."""
+    def leave(self) -> None:
+        """Write what waits, if that may still be, and leave the run as it is: another process goes on with it."""
         self._end()
+
+    def give_up(self, at: datetime, error: str, *, open: bool = False) -> None:
+        """End a run that has no record, because the program failed; one that is still `open` on devices is left to resume."""
+        self._end()
+        if open:
+            return
         failed = RunState.FAILED in RUN_MOVES[self._state]
         end = RunState.FAILED if failed else RunState.CANCELLED
         self._store.move(self._run, self._state, end, at, error, fence=self._fence)

@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass
 
-from nornflow.abc import Devices, Observer
 from nornflow.app.build import Project
-from nornflow.app.services.choice import chosen_profile
-from nornflow.app.services.given import given_inputs
+from nornflow.app.services.asking import Request as Request
+from nornflow.app.services.asking import Voices as Voices
+from nornflow.app.services.prepared import Prepared, asked_change, new_run_id, now
 from nornflow.app.services.remember import remembered
-from nornflow.devices.selection import select
-from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.emit import Emitter
-from nornflow.engine.run import Run
-from nornflow.engine.tools import Tools
-from nornflow.errors import UsageError
+from nornflow.app.services.who import user
 from nornflow.model.decision import Decision
-from nornflow.model.history import NewRun
-from nornflow.model.permission import Mode
 from nornflow.model.plan import Plan
-from nornflow.model.run import RunInfo, RunRecord
+from nornflow.model.run import RunRecord
 from nornflow.model.workflow import Workflow
-from nornflow.store.cache import FileCache
 from nornflow.store.recorder import RunRecorder
-from nornflow.store.records import RunRecords
-from nornflow.store.slots import run_slot
-from nornflow.workflow.compiler import compile_workflow
-from nornflow.workflow.expressions import Evaluator
-from nornflow.workflow.inputs import resolve_inputs
-from nornflow.workflow.loader import load
-from nornflow.workflow.templating import Renderer
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it."""
-
-    file: Path
-    inputs: Sequence[str] = ()
-    limit: str = ""
-    profile: str = ""
-    inventory: Path | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Voices:
-    """How a run talks to the outside: observers, the question before a change, and the switch that stops it."""
-
-    observers: Sequence[Observer] = ()
-    approve: Callable[[Plan, bool], bool] = lambda plan, held: False
-    question: Callable[[str], bool] = lambda text: False
-    switch: StopSwitch = field(default_factory=StopSwitch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +27,15 @@ class PlannedChange:
     workflow: Workflow
 
 
-def now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
-
-
-def new_run_id(moment: datetime, rng: random.Random | None = None) -> str:
-    """Return an id for a run that sorts by time: `20261121-093000-1f3a9c`."""
-    return f"{moment:%Y%m%d-%H%M%S}-{(rng or random.SystemRandom()).getrandbits(24):06x}"
-
-
 def plan_change(project: Project, request: Request, voices: Voices) -> PlannedChange:
     """Plan a change: devices are read, nothing is written. Raises what `nornflow plan` shows as an error."""
-    prepared = _Prepared(project, request, voices, Mode.PLAN)
+    change = asked_change(project, request)
+    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user())
     try:
         plan, decisions = prepared.run.plan()
     finally:
         prepared.close()
-    return PlannedChange(plan, decisions, prepared.workflow)
+    return PlannedChange(plan, decisions, change.workflow)
 
 
 def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
@@ -95,105 +43,19 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    prepared = _Prepared(project, request, voices, Mode.APPLY)
-    profile = prepared.info.profile
-    records = project.records()
-    try:
-        with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
-            assert prepared.recorder is not None  # only a plan has none
-            # before sessions are closed, which may take as long as devices let it
-            return remembered(prepared.recorder, records, prepared.new, prepared.run, prepared.tools)
-    finally:
-        prepared.close()
+    from nornflow.app.services.alive import alive  # these load the database, which a plan has no need of
+    from nornflow.store.slots import run_slot
 
-
-class _Prepared:
-    """Everything of one run, made ready; nothing has been done yet."""
-
-    def __init__(self, project: Project, request: Request, voices: Voices, mode: Mode) -> None:
-        self.workflow = compile_workflow(
-            load(request.file),
-            project.step_types,
-            checks=project.checks,
-            profiles=project.profiles,
-            filters=project.filters,
-        )
-        profile = chosen_profile(project, request.profile, self.workflow)
-        workspace = RunRecords(project.workspace).folder(run_id := new_run_id(now())) / "files"
-        inputs = resolve_inputs(
-            self.workflow.inputs,
-            given_inputs(request.inputs),
-            max_string=profile.strictness.max_string,
-            base=project.folder,
-        )
-        self.info = RunInfo(
-            run_id, self.workflow.name, self.workflow.version, _user(), profile, workspace, project.folder
-        )
-        ids = tuple(step.id for step in self.workflow.steps)
-        evaluator = Evaluator(step_ids=ids)
-        self._devices: Devices | None = None
-        targets: tuple[str, ...] = ()
-        if self.workflow.needs_devices:
-            self._devices = project.devices(request.inventory)
-            of_hosts = Evaluator(missing_is_null=True)  # not every host has every key
-            targets = select(self._devices.hosts(), self.workflow.targets, request.limit, of_hosts, inputs)
-            if not targets:
-                raise UsageError("no device is targeted", hint="look at `targets:` and --limit")
-        elif request.limit:
-            raise UsageError("--limit is for workflows with steps on devices; this one has none")
-        hosts = self._devices.hosts() if self._devices else {}
-        self.new = NewRun(
-            run_id,
-            self.workflow.name,
-            self.workflow.version,
-            self.info.user,
-            profile.name,
-            now(),
-            inputs,
-            {host: hosts[host].platform or "" for host in targets},
-            self.workflow.file,
-        )
-        self._store = project.store() if mode is Mode.APPLY else None  # a plan changes nothing, here neither
-        self.recorder = RunRecorder(self._store, run_id) if self._store is not None else None
-        self.tools = Tools(
-            step_types=project.step_types,
-            profiles=project.profiles,
-            gates=project.gates(mode),
-            devices=self._devices,
-            evaluator=evaluator,
-            renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
-            sandbox=project.sandboxes(workspace, request.file.parent.resolve(), voices.switch),
-            emitter=Emitter(
-                run_id,
-                voices.observers,
-                now,
-                project.redactor,
-                strangers=tuple(project.plugin_host.registries.observers.values()),
-                sink=self.recorder,
-                lost=partial(voices.switch.stop, "store"),
-            ),
-            switch=voices.switch,
-            cache=FileCache(project.workspace),
-            clock=now,
-            sleep=voices.switch.wait,
-            soak=voices.switch.rest,
-            approve=voices.approve,
-            question=voices.question,
-            default_timeout=float(project.settings.default_timeout),
-        )
-        self.run = Run(self.workflow, targets, inputs, self.info, self.tools, hosts=hosts, variables=request.variables)
-
-    def close(self) -> None:
-        """Close every device connection that is still open, the threads of observers and the store."""
-        if self._devices is not None:
-            self._devices.close()
-        self.tools.emitter.close()
-        if self._store is not None:
-            self._store.close()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no entry for this uid, as in many containers
-        return "unknown"
+    change = asked_change(project, request)
+    profile, run = change.profile, new_run_id(now())
+    with closing(project.store()) as store, alive(store) as me:
+        recorder = RunRecorder(store, run)
+        prepared = Prepared(project, change, voices, run=run, user=user(), recorder=recorder)
+        me.tell(prepared.tools.emitter.lose)
+        try:
+            with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
+                recorder.begin(prepared.new(me.id))
+                # before sessions are closed, which may take as long as devices let it
+                return remembered(recorder, project.records(), prepared.run, prepared.tools)
+        finally:
+            prepared.close()

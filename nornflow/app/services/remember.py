@@ -7,27 +7,32 @@ from dataclasses import replace
 
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
-from nornflow.errors import StoreError
-from nornflow.model.history import NewRun
-from nornflow.model.run import RunRecord
+from nornflow.errors import RunLost, StoreError
+from nornflow.model.run import RunRecord, RunState
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 
 
-def remembered(recorder: RunRecorder, records: RunRecords, new: NewRun, run: Run, tools: Tools) -> RunRecord:
-    """Execute the run and return its record; what could not be kept of it is the record's error.
+def remembered(recorder: RunRecorder, records: RunRecords, run: Run, tools: Tools) -> RunRecord:
+    """Execute a run that has begun in the store and return its record; what could not be kept of it is the record's error.
 
-    StoreError before anything is done when the run cannot be begun in the store.
+    A run that another process carries on, or may, is not ended here: nor is one whose program failed on the way.
     """
-    recorder.begin(new)
     try:
         record = run.execute()
     except BaseException as error:
         tools.emitter.close(0)
         with suppress(StoreError):  # the error that ended the program is the one to tell
-            recorder.give_up(tools.clock(), f"the program failed: {type(error).__name__}: {error}")
+            recorder.give_up(
+                tools.clock(),
+                f"the program failed: {type(error).__name__}: {error}",
+                open=run.state is RunState.RUNNING,
+            )
         raise
     tools.emitter.close()
+    if isinstance(tools.emitter.failure, RunLost):
+        recorder.leave()
+        return replace(record, exit_code=max(record.exit_code, RunLost.exit_code))
     return _kept(record, recorder, records)
 
 

@@ -1,0 +1,54 @@
+"""Being a worker: a process that carries out a run says that it lives, and hears when others have taken it for dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from nornflow.abc import RunStore
+from nornflow.errors import RunLost, StoreError
+from nornflow.store.pulse import Pulse
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.workers import Workers
+
+
+class Alive:
+    """This process as a worker: its id, the table of workers, and the pulse that others may watch along with.
+
+    Without a store (`store.url: none`) it has neither, and an empty id.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self.workers = Workers(store.engine) if isinstance(store, SqlRunStore) else None
+        self.pulse = Pulse(self.workers, lost=self._lost) if self.workers else None
+        self.id = self.workers.register() if self.workers else ""
+        self._error: RunLost | None = None
+        self._tell: Callable[[StoreError], None] = lambda error: None
+
+    def tell(self, lost: Callable[[StoreError], None]) -> None:
+        """Call this when others have taken this process for dead; at once if they have already."""
+        self._tell = lost
+        if self._error is not None:
+            lost(self._error)
+
+    def _lost(self) -> None:
+        self._error = RunLost(
+            "this process was taken for dead: it was stopped for too long, or cut off from the store",
+            hint="see how the run stands: nornflow runs list",
+        )
+        self._tell(self._error)
+
+
+@contextmanager
+def alive(store: RunStore) -> Iterator[Alive]:
+    """Be a worker as long as the `with` lasts; StoreError when the store cannot be written."""
+    me = Alive(store)
+    if me.workers is None or me.pulse is None:
+        yield me
+        return
+    try:
+        with me.pulse:
+            yield me
+    finally:
+        with suppress(StoreError):  # a row that stays is found dead by whoever looks
+            me.workers.leave()

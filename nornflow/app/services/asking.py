@@ -1,0 +1,34 @@
+"""What somebody asks for when a change is planned or run, and how the run talks back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nornflow.abc import Observer
+from nornflow.engine.cancel import StopSwitch
+from nornflow.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it."""
+
+    file: Path
+    inputs: Sequence[str] = ()
+    limit: str = ""
+    profile: str = ""
+    inventory: Path | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """How a run talks to the outside: observers, the question before a change, and the switch that stops it."""
+
+    observers: Sequence[Observer] = ()
+    approve: Callable[[Plan, bool], bool] = lambda plan, held: False
+    question: Callable[[str], bool] = lambda text: False
+    switch: StopSwitch = field(default_factory=StopSwitch)

@@ -1,0 +1,212 @@
+"""Everything of one run, made ready: from what somebody asked for, or from what a run that died had begun with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from nornflow.abc import Devices
+from nornflow.app.build import Project
+from nornflow.app.services.asking import Request, Voices
+from nornflow.app.services.choice import chosen_profile
+from nornflow.app.services.given import given_inputs
+from nornflow.app.services.spec import Spec, fingerprints, named_files
+from nornflow.devices.selection import select
+from nornflow.engine.emit import Emitter
+from nornflow.engine.journal import NoJournal
+from nornflow.engine.recovery import Earlier
+from nornflow.engine.run import Run
+from nornflow.engine.tools import Tools
+from nornflow.errors import UsageError
+from nornflow.model.device import HostView
+from nornflow.model.history import NewRun
+from nornflow.model.permission import Mode
+from nornflow.model.profile import Profile
+from nornflow.model.run import RunInfo
+from nornflow.model.workflow import Workflow
+from nornflow.store.cache import FileCache
+from nornflow.store.recorder import RunRecorder
+from nornflow.store.records import RunRecords
+from nornflow.workflow.compiler import compile_workflow
+from nornflow.workflow.document import Document
+from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.inputs import resolve_inputs
+from nornflow.workflow.loader import load
+from nornflow.workflow.templating import Renderer
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_run_id(moment: datetime, rng: random.Random | None = None) -> str:
+    """Return an id for a run that sorts by time: `20261121-093000-1f3a9c`."""
+    return f"{moment:%Y%m%d-%H%M%S}-{(rng or random.SystemRandom()).getrandbits(24):06x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change with everything decided: the compiled workflow, its inputs, its profile and the devices that it targets."""
+
+    workflow: Workflow
+    profile: Profile
+    devices: Devices | None
+    hosts: Mapping[str, HostView]
+    spec: Spec
+
+    def close(self) -> None:
+        """Close every device connection that is still open."""
+        if self.devices is not None:
+            self.devices.close()
+
+
+def asked_change(project: Project, request: Request) -> Change:
+    """Work out what was asked for; raises what is wrong with it."""
+    document = load(request.file)
+    workflow = _compiled(project, document)
+    profile = chosen_profile(project, request.profile, workflow)
+    inputs = resolve_inputs(
+        workflow.inputs,
+        given_inputs(request.inputs),
+        max_string=profile.strictness.max_string,
+        base=project.folder,
+    )
+    devices = project.devices(request.inventory) if workflow.needs_devices else None
+    hosts = devices.hosts() if devices else {}
+    targets: tuple[str, ...] = ()
+    if devices is not None:
+        of_hosts = Evaluator(missing_is_null=True)  # not every host has every key
+        targets = select(hosts, workflow.targets, request.limit, of_hosts, inputs)
+        if not targets:
+            raise UsageError("no device is targeted", hint="look at `targets:` and --limit")
+    elif request.limit:
+        raise UsageError("--limit is for workflows with steps on devices; this one has none")
+    folder = request.file.parent.resolve()
+    spec = Spec(
+        text=document.source,
+        file=str(request.file),
+        folder=str(folder),
+        project=str(project.folder.resolve()),
+        used=profile.name,
+        inputs=inputs,
+        variables=dict(request.variables),
+        limit=request.limit,
+        profile=request.profile,
+        inventory=str(request.inventory.resolve()) if request.inventory else "",
+        targets=targets,
+        devices=fingerprints(targets, hosts),
+        files=named_files(workflow, (folder, project.folder)),
+    )
+    return Change(workflow, profile, devices, hosts, spec)
+
+
+def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
+    """Make ready what was kept of a run, and return it with how its specification would be today."""
+    workflow = _compiled(project, load(spec.file, text=spec.text))
+    profile = chosen_profile(project, spec.profile, workflow)
+    inventory = Path(spec.inventory) if spec.inventory else None
+    devices = project.devices(inventory) if workflow.needs_devices else None
+    hosts = devices.hosts() if devices else {}
+    today = Spec(
+        text=spec.text,
+        file=spec.file,
+        folder=spec.folder,
+        project=str(project.folder.resolve()),
+        used=profile.name,
+        devices=fingerprints(spec.targets, hosts),
+        files=named_files(workflow, (Path(spec.folder), project.folder)),
+    )
+    return Change(workflow, profile, devices, hosts, spec), today
+
+
+def _compiled(project: Project, document: Document) -> Workflow:
+    return compile_workflow(
+        document, project.step_types, checks=project.checks, profiles=project.profiles, filters=project.filters
+    )
+
+
+class Prepared:
+    """One run, ready to go; nothing has been done yet."""
+
+    def __init__(
+        self,
+        project: Project,
+        change: Change,
+        voices: Voices,
+        *,
+        run: str,
+        user: str,
+        recorder: RunRecorder | None = None,
+        earlier: Earlier | None = None,
+    ) -> None:
+        mode = Mode.APPLY if recorder is not None else Mode.PLAN
+        workflow, spec, profile = change.workflow, change.spec, change.profile
+        workspace = RunRecords(project.workspace).folder(run) / "files"
+        self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
+        ids = tuple(step.id for step in workflow.steps)
+        self._change = change
+        self.tools = Tools(
+            step_types=project.step_types,
+            profiles=project.profiles,
+            gates=project.gates(mode),
+            devices=change.devices,
+            evaluator=Evaluator(step_ids=ids),
+            renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
+            sandbox=project.sandboxes(workspace, Path(spec.folder), voices.switch),
+            emitter=Emitter(
+                run,
+                voices.observers,
+                now,
+                project.redactor,
+                strangers=tuple(project.plugin_host.registries.observers.values()),
+                sink=recorder,
+                lost=partial(voices.switch.stop, "store"),
+            ),
+            switch=voices.switch,
+            cache=FileCache(project.workspace),
+            clock=now,
+            sleep=voices.switch.wait,
+            soak=voices.switch.rest,
+            approve=voices.approve,
+            question=voices.question,
+            default_timeout=float(project.settings.default_timeout),
+            journal=recorder or NoJournal(),
+        )
+        self.run = Run(
+            workflow,
+            spec.targets,
+            spec.inputs,
+            self.info,
+            self.tools,
+            hosts=change.hosts,
+            variables=spec.variables,
+            earlier=earlier,
+        )
+
+    def new(self, worker: str) -> NewRun:
+        """Return the run as the store is told of it when it begins."""
+        change, info = self._change, self.info
+        hosts = {host: change.hosts[host].platform or "" for host in change.spec.targets}
+        return NewRun(
+            info.id,
+            info.workflow,
+            info.version,
+            info.user,
+            info.profile.name,
+            now(),
+            change.spec.inputs,
+            hosts,
+            change.workflow.file,
+            worker,
+            change.spec.kept(),
+        )
+
+    def close(self) -> None:
+        """Close every device connection that is still open, and the threads of observers."""
+        self._change.close()
+        self.tools.emitter.close()

@@ -1,0 +1,169 @@
+"""Going on with a run whose process died, and doing once more what failed in one that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.alive import Alive, alive
+from nornflow.app.services.asking import Voices
+from nornflow.app.services.prepared import Change, Prepared, kept_change
+from nornflow.app.services.remember import remembered
+from nornflow.app.services.spec import spec_of
+from nornflow.app.services.who import user
+from nornflow.engine.recovery import Earlier
+from nornflow.errors import StateConflict, UsageError
+from nornflow.model.event import EventKind
+from nornflow.model.journal import Entry, EntryKind, Standing
+from nornflow.model.run import RunRecord, RunState
+from nornflow.model.worker import WorkerView
+from nornflow.model.workflow import Scope
+from nornflow.store.processes import is_there, this_process
+from nornflow.store.recorder import RunRecorder
+from nornflow.store.workers import GONE_AFTER, Workers
+
+LOOK = 0.5
+"""Seconds between two looks at a process of which nobody knows whether it lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which run, and which of its steps that was cut off is to be done once more (`again`), if any."""
+
+    run: str
+    again: str = ""
+
+
+def resume_run(
+    project: Project,
+    wanted: Wanted,
+    voices: Voices,
+    *,
+    wait: Callable[[float], object] = time.sleep,
+) -> RunRecord:
+    """Go on with a run whose process is dead, to its end, and return its record.
+
+    UsageError when it has ended or its process lives, or when what it needs is not what it was; StateConflict when
+    another process was quicker. Nothing is sent to a device before all of that is known.
+    """
+    with closing(project.store()) as store, alive(store) as me:
+        standing = store.standing(store.find(wanted.run))
+        _demand_unended(standing)
+        _demand_dead(standing, me, wait)
+        entries = list(store.entries(standing.run))
+        change = _unchanged(project, standing, entries)
+        try:
+            _demand_step(change, wanted.again)
+            fence = store.take_over(standing.run, standing.fence, me.id)
+            standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
+            return _go_on(project, store, change, voices, me, standing, fence, wanted.again)
+        finally:
+            change.close()
+
+
+def _go_on(
+    project: Project,
+    store: RunStore,
+    change: Change,
+    voices: Voices,
+    me: Alive,
+    standing: Standing,
+    fence: int,
+    again: str,
+) -> RunRecord:
+    entries = list(store.entries(standing.run))
+    recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
+    earlier = Earlier(standing.state, entries, standing.started_at, again)
+    prepared = Prepared(
+        project, change, voices, run=standing.run, user=standing.user, recorder=recorder, earlier=earlier
+    )
+    emitter = prepared.tools.emitter
+    me.tell(emitter.lose)
+    try:
+        for stored in store.events(standing.run):
+            emitter.recall(stored.event)
+        emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence)
+        return remembered(recorder, project.records(), prepared.run, prepared.tools)
+    finally:
+        prepared.close()
+
+
+def dead_runs(store: RunStore, workers: Workers) -> Sequence[Standing]:
+    """Return the runs that nobody carries out any more, as far as that can be told at once."""
+    return [run for run in store.unended() if run.worker and workers.is_dead(run.worker)]
+
+
+def _demand_unended(standing: Standing) -> None:
+    if standing.ended:
+        raise UsageError(
+            f"run {standing.run} has ended: it is {standing.state}",
+            hint="run the change again; what is done already does not change",
+        )
+    if not standing.spec:
+        raise UsageError(
+            f"run {standing.run} was begun by a NornFlow that did not keep what it takes to go on with it",
+            hint=f"see what it did: nornflow runs logs {standing.run}",
+        )
+
+
+def _demand_dead(standing: Standing, me: Alive, wait: Callable[[float], object]) -> None:
+    """Raise StateConflict unless the run's process is dead; one that cannot be looked at from here takes a while."""
+    workers, end = me.workers, time.monotonic() + GONE_AFTER + 2 * LOOK
+    assert workers is not None  # without a store there is no run to be found
+    before = workers.about(standing.worker)
+    while not workers.gone(standing.worker):
+        now = workers.about(standing.worker)
+        beaten = before is not None and now is not None and now.beat_at != before.beat_at
+        if beaten or _lives_here(now) or time.monotonic() > end:
+            process = now.process if now is not None else None
+            where = f" on {process.machine}, process {process.pid}" if process else ""
+            raise StateConflict(
+                f"run {standing.run} is being carried out by {standing.worker}{where}",
+                hint=f"nornflow runs logs {standing.run} --follow, or nornflow runs cancel {standing.run}",
+            )
+        wait(LOOK)
+
+
+def _lives_here(worker: WorkerView | None) -> bool:
+    return worker is not None and is_there(worker.process, this_process()) is True
+
+
+def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry]) -> Change:
+    """Return the change as it was begun; UsageError, naming it, when something that is still needed is another now."""
+    spec = spec_of(standing.spec)
+    change, today = kept_change(project, spec)
+    planned = _planned(change, entries) if standing.state is not RunState.PENDING else frozenset()
+    differences = spec.changes(today, planned)
+    if differences:
+        change.close()
+        raise UsageError(
+            f"run {standing.run} cannot go on: something is not what it was when it was begun: {'; '.join(differences)}",
+            hint="bring that back, or begin a new run; devices that were at work are compared with what they should be",
+        )
+    return change
+
+
+def _planned(change: Change, entries: Sequence[Entry]) -> frozenset[str]:
+    """Return the steps whose lines are in the approved plan, so that their files are not read any more."""
+    approved = next((entry for entry in entries if entry.kind is EntryKind.APPROVED and "plan" in entry.data), None)
+    if approved is None:
+        return frozenset()
+    unplanned = approved.data["plan"].get("unplanned", {})
+    return frozenset(step.id for step in change.workflow.steps if step.configures and step.id not in unplanned)
+
+
+def _demand_step(change: Change, step_id: str) -> None:
+    steps = {step.id: step for step in change.workflow.steps}
+    if not step_id:
+        return
+    if step_id not in steps:
+        raise UsageError(f"there is no step {step_id!r} in the workflow", hint=f"its steps are {', '.join(steps)}")
+    if steps[step_id].scope is not Scope.RUN:
+        raise UsageError(
+            f"step {step_id} works on devices: they are read and compared, nothing is done twice there",
+            hint="leave --from out; it is for steps of the run, of which nobody can tell whether they were done",
+        )

@@ -1,0 +1,42 @@
+"""`nornflow runs resume`: go on with a run whose process died."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("resume")
+@click.argument("run")
+@click.option(
+    "--from", "again", default="", metavar="STEP", help="Do this step of the run, which was cut off, once more."
+)
+@click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "markdown"]),
+    default="text",
+    help="How to show the result.",
+)
+def command(run: str, again: str, yes: bool, form: str) -> int:
+    """Go on with RUN, whose process died, to its end.
+
+    Devices that were done are left alone. Those at work are read and compared: what was sent is not sent again, and what
+    nobody can tell is reported as unknown.
+    """
+    from nornflow.app.build import load_project
+    from nornflow.app.services.resume import Wanted, resume_run
+    from nornflow.cli.ending import show_record
+    from nornflow.cli.interrupt import stopping_on_interrupt
+    from nornflow.cli.plugins import warn_of_plugins
+    from nornflow.cli.screen import screen_for
+
+    project = load_project()
+    warn_of_plugins(project.plugin_host)
+    with (
+        screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
+        stopping_on_interrupt() as switch,
+    ):
+        record = resume_run(project, Wanted(run, again), screen.voices(switch))
+    show_record(record, form, project.redactor)
+    return record.exit_code
