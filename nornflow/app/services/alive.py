@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from nornflow.abc import RunStore
+from nornflow.abc import ResultCache, RunStore
 from nornflow.errors import RunLost, StoreError
+from nornflow.store.cache import SqlResultCache
 from nornflow.store.pulse import Pulse
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.workers import Workers
@@ -52,3 +53,8 @@ def alive(store: RunStore) -> Iterator[Alive]:
     finally:
         with suppress(StoreError):  # a row that stays is found dead by whoever looks
             me.workers.leave()
+
+
+def results_of(store: RunStore) -> ResultCache | None:
+    """Return where results of steps are kept between runs: in the store, or nowhere."""
+    return SqlResultCache(store) if isinstance(store, SqlRunStore) else None

@@ -43,14 +43,14 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    from nornflow.app.services.alive import alive  # these load the database, which a plan has no need of
+    from nornflow.app.services.alive import alive, results_of  # these load the database, which a plan has no need of
     from nornflow.store.slots import run_slot
 
     change = asked_change(project, request)
     profile, run = change.profile, new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
         recorder = RunRecorder(store, run)
-        prepared = Prepared(project, change, voices, run=run, user=user(), recorder=recorder)
+        prepared = Prepared(project, change, voices, run=run, user=user(), recorder=recorder, cache=results_of(store))
         me.tell(prepared.tools.emitter.lose)
         try:
             with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):

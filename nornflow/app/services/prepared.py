@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from nornflow.abc import Devices
+from nornflow.abc import Devices, ResultCache
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.choice import chosen_profile
@@ -28,7 +28,6 @@ from nornflow.model.permission import Mode
 from nornflow.model.profile import Profile
 from nornflow.model.run import RunInfo
 from nornflow.model.workflow import Workflow
-from nornflow.store.cache import FileCache
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 from nornflow.workflow.compiler import compile_workflow
@@ -142,6 +141,7 @@ class Prepared:
         run: str,
         user: str,
         recorder: RunRecorder | None = None,
+        cache: ResultCache | None = None,
         earlier: Earlier | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None else Mode.PLAN
@@ -168,7 +168,7 @@ class Prepared:
                 lost=partial(voices.switch.stop, "store"),
             ),
             switch=voices.switch,
-            cache=FileCache(project.workspace),
+            cache=cache,
             clock=now,
             sleep=voices.switch.wait,
             soak=voices.switch.rest,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.alive import Alive, alive
+from nornflow.app.services.alive import Alive, alive, results_of
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.prepared import Change, Prepared, kept_change
 from nornflow.app.services.remember import remembered
@@ -79,7 +79,14 @@ def _go_on(
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
     earlier = Earlier(standing.state, entries, standing.started_at, again)
     prepared = Prepared(
-        project, change, voices, run=standing.run, user=standing.user, recorder=recorder, earlier=earlier
+        project,
+        change,
+        voices,
+        run=standing.run,
+        user=standing.user,
+        recorder=recorder,
+        cache=results_of(store),
+        earlier=earlier,
     )
     emitter = prepared.tools.emitter
     me.tell(emitter.lose)
