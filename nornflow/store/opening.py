@@ -13,7 +13,6 @@ from nornflow.redaction import Redactor
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import connect, demand_schema, parsed, revision, told, upgrade
 from nornflow.store.patience import Patience, PatientRunStore
-from nornflow.store.runs import SqlRunStore
 
 FILE = "nornflow.db"
 
@@ -48,7 +47,7 @@ def open_store(
     *,
     create: bool = True,
     patience: float | Patience = 0,
-) -> SqlRunStore:
+) -> PatientRunStore:
     """Return the store of runs; StoreError when it cannot be reached or its schema is not ours.
 
     A new SQLite file gets its tables at once; an empty PostgreSQL database waits for `nornflow db upgrade`. With patience

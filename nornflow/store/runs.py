@@ -31,7 +31,7 @@ from nornflow.store.journal import (
 )
 from nornflow.store.queries import statistics, summaries
 from nornflow.store.rows import Row, Rows, run_record, step_record, stored_event
-from nornflow.store.tables import events, journal, run_hosts, run_steps, runs, step_results
+from nornflow.store.tables import approvals, caches, events, journal, plans, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
 
 
@@ -43,7 +43,7 @@ class SqlRunStore(RunStore):
     ) -> None:
         self.engine = engine
         self.blobs = blobs
-        self._rows = Rows(blobs, redactor or Redactor(), vault or Vault(blobs.workspace))
+        self.rows = self._rows = Rows(blobs, redactor or Redactor(), vault or Vault(blobs.workspace))
 
     def begin(self, run: NewRun) -> None:
         """Remember a new run in the state `pending` with its devices."""
@@ -260,9 +260,11 @@ class SqlRunStore(RunStore):
                 select(runs.c.number, runs.c.id).where(runs.c.completed_at < before).order_by(runs.c.number)
             ).all()
             for row in old:
-                for table in (journal, events, step_results, run_steps, run_hosts):
+                for table in (approvals, journal, events, step_results, run_steps, run_hosts):
                     connection.execute(delete(table).where(table.c.run == row.number))
                 connection.execute(delete(runs).where(runs.c.number == row.number))
+            named = select(approvals.c.plan).where(approvals.c.plan == plans.c.hash)
+            connection.execute(delete(plans).where(plans.c.created_at < before, ~named.exists()))
         with told(self.engine, "old outputs could not be removed"), reading(self.engine) as connection:
             self.blobs.sweep(lambda: self.blob_names(connection), time.time())
         return [row.id for row in old]
@@ -271,7 +273,7 @@ class SqlRunStore(RunStore):
         """Return the names of all files that rows name."""
         return {
             name
-            for table in (step_results, run_hosts, journal)
+            for table in (step_results, run_hosts, journal, plans, caches)
             for name in connection.execute(select(table.c.blob).where(table.c.blob.is_not(None)).distinct()).scalars()
         }
 

@@ -159,13 +159,16 @@ class TestSteps:
 
 
 def test_a_cached_result_is_taken_instead_of_the_work(tmp_path: Path) -> None:
-    from nornflow.store.cache import FileCache
+    from nornflow.store.cache import SqlResultCache
+    from nornflow.store.opening import open_store
 
+    store = open_store("", tmp_path)
     stage = Stage({}).step("slow", "fake.say", text="{{ inputs.x }}", cache=Cache(ttl=60))
     for text in ("one", "one", "two"):
         stage.inputs = {"x": text}
         run = stage.prepare()
-        run._tools = replace(run._tools, cache=FileCache(tmp_path))
+        run._tools = replace(run._tools, cache=SqlResultCache(store))
         record = run.execute()
+    store.close()
     assert stage.say.said == ["one", "two"]
     assert record.steps[0].state is HostState.OK

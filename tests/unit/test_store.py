@@ -1,9 +1,9 @@
-"""Records, cached results and run slots as files of the workspace."""
+"""Records and run slots as files of the workspace."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from nornflow.errors import PolicyDenied, UsageError
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor, Secret
-from nornflow.store.cache import FileCache
 from nornflow.store.records import RunRecords
 from nornflow.store.slots import run_slot
 
@@ -50,29 +49,6 @@ class TestRecords:
             records.read("20261121")
         with pytest.raises(UsageError, match="there is no run"):
             records.read("../../etc")
-
-
-class TestCache:
-    def test_a_result_lives_as_long_as_it_was_given(self, tmp_path: Path) -> None:
-        cache = FileCache(tmp_path)
-        cache.put("k", StepResult(outputs={"n": 1}, stdout="x"), NOON, ttl=60)
-        found = cache.get("k", NOON + timedelta(seconds=59))
-        assert found is not None
-        assert (found.outputs, found.stdout) == ({"n": 1}, "x")
-        assert cache.get("k", NOON + timedelta(seconds=60)) is None
-
-    def test_the_oldest_leave_first(self, tmp_path: Path) -> None:
-        cache = FileCache(tmp_path, max_entries=2)
-        for key in ("a", "b", "c"):
-            cache.put(key, StepResult(), NOON, ttl=60)
-        assert [cache.get(key, NOON) is not None for key in ("a", "b", "c")] == [False, True, True]
-
-    def test_a_broken_entry_is_no_result(self, tmp_path: Path) -> None:
-        cache = FileCache(tmp_path)
-        cache.put("k", StepResult(), NOON, ttl=60)
-        (tmp_path / "cache" / "k.json").write_text("{", encoding="utf-8")
-        assert cache.get("k", NOON) is None
-        assert cache.clear() == 1
 
 
 class TestSlots:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from nornflow.app.build import Project
+from nornflow.app.services.approving import remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
 from nornflow.app.services.prepared import Prepared, asked_change, new_run_id, now
@@ -50,6 +51,7 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
     profile, run = change.profile, new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
         recorder = RunRecorder(store, run)
+        voices = remembering(voices, store, run, user(), now)
         prepared = Prepared(project, change, voices, run=run, user=user(), recorder=recorder, cache=results_of(store))
         me.tell(prepared.tools.emitter.lose)
         try:

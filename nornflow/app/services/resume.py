@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive, results_of
+from nornflow.app.services.approving import remembering
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.prepared import Change, Prepared, kept_change
+from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
 from nornflow.app.services.who import user
@@ -81,7 +82,7 @@ def _go_on(
     prepared = Prepared(
         project,
         change,
-        voices,
+        remembering(voices, store, standing.run, user(), now),
         run=standing.run,
         user=standing.user,
         recorder=recorder,

@@ -1,0 +1,25 @@
+"""What somebody answered when asked about a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Answer(StrEnum):
+    """The closed list of answers."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An answer: to which plan (its SHA-256), whose, which, when (UTC), and what was said with it."""
+
+    plan: str
+    user: str
+    answer: Answer
+    at: datetime
+    comment: str = ""

@@ -1,0 +1,150 @@
+"""Plans, answers and cached results in the store, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from nornflow.errors import StoreError, UsageError
+from nornflow.model.approval import Answer, Approval
+from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
+from nornflow.model.run import RunState, StepResult
+from nornflow.redaction import MASK, Redactor
+from nornflow.store.blobs import LIMIT
+from nornflow.store.cache import SqlResultCache
+from nornflow.store.opening import open_store
+from nornflow.store.patience import PatientRunStore
+from nornflow.store.plans import SqlPlans, plan_hash
+from nornflow.testing.run_store import NOON, new_run
+
+STEP = PlannedStep(
+    "ntp", "r1", ("ntp server 192.0.2.1",), "netmiko", "+ntp server 192.0.2.1\n", Method.MODEL, "ab" * 32
+)
+PLAN = Plan("ntp", "1.0", "standard", {"n": [1, "ü"]}, (HostPlan("r1", "cisco_ios", (STEP,)),), {"tell": "runs once"})
+LARGE = replace(PLAN, hosts=(HostPlan("r1", "cisco_ios", (replace(STEP, diff="+line\n" * LIMIT),)),))
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[PatientRunStore]:
+    with closing(open_store(database_url, tmp_path, Redactor(["hunter22"]))) as store:
+        yield store
+
+
+def later(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+class TestPlans:
+    @pytest.mark.parametrize("plan", [PLAN, LARGE], ids=["small", "large"])
+    def test_a_plan_is_kept_once_and_comes_back_as_it_was(self, store: PatientRunStore, plan: Plan) -> None:
+        plans = SqlPlans(store)
+        digest = plans.keep(plan, NOON)
+        assert plans.keep(plan, later(1)) == digest == plan_hash(plan)
+        assert plans.plan(digest) == plan
+
+    def test_any_difference_is_another_hash_and_the_order_of_keys_is_none(self) -> None:
+        turned = replace(PLAN, inputs={"b": 1, "a": 2})
+        assert plan_hash(turned) == plan_hash(replace(PLAN, inputs={"a": 2, "b": 1}))
+        other = replace(PLAN, hosts=(replace(PLAN.hosts[0], steps=(replace(STEP, pre_hash="cd" * 32),)),))
+        assert plan_hash(other) != plan_hash(PLAN)
+
+    def test_a_secret_in_it_is_not_in_the_store_and_yet_it_comes_back_exactly(
+        self, store: PatientRunStore, tmp_path: Path
+    ) -> None:
+        secret = replace(
+            PLAN, hosts=(HostPlan("r1", "x", (replace(STEP, lines=("snmp-server community hunter22",)),)),)
+        )
+        plans = SqlPlans(store)
+        assert plans.plan(plans.keep(secret, NOON)) == secret
+        with store.engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT * FROM plans").all()
+        assert "hunter22" not in repr(rows)
+        assert all(b"hunter22" not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    def test_who_answered_what_is_kept_in_order(self, store: PatientRunStore) -> None:
+        store.begin(new_run())
+        plans = SqlPlans(store)
+        no = Approval(plans.keep(PLAN, NOON), "ada", Answer.REJECTED, later(5), "not with hunter22")
+        yes = Approval(plans.keep(LARGE, NOON), "bob", Answer.APPROVED, later(9))
+        for answer in (no, yes, yes):  # the answer of the store may be lost, and the call is made again
+            plans.answered("run-1", answer)
+        assert plans.answers("run-1") == [replace(no, comment=f"not with {MASK}"), yes]
+        with pytest.raises(UsageError, match="no run"):
+            plans.answered("run-2", yes)
+
+    def test_an_answer_to_a_plan_that_was_never_kept_is_refused(self, store: PatientRunStore) -> None:
+        store.begin(new_run())
+        with pytest.raises(StoreError, match="could not be kept"):
+            SqlPlans(store).answered("run-1", Approval("00" * 32, "ada", Answer.APPROVED, NOON))
+
+    def test_plans_go_with_the_last_run_that_has_them(self, store: PatientRunStore) -> None:
+        plans = SqlPlans(store)
+        digest = plans.keep(PLAN, NOON)
+        for run in ("run-1", "run-2"):
+            store.begin(new_run(run))
+            plans.answered(run, Approval(digest, "ada", Answer.REJECTED, NOON))
+        store.move("run-1", RunState.PENDING, RunState.CANCELLED, later(1))
+        store.purge(later(2))
+        assert plans.plan(digest) == PLAN
+        store.move("run-2", RunState.PENDING, RunState.CANCELLED, later(3))
+        store.purge(later(4))
+        with pytest.raises(UsageError, match="no plan"):
+            plans.plan(digest)
+
+
+class TestCache:
+    def test_a_result_lives_as_long_as_it_was_given(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        cache.put("k", StepResult(outputs={"n": 1}, stdout="x"), NOON, ttl=60)
+        assert cache.get("k", later(59)) == StepResult(outputs={"n": 1}, stdout="x")
+        assert cache.get("k", later(60)) is None
+        cache.put("k", StepResult(stdout="y"), later(61), ttl=60)
+        found = cache.get("k", later(62))
+        assert found is not None
+        assert found.stdout == "y"
+
+    def test_it_is_shared_by_all_who_have_the_store(
+        self, store: PatientRunStore, database_url: str, tmp_path: Path
+    ) -> None:
+        SqlResultCache(store).put("k", StepResult(stdout="x" * LIMIT), NOON, ttl=60)
+        with closing(open_store(database_url, tmp_path)) as other:
+            found = SqlResultCache(other).get("k", NOON)
+        assert found is not None
+        assert found.stdout == "x" * LIMIT
+
+    def test_the_oldest_leave_first(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store, most=2)
+        for second, key in enumerate("abc"):
+            cache.put(key, StepResult(), later(second), ttl=60)
+        assert [cache.get(key, later(3)) is not None for key in "abc"] == [False, True, True]
+        assert cache.clear("[bx]") == 1
+        assert cache.clear() == 1
+
+    def test_secrets_are_masked(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        cache.put("k", StepResult(stdout="hunter22"), NOON, ttl=60)
+        found = cache.get("k", NOON)
+        assert found is not None
+        assert found.stdout == MASK
+
+    @pytest.mark.parametrize(
+        "broken", ["{", "{}", '{"expires": "2999-01-01T00:00:00+00:00", "result": {"state": "no"}}']
+    )
+    def test_a_broken_entry_is_no_result(self, store: PatientRunStore, broken: str) -> None:
+        cache = SqlResultCache(store)
+        cache.put("k", StepResult(), NOON, ttl=60)
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE caches SET data = '{broken}'")
+        assert cache.get("k", NOON) is None
+
+    def test_a_store_that_fails_costs_the_cache_and_not_the_run(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE caches RENAME TO elsewhere")
+        cache.put("k", StepResult(), NOON, ttl=60)
+        assert cache.get("k", NOON) is None
