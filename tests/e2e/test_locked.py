@@ -137,12 +137,12 @@ def test_fail_does_not_wait_and_skip_leaves_out(network):
             out = network.ended(quick, code=1)
             assert f"others are in the way: run {network.runs()['slow']['id']} (" in out
         assert network.runs()["quick"]["state"] == "failed"
-        assert "logging host" not in network.fleet["r2"].running_config
+        assert "logging host 192.0.2.20" not in network.fleet["r2"].running_config
         with network.running("run", "quick.yaml", "--yes", "--locked", "skip", "--format", "json") as quick:
             record = json.loads(network.ended(quick))
         fates = {host["host"]: (host["state"], host["reason"]) for host in record["hosts"]}
         assert fates == {"r1": ("skipped", "locked"), "r2": ("changed", ""), "r3": ("changed", "")}
-        assert "logging host" not in network.fleet["r1"].running_config
+        assert "logging host 192.0.2.20" not in network.fleet["r1"].running_config
         network.linger()
         network.ended(slow)
 
@@ -193,7 +193,7 @@ def test_a_profile_without_a_place_queues_the_run_visibly(network):
             out = network.ended(quick)
             assert "profile narrow lets 1 work at once" in out
         network.ended(slow)
-    assert "logging host" in network.fleet["r3"].running_config
+    assert "logging host 192.0.2.20" in network.fleet["r3"].running_config
 
 
 def test_a_run_that_changes_nothing_waits_for_nobody(network):
