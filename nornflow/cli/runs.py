@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nornflow.cli.cancel import command as cancel
 from nornflow.cli.resume import command as resume
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ _SINCE = click.option("--since", default="", metavar="WHEN", help="Only runs beg
 
 @click.group(name="runs")
 def command() -> None:
-    """List runs, show them, read their logs and compare them."""
+    """List runs, show them, read their logs, compare them, go on with them and cancel them."""
+
+
+command.add_command(cancel)
 
 
 @command.command("list")

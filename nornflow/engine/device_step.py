@@ -60,7 +60,7 @@ class DeviceStep:
                 break
             self._attempt_number, self._last_attempt = attempt, attempt == attempts
             found = self._attempt(pending, attempt)
-            again = [] if self._last_attempt else [host for host, result in found.items() if worth_retrying(result)]
+            again = [] if self._last_attempt else [host for host, result in found.items() if self._again(host, result)]
             if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
                 again = []  # the run was stopped while it waited
             for host, result in found.items():
@@ -76,6 +76,9 @@ class DeviceStep:
             pending = again
         self._tools.log.settle()
         return {host: results[host] for host in hosts}
+
+    def _again(self, host: str, result: StepResult) -> bool:
+        return worth_retrying(result) and self._progress.times.over(host) is None
 
     def _end(self, host: str, result: StepResult) -> None:
         if host not in self._kept:
@@ -99,16 +102,19 @@ class DeviceStep:
         if (self._step.id, host) in self._progress.past.open:
             return None  # it was begun
         try:
-            return self._work.skipped(host)
+            skipped = self._work.skipped(host)
         except NornFlowError as error:
             return self._work.soften(self._work.failed(error, host))
+        late = self._progress.times.over(host) if skipped is None else None
+        return skipped if late is None else self._work.soften(self._work.failed(late, host))
 
     def _attempt(self, hosts: Sequence[str], attempt: int) -> dict[str, StepResult]:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
         self._done = {}
+        limits, switch = self._progress.times.left(hosts), self._tools.switch
         answers = self._tools.devices.run(
-            self._step.id, hosts, self._unit, timeout=self._work.timeout, cancellation=self._tools.switch
+            self._step.id, hosts, self._unit, timeout=self._work.timeout, limits=limits, cancellation=switch
         )
         found: dict[str, StepResult] = {}
         for host in hosts:
@@ -150,7 +156,9 @@ class DeviceStep:
         except NornFlowError as error:
             result = self._work.failed(error, session.host.name)
         ended = self._tools.clock()
-        result = replace(result, started_at=started, completed_at=ended, duration=(ended - started).total_seconds())
+        seconds = max(0.0, (ended - started).total_seconds())  # a clock may be set back
+        self._progress.times.use(session.host.name, seconds)
+        result = replace(result, started_at=started, completed_at=ended, duration=seconds)
         if not result.failed:
             self._done[session.host.name] = result
         if not session.ended:

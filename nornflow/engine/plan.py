@@ -108,10 +108,12 @@ class Planning:
                 results[host] = skipped
 
         def unit(session: DeviceSession) -> StepResult:
+            began = self._tools.clock()
             try:
                 result = self._planned[step.id].plan(session)
             except NornFlowError as error:
                 result = self._result_of(step, work, error, session.host.name)
+            self._progress.times.use(session.host.name, max(0.0, (self._tools.clock() - began).total_seconds()))
             if not session.ended and (attempt == attempts or not worth_retrying(result)):
                 tell(session.host.name, result)  # as it happens, not when the slowest is done
             return result
@@ -126,7 +128,12 @@ class Planning:
         attempts = step.retry.tries if step.retry else 1
         for attempt in range(1, attempts + 1):
             answers = self._tools.devices.run(
-                step.id, todo, unit, timeout=work.timeout, cancellation=self._tools.switch
+                step.id,
+                todo,
+                unit,
+                timeout=work.timeout,
+                limits=self._progress.times.left(todo),
+                cancellation=self._tools.switch,
             )
             for host, answer in answers.items():
                 # an error is how the work was ended from outside: its time was over, or the run was stopped

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nornflow.engine.deadlines import HostTimes
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
 from nornflow.model.device import HostView
 from nornflow.model.run import HostState, RunInfo, StepResult
@@ -77,6 +78,7 @@ class Progress:
         self.pre_images: dict[str, PreImage] = {}
         self.batch_of: dict[str, int] = {}
         self.past = Past()
+        self.times = HostTimes(workflow.rollout.host_timeout)
         self.batch = 0
         """The batch that is at work; 0 before the first one and after the last."""
         self.over = False

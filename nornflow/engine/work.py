@@ -21,6 +21,7 @@ from nornflow.errors import (
     NornFlowError,
     PolicyDenied,
     ResourceExhausted,
+    StepCancelled,
     StepError,
     StepTimeout,
 )
@@ -99,7 +100,18 @@ class StepWork:
         if self.step.for_each is None:
             return self._act_once(mode, session, rounds[0], self.timeout)
         deadline = self._tools.clock() + timedelta(seconds=self.timeout)
-        return _merged([self._act_once(mode, session, names, self._left(deadline)) for names in rounds])
+        results = []
+        for number, names in enumerate(rounds):
+            self._go_on(mode, session, number, len(rounds))
+            results.append(self._act_once(mode, session, names, self._left(deadline)))
+        return _merged(results)
+
+    def _go_on(self, mode: Mode, session: DeviceSession | None, done: int, of: int) -> None:
+        """Raise StepCancelled between two items when the run shall end; a device's change is not left half done for that."""
+        switch = self._tools.switch
+        changing = session is not None and self.step.configures and mode is Mode.APPLY
+        if switch.aborted or (switch.stopping and done and not changing):
+            raise StepCancelled(f"step {self.step.id} was stopped when {done} of its {of} items were done")
 
     def _left(self, deadline: datetime) -> float:
         """Return the seconds that the next item may take; StepTimeout when there are none."""

@@ -139,6 +139,7 @@ class Amount:
 class Rollout:
     """In which batches devices are changed, how many may fail, and how long is waited after each batch (`soak`, seconds).
 
+    `host_timeout` is how many seconds may be worked on one device, all its steps together; 0 is no limit.
     Batches grow: each amount is the number of further devices, a share is of all targets, the last one repeats until no
     device is left. `pause_after` names the batch (from 1) after which a human is asked to go on; 0 is never.
     """
@@ -147,6 +148,7 @@ class Rollout:
     max_failures: Amount = Amount(0)
     soak: float = 0.0
     pause_after: int = 0
+    host_timeout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

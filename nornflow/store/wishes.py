@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select, update
 
 from nornflow.engine.cancel import StopSwitch
-from nornflow.errors import StateConflict, UsageError
+from nornflow.errors import StateConflict, StoreError, UsageError
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Wish
 from nornflow.store.database import reading, told
@@ -45,7 +45,7 @@ class Wishes:
                     raise StateConflict(
                         f"run {run} has ended already: it is {state}", hint=f"see what it did: nornflow runs show {run}"
                     )
-                before = Wish.read(row.wish)
+                before = _read(run, row.wish)
                 if before is not None and before.level.height >= wish.level.height:
                     return Asked(state, row.worker or "", before)
                 raised = connection.execute(
@@ -60,7 +60,7 @@ class Wishes:
     def of(self, run: str) -> Wish | None:
         """Return what is wished for a run."""
         with told(self._engine, f"wishes for run {run} could not be read"), reading(self._engine) as connection:
-            return Wish.read(connection.execute(select(runs.c.wish).where(runs.c.id == run)).scalar() or "")
+            return _read(run, connection.execute(select(runs.c.wish).where(runs.c.id == run)).scalar() or "")
 
     def heeded_by(self, run: str, switch: StopSwitch) -> Callable[[], None]:
         """Return what the pulse of the run's own process is to call at every look: it has the switch heed the wish."""
@@ -71,3 +71,12 @@ class Wishes:
                 switch.heed(wish)
 
         return look
+
+
+def _read(run: str, text: str) -> Wish | None:
+    try:
+        return Wish.read(text)
+    except ValueError:
+        raise StoreError(
+            f"run {run}: the store holds {text!r} where a wish should be", hint="a newer NornFlow may have written it"
+        ) from None

@@ -151,6 +151,7 @@ def _rollout(read: Mapping[str, Any]) -> Rollout:
         amount(read["max_failures"]) if "max_failures" in read else default.max_failures,
         float(read.get("soak", 0)),
         read.get("pause_after", 0),
+        float(read.get("host_timeout", 0)),
     )
 
 

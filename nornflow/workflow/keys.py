@@ -89,6 +89,11 @@ _ROLLOUT = Record(
         "max_failures": Key(_AMOUNT, "how many devices may fail before the rollout stops", default=0),
         "soak": Key(Number(0, DAY, unit="seconds"), "seconds to wait after each batch", default=0),
         "pause_after": Key(Number(0, 100, whole=True), "the batch after which a human is asked; 0 is never", default=0),
+        "host_timeout": Key(
+            Number(0, DAY, unit="seconds"),
+            "seconds that may be worked on one device, all steps together; 0 is no limit",
+            default=0,
+        ),
     },
     instead={"serial": "batches", "max_fail_percentage": "max_failures"},
 )

@@ -44,11 +44,9 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    from nornflow.app.services.alive import (
-        alive,
-        results_of,
-        turns_of,
-    )  # they load the database: a plan does not need it
+    # they load the database: a plan does not need it
+    from nornflow.app.services.alive import alive, results_of, turns_of
+    from nornflow.app.services.cancel import heeding
 
     change, run = asked_change(project, request), new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
@@ -68,6 +66,7 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
         try:
             recorder.begin(prepared.new(me.id))
             # before sessions are closed, which may take as long as devices let it
-            return remembered(recorder, project.records(), prepared.run, prepared.tools)
+            with heeding(store, me, run, voices.switch):
+                return remembered(recorder, project.records(), prepared.run, prepared.tools)
         finally:
             prepared.close()

@@ -12,6 +12,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive, results_of, turns_of
 from nornflow.app.services.approving import remembering
 from nornflow.app.services.asking import Voices
+from nornflow.app.services.cancel import heeding
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
@@ -96,7 +97,8 @@ def _go_on(
         for stored in store.events(standing.run):
             emitter.recall(stored.event)
         emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence)
-        return remembered(recorder, project.records(), prepared.run, prepared.tools)
+        with heeding(store, me, standing.run, voices.switch):
+            return remembered(recorder, project.records(), prepared.run, prepared.tools)
     finally:
         prepared.close()
 

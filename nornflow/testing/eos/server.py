@@ -71,7 +71,7 @@ class EapiListener(Listener):
         elif not self._let_in(headers.get("authorization", "")):
             self._reply(writer, 401, b"Unable to authenticate user: Bad username/password combination\n")
         else:
-            await self._run(writer, body)
+            await self._run(reader, writer, body)
         await writer.drain()
         return headers.get("connection", "").lower() != "close"
 
@@ -98,7 +98,7 @@ class EapiListener(Listener):
             lines.append('WWW-Authenticate: Basic realm="COMMAND_API_AUTH"')
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
 
-    async def _run(self, writer: asyncio.StreamWriter, body: bytes) -> None:
+    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
         try:
             request = json.loads(body)
             params = request["params"]
@@ -108,6 +108,8 @@ class EapiListener(Listener):
             return
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request.get("id")}
         answer |= await self._commands(writer, commands, params.get("format", "json") == "text")
+        if reader.at_eof():  # the client has gone away
+            self._switch.unheard.append("; ".join(str(item.get("cmd", "")) for item in commands))
         self._reply(writer, 200, json.dumps(answer).encode())
 
     async def _commands(

@@ -70,11 +70,15 @@ class Fault:
 
 
 class Faulty:
-    """A device that misbehaves on demand; the base of every simulated one. Safe to use from several threads."""
+    """A device that misbehaves on demand; the base of every simulated one. Safe to use from several threads.
+
+    `unheard` are the commands during which the client went away: it cut its session before it had the answer.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.faults: dict[str, Fault] = {}
+        self.unheard: list[str] = []
         self.on_faults_changed: Callable[[], None] | None = None
 
     def fault(self, kind: str, *, after: float | None = None, at: str = "", text: str = "") -> None:

@@ -25,6 +25,7 @@ class Session(asyncssh.SSHServerSession[str]):
         self._terminal.echo = self._terminal.help_key = False
         self._question: Question | None = None
         self._busy = False
+        self._at_work = ""
         self._commands = 0
         self._requested: str | None = None
 
@@ -64,6 +65,8 @@ class Session(asyncssh.SSHServerSession[str]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take nothing more: answers that are still due go nowhere."""
+        if self._busy and self._at_work:
+            self._router.unheard.append(self._at_work)
         self._busy = True
 
     def _write(self, text: str) -> None:
@@ -99,9 +102,10 @@ class Session(asyncssh.SSHServerSession[str]):
         faults, counters = self._router.faults, self._router.counters
         self._commands += 1
         counters.commands += 1
-        self._busy = True
+        self._busy, self._at_work = True, line.strip()
         if _strikes(faults.get("drop"), line, self._commands):
             counters.drops += 1
+            self._at_work = ""
             self._abort()
         elif _strikes(faults.get("reload"), line, self._commands):
             self._router.heal("reload")
@@ -147,6 +151,7 @@ class Session(asyncssh.SSHServerSession[str]):
             self._terminal.show(reply.text, self._shell.prompt, self._shell.page_length)
 
     def _reload(self) -> None:
+        self._at_work = ""
         self._router.reload()
         self._drop_all()
 

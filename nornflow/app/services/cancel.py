@@ -1,0 +1,128 @@
+"""Ending a run early from another process: the wish is kept in the store, and the run's own process heeds it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.prepared import now
+from nornflow.app.services.who import user
+from nornflow.engine.cancel import StopSwitch
+from nornflow.errors import StateConflict, StoreError
+from nornflow.model.event import EventKind
+from nornflow.model.run import RUN_MOVES, RunState
+from nornflow.model.wish import Level, Wish
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.wishes import Wishes
+from nornflow.store.workers import Workers
+
+if TYPE_CHECKING:
+    from nornflow.app.services.alive import Alive
+
+LOOK = 0.2
+"""Seconds between two looks at whether the wish was heard."""
+PATIENCE = 5.0
+"""Seconds that a run's process gets to hear it; it looks twice a second."""
+BEFORE_DEVICES = frozenset((RunState.PENDING, RunState.PLANNING, RunState.AWAITING_APPROVAL, RunState.QUEUED))
+"""States in which nothing has been sent to a device: a run whose process died in one of them ends as cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of a wish: `heard` by the run's process, or not yet; `state` is how the run stands now."""
+
+    run: str
+    wish: Wish
+    state: RunState
+    heard: bool
+    process: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run has ended."""
+        return self.state not in RUN_MOVES
+
+
+@contextmanager
+def heeding(store: RunStore, me: Alive, run: str, switch: StopSwitch) -> Iterator[None]:
+    """Heed, as long as the `with` lasts, what is wished for the run in the store, and keep there what is wished here."""
+    if me.pulse is None or not isinstance(store, SqlRunStore):
+        yield
+        return
+    wishes = Wishes(store.engine)
+
+    def keep(wish: Wish) -> None:
+        # whoever goes on with the run, if this process dies now, is to end it as early
+        with suppress(StoreError):  # a store that is away ends the run by itself; one that has ended needs no wish
+            wishes.ask(run, wish)
+
+    look = wishes.heeded_by(run, switch)
+    look()
+    me.pulse.watch(look)
+    unwish = switch.on_wish(lambda wish: threading.Thread(target=keep, args=(wish,), daemon=True, name="wish").start())
+    try:
+        yield
+    finally:
+        unwish()
+
+
+def cancel_run(
+    project: Project,
+    beginning: str,
+    level: Level,
+    *,
+    until_end: bool = False,
+    wait: Callable[[float], object] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    clock: Callable[[], datetime] = now,
+) -> Cancelled:
+    """Have a run end early and return what became of that; with `until_end` only when it has ended.
+
+    StateConflict when the run has ended already, or when its process is dead and so nobody ends it; UsageError when there
+    is no such run.
+    """
+    with closing(project.store(create=False)) as store:
+        run = store.find(beginning)
+        assert isinstance(store, SqlRunStore)  # no other one finds a run
+        wish = Wishes(store.engine).ask(run, Wish(level, user(), clock(), "nornflow runs cancel")).wish
+        workers, began, seen = Workers(store.engine), monotonic(), 0
+        heard = False
+        while True:
+            standing = store.standing(run)
+            if standing.ended:
+                return Cancelled(run, wish, standing.state, heard=True)
+            for stored in store.events(run, seen):
+                seen = stored.number
+                heard = heard or _tells(stored.event.kind, stored.event.data, wish)
+            about = workers.about(standing.worker)
+            found = Cancelled(run, wish, standing.state, heard, str(about) if about else standing.worker)
+            if standing.worker and workers.gone(standing.worker):
+                return _of_the_dead(store, found, standing.fence, clock())
+            if not until_end and (heard or monotonic() - began >= PATIENCE):
+                return found
+            wait(LOOK)
+
+
+def _tells(kind: EventKind, data: object, wish: Wish) -> bool:
+    if kind is not EventKind.RUN_STOPPING or not isinstance(data, dict):
+        return False
+    return Level(data["level"]).height >= wish.level.height
+
+
+def _of_the_dead(store: RunStore, found: Cancelled, fence: int, at: datetime) -> Cancelled:
+    """End a run whose process is dead, where it had sent nothing to a device; StateConflict elsewhere."""
+    if found.state in BEFORE_DEVICES:
+        error = f"{found.wish}; its process was dead, nothing had been sent to a device"
+        store.move(found.run, found.state, RunState.CANCELLED, at, error, fence=fence)
+        return Cancelled(found.run, found.wish, RunState.CANCELLED, heard=False)
+    raise StateConflict(
+        f"run {found.run} is {found.state} and its process is dead ({found.process}): nobody carries out the wish",
+        hint=f"nornflow runs resume {found.run} looks at what it was doing, and then ends it so: {found.wish.level}",
+    )
