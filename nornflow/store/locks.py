@@ -51,7 +51,13 @@ class SqlDeviceLocks(DeviceLocks):
         """Lock all devices of the ticket, or none; the dead that are in the way are declared so first."""
         run, devices = self._asked[ticket]
         with told(self._engine, f"run {run} could not look at its devices"), reading(self._engine) as connection:
-            found = {row["worker"] for query in self._before(ticket) for row in connection.execute(query).mappings()}
+            found = {
+                worker
+                for query in self._before(ticket)
+                for worker in connection.execute(
+                    query.with_only_columns(workers.c.id, maintain_column_froms=True).order_by(None).distinct()
+                ).scalars()
+            }
         if found and self._worker.gone_of(found) != found:
             return None
         with told(self._engine, f"run {run} could not lock its devices"), self._engine.begin() as connection:
@@ -144,16 +150,18 @@ class SqlDeviceLocks(DeviceLocks):
         lost: dict[str, str] = {}
         with told(self._engine, f"run {run} could not unlock its devices"), self._engine.begin() as connection:
             alone(connection)
-            for device, token in tokens.items():
+            held = connection.execute(
+                select(locks.c.device, locks.c.token).where(locks.c.run == run, locks.c.worker == self._worker.id)
+            ).all()
+            mine = [row.device for row in held if tokens.get(row.device) == row.token]
+            for start in range(0, len(mine), _CHUNK):
+                part = locks.c.device.in_(mine[start : start + _CHUNK])
+                connection.execute(update(locks).where(part).values(run=None, worker=None, since=None))
+            for device in sorted(tokens.keys() - set(mine)):
                 row = connection.execute(_lock_of(device)).mappings().one_or_none()
-                if row is not None and (row["run"], row["token"], row["broken_by"]) == (None, token, None):
+                if row is not None and (row["run"], row["token"], row["broken_by"]) == (None, tokens[device], None):
                     continue  # it is free already: the answer to an earlier release was lost on its way here
-                if row is None or not _is(row, run, self._worker.id, token):
-                    lost[device] = _how(row)
-                else:
-                    connection.execute(
-                        update(locks).where(locks.c.device == device).values(run=None, worker=None, since=None)
-                    )
+                lost[device] = _how(row)
         return lost
 
 
