@@ -8,7 +8,17 @@ import click
 @click.command("resume")
 @click.argument("run")
 @click.option(
-    "--from", "again", default="", metavar="STEP", help="Do this step of the run, which was cut off, once more."
+    "--hosts",
+    type=click.Choice(["failed"]),
+    default=None,
+    help="RUN has ended: run its change again on the devices that ended badly.",
+)
+@click.option(
+    "--from",
+    "step",
+    default="",
+    metavar="STEP",
+    help="Do this step of the run, which was cut off, once more; with --hosts: begin there.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 @click.option(
@@ -18,13 +28,15 @@ import click
     default="text",
     help="How to show the result.",
 )
-def command(run: str, again: str, yes: bool, form: str) -> int:
+def command(run: str, hosts: str | None, step: str, yes: bool, form: str) -> int:
     """Go on with RUN, whose process died, to its end.
 
     Devices that were done are left alone. Those at work are read and compared: what was sent is not sent again, and what
-    nobody can tell is reported as unknown.
+    nobody can tell is reported as unknown. With --hosts failed an ended RUN is not touched: its change, as it was kept,
+    becomes a new run, planned and asked about anew.
     """
     from nornflow.app.build import load_project
+    from nornflow.app.services.again import run_failed_again
     from nornflow.app.services.resume import Wanted, resume_run
     from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
@@ -37,6 +49,10 @@ def command(run: str, again: str, yes: bool, form: str) -> int:
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,
     ):
-        record = resume_run(project, Wanted(run, again), screen.voices(switch))
+        voices = screen.voices(switch)
+        if hosts:
+            record = run_failed_again(project, run, voices, step)
+        else:
+            record = resume_run(project, Wanted(run, step), voices)
     show_record(record, form, project.redactor)
     return record.exit_code

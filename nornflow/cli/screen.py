@@ -63,7 +63,7 @@ class Screen(Observer):
     def voices(self, switch: StopSwitch) -> Voices:
         """Return how a run talks to this screen; a question ends when the run shall."""
         self._until = switch
-        return Voices(observers=(self,), approve=self._approve, question=self._question, switch=switch)
+        return Voices(observers=(self,), approve=self._approve, question=self._question, switch=switch, notice=tell)
 
     @contextmanager
     def shown(self) -> Iterator[Screen]:

@@ -77,6 +77,11 @@ def ancestors(steps: Sequence[Step], of: Collection[str]) -> frozenset[str]:
     return frozenset(found - set(of))
 
 
+def descendants(steps: Sequence[Step], of: Collection[str]) -> frozenset[str]:
+    """Return the ids of all steps that can be reached from one of the given steps, these excluded."""
+    return frozenset(step.id for step in steps if ancestors(steps, [step.id]) & set(of)) - set(of)
+
+
 def device_phases(steps: Sequence[Step]) -> tuple[list[Step], list[Step], list[Step]]:
     """Cut the graph for a rollout in batches: what runs once before, what runs in each batch, what runs once after.
 

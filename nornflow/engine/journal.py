@@ -40,9 +40,12 @@ class Logbook:
         self._journal = journal
         self._emitter = emitter
 
-    def approved(self, plan: Plan | None, works: Mapping[str, PlannedWork]) -> None:
-        """Keep the plan as it will be applied, with what planning found on devices that have nothing to change."""
-        self._before(Entry(EntryKind.APPROVED, data=approved_data(plan, works) if plan is not None else {}))
+    def approved(self, plan: Plan | None, works: Mapping[str, PlannedWork], known: Sequence[Entry] = ()) -> None:
+        """Keep the plan as it will be applied, with what planning found on devices that have nothing to change.
+
+        `known` is what a run before this one did already.
+        """
+        self._before(Entry(EntryKind.APPROVED, data=approved_data(plan, works) if plan is not None else {}), *known)
 
     def batch(self, number: int, hosts: Sequence[str]) -> None:
         """A batch begins."""
@@ -91,9 +94,9 @@ class Logbook:
         """Wait until everything so far is durable: what is done next may build on it."""
         self._after(wait=True)
 
-    def _before(self, entry: Entry) -> None:
+    def _before(self, *entries: Entry) -> None:
         try:
-            self._journal.write(entry)
+            self._journal.write(*entries)
         except StoreError as error:
             self._emitter.lose(error)
             raise

@@ -171,7 +171,9 @@ class Run:
                 raise StepCancelled("the plan was not approved, nothing was sent to a device")
             self._start_pass()
         self._planned_works = self._bind_plan()
-        self._tools.log.approved(self._plan, self._planned_works)
+        if self._earlier is not None:
+            Recovery(self._progress, self._ledger, self._planned_works).play(self._earlier)
+        self._tools.log.approved(self._plan, self._planned_works, self._earlier.entries if self._earlier else ())
         return True
 
     def _bind_plan(self) -> dict[str, PlannedWork]:

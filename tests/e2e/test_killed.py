@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from killed import BAD, COUNT, Scene, points, routers
-from nornflow.testing.routers.device import Router
+from killed import BAD, COUNT, CutRouter, Scene, points, routers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if os.environ.get("EVERY_ENTRY") else 300)]
 
@@ -59,25 +56,6 @@ def die_and_compare(tmp_path: Path, max_failures: int, state: str, chosen: slice
         found = scene.end()
         assert found.lines == expected.lines, where
         assert found == expected, where
-
-
-class CutRouter:
-    """Kills a process when a router has got so many lines of configuration: in the middle of a block."""
-
-    def __init__(self, router: Router, lines: int) -> None:
-        self._left = lines
-        self.pid = 0
-        self.cut = threading.Event()
-        self._hear = router.hear
-        router.hear = self  # type: ignore[method-assign]
-
-    def __call__(self, session: int, line: str, *, configuring: bool) -> Any:
-        self._hear(session, line, configuring=configuring)
-        if configuring and not self.cut.is_set():
-            self._left -= 1
-            if self._left == 0:
-                self.cut.set()
-                os.kill(self.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3, 4] if EVERY else [2, 4])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
+from nornflow.testing.routers.device import Router
 
 SCRIPT = Path(__file__).with_name("dying.py")
 COUNT = 30
@@ -138,6 +141,25 @@ class Scene:
     def written(self, router: str) -> list[str]:
         """Return what a router was sent, by its own log, without lines that only move between sections."""
         return [line for _, line in self.fleet[router].written() if line.strip() not in MOVES]
+
+
+class CutRouter:
+    """Kills a process when a router has got so many lines of configuration: in the middle of a block."""
+
+    def __init__(self, router: Router, lines: int) -> None:
+        self._left = lines
+        self.pid = 0
+        self.cut = threading.Event()
+        self._hear = router.hear
+        router.hear = self  # type: ignore[method-assign]
+
+    def __call__(self, session: int, line: str, *, configuring: bool) -> Any:
+        self._hear(session, line, configuring=configuring)
+        if configuring and not self.cut.is_set():
+            self._left -= 1
+            if self._left == 0:
+                self.cut.set()
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def points(kinds: Sequence[str], every: bool, spread: int = 2) -> Iterator[tuple[int, bool]]:

@@ -31,9 +31,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """How a run talks to the outside: observers, the question before a change, and the switch that stops it."""
+    """How a run talks to the outside: observers, the question before a change, and the switch that stops it.
+
+    `notice` tells whoever starts a run of something beside it.
+    """
 
     observers: Sequence[Observer] = ()
     approve: Callable[[Plan, bool], bool] = lambda plan, held: False
     question: Callable[[str], bool] = lambda text: False
     switch: StopSwitch = field(default_factory=StopSwitch)
+    notice: Callable[[str], None] = lambda text: None

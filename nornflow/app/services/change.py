@@ -9,9 +9,10 @@ from nornflow.app.build import Project
 from nornflow.app.services.approving import remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
-from nornflow.app.services.prepared import Prepared, asked_change, new_run_id, now
+from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.who import user
+from nornflow.engine.recovery import Earlier
 from nornflow.model.decision import Decision
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
@@ -44,12 +45,22 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    # they load the database: a plan does not need it
+    return carry_out(project, asked_change(project, request), voices, locked=request.locked)
+
+
+def carry_out(
+    project: Project, change: Change, voices: Voices, *, locked: str = "", earlier: Earlier | None = None
+) -> RunRecord:
+    """Run a change that is made ready, as a new run; `earlier` is what is known of it from a run before."""
+    # these load the database, which a plan does not need
     from nornflow.app.services.alive import alive, results_of, turns_of
     from nornflow.app.services.cancel import heeding
+    from nornflow.app.services.resume import dead_runs
 
-    change, run = asked_change(project, request), new_run_id(now())
+    run = new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
+        for dead in dead_runs(store, me):
+            voices.notice(f"run {dead.run} of {dead.workflow} was cut off: nornflow runs resume {dead.run} settles it")
         recorder = RunRecorder(store, run)
         voices = remembering(voices, store, run, user(), now)
         prepared = Prepared(
@@ -60,7 +71,8 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
             user=user(),
             recorder=recorder,
             cache=results_of(store),
-            turns=turns_of(me, project, request.locked),
+            turns=turns_of(me, project, locked),
+            earlier=earlier,
         )
         me.tell(prepared.tools.emitter.lose)
         try:

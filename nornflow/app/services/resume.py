@@ -26,7 +26,7 @@ from nornflow.model.worker import WorkerView
 from nornflow.model.workflow import Scope
 from nornflow.store.processes import is_there, this_process
 from nornflow.store.recorder import RunRecorder
-from nornflow.store.workers import GONE_AFTER, Workers
+from nornflow.store.workers import GONE_AFTER
 
 LOOK = 0.5
 """Seconds between two looks at a process of which nobody knows whether it lives."""
@@ -103,16 +103,17 @@ def _go_on(
         prepared.close()
 
 
-def dead_runs(store: RunStore, workers: Workers) -> Sequence[Standing]:
+def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:
     """Return the runs that nobody carries out any more, as far as that can be told at once."""
-    return [run for run in store.unended() if run.worker and workers.is_dead(run.worker)]
+    workers = me.workers
+    return [] if workers is None else [run for run in store.unended() if run.worker and workers.is_dead(run.worker)]
 
 
 def _demand_unended(standing: Standing) -> None:
     if standing.ended:
         raise UsageError(
             f"run {standing.run} has ended: it is {standing.state}",
-            hint="run the change again; what is done already does not change",
+            hint=f"nornflow runs resume {standing.run} --hosts failed does it again where it failed",
         )
     if not standing.spec:
         raise UsageError(
