@@ -7,11 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from killed import BAD, CutRouter, Scene, routers
+from nornflow.model.journal import EntryKind
+from nornflow.store.opening import open_store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -167,3 +170,25 @@ def test_a_device_that_reboots_between_intent_and_outcome_is_done_from_the_begin
     assert end.fates["r25"][0] == "changed"
     assert end.lines["r25"] == end.lines["r26"]
     assert end.running["r25"] == end.startup["r25"]
+
+
+def test_a_process_that_wakes_up_when_its_run_is_another_ones_sends_nothing_more(scene: Scene) -> None:
+    with scene.start(*few(scene)) as process:
+        while not scene.counts.exists() or "intent" not in scene.counts.read_text():
+            time.sleep(0.01)
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGSTOP)
+        with closing(open_store("", scene.site.path / ".nornflow")) as store:
+            (standing,) = store.unended()
+            store.take_over(standing.run, standing.fence, "one that knew it dead")
+            intents = {entry.host for entry in store.entries(standing.run) if entry.kind is EntryKind.INTENT}
+        os.kill(process.pid, signal.SIGCONT)
+        out, err = process.communicate(timeout=110)
+    assert process.returncode == 1
+    assert "carried on by another process" in out + err
+    assert {host for host in FEW if scene.written(host)} <= intents
+    assert not list((scene.site.path / ".nornflow" / "runs").glob("*/run.json"))
+    assert scene.resume(standing.run) == 0
+    assert {host: fate[0] for host, fate in scene.end().fates.items()} == {
+        host: "rolled_back" if host == BAD else "changed" for host in FEW
+    }

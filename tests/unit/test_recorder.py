@@ -119,7 +119,7 @@ def test_a_run_whose_program_failed_is_ended(store: SqlRunStore) -> None:
     later: datetime = NOON
     recorder.give_up(later, "the program failed: KeyError")
     summary = store.summary("run-1")
-    assert (summary.state, summary.completed_at) == (RunState.CANCELLED, later)
+    assert (summary.state, summary.completed_at) == (RunState.FAILED, later)
     assert summary.error == "the program failed: KeyError"
     assert len(messages(store)) == 2
 
@@ -201,3 +201,12 @@ def test_another_process_goes_on_where_the_dead_one_was(store: SqlRunStore) -> N
     recorder.finish(ended_run())
     assert [stored.number for stored in store.events("run-1")] == [1, 2, 3]
     assert store.summary("run-1").state is RunState.FAILED
+
+
+def test_a_run_whose_program_failed_while_it_was_at_work_on_devices_is_left_to_be_resumed(store: SqlRunStore) -> None:
+    recorder = begun(store)
+    recorder.take(moved("running"))
+    recorder.note(ENTRY)
+    recorder.give_up(NOON, "the program failed: KeyError", open=True)
+    standing = store.standing("run-1")
+    assert (standing.state, standing.ended, standing.entries) == (RunState.RUNNING, False, 1)
