@@ -50,8 +50,8 @@ def fleet(folder: Path, count: int) -> Iterator[Path]:
         process.wait(10)
 
 
-def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> list[Contest]:
-    """Return every contest; nornflow 1.0 takes part where it can be installed."""
+def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], only: Sequence[str]) -> list[Contest]:
+    """Return every contest; nornflow 1.0 takes part where it can be installed and is needed."""
     few, lots = counts
     ours, ours_many = (write_project(base / f"ours-{i.name}", OUR_FILES, i) for i in (routers, many))
     plain, plain_many = (write_project(base / f"plain-{i.name}", {}, i) for i in (routers, many))
@@ -60,6 +60,8 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> 
     noop = [our_run(ours_many, "noop", lots), plain_script(plain_many, "plain_noop", lots)]
     absent: tuple[str, ...] = ()
     try:
+        if only and not {"command", "noop"} & set(only):
+            raise NotInstalled("it is not needed")
         command = older_command()
     except NotInstalled as error:
         absent = (f"{OLDER} could not be installed: {error}",)
@@ -109,6 +111,29 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int]) -> 
     ]
 
 
+FIGURES = {"journalled s": 4.0, "on disk MB": 60.0, "listed ms": 50.0}
+"""What is wanted of the store with 10,000 devices that have nothing to do: at most so much."""
+
+
+def storing(hosts: int, environment: dict[str, str]) -> dict[str, float]:
+    """Let the store keep very many devices and return its figures."""
+    words = [sys.executable, str(Path(__file__).with_name("storing.py")), str(hosts)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"storing: {done.stderr[-400:]}")
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def storing_text(hosts: int, found: dict[str, float]) -> Iterator[str]:
+    """Yield the lines of the store's figures."""
+    yield f"(storing) {hosts} devices with nothing to do, journalled; a run of ten steps on them, on disk and in a list"
+    for name, value in found.items():
+        most = FIGURES.get(name)
+        wanted = f"   {'kept' if value <= most else 'MISSED'}: wanted at most {most:g}" if most else ""
+        yield f"  {name:<18} {value:>8.2f}{wanted}"
+
+
 def hold(contest: Contest, runs: int, environment: dict[str, str], numbers: Iterator[int]) -> Outcome:
     """Let the contenders do the work in turns (A B A B ...) after a first turn that does not count."""
     found: dict[str, list[Measured]] = {contender.name: [] for contender in contest.contenders}
@@ -128,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="how often each contender does the work; default 5")
     parser.add_argument("--quick", action="store_true", help="2 runs with 20 routers and 1,000 hosts, for a first look")
-    parser.add_argument("--only", action="append", metavar="NAME", help="command, config, noop or version; repeatable")
+    parser.add_argument("--only", action="append", metavar="NAME", help="the word before a table; repeatable")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file as well")
     chosen = parser.parse_args(arguments)
     runs, counts = (2, (20, 1000)) if chosen.quick else (chosen.runs, (100, 10_000))
@@ -140,19 +165,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="nornflow-bench-") as name, fleet(Path(name) / "lab", counts[0]) as lab:
             base = Path(name)
             many = write_many_hosts(base / "many", counts[1])
-            listed = contests(base, lab, many, counts)
-            unknown = set(chosen.only or ()) - {contest.name for contest in listed}
+            listed = contests(base, lab, many, counts, chosen.only or ())
+            unknown = set(chosen.only or ()) - {contest.name for contest in listed} - {"storing"}
             if unknown:
                 parser.error(f"there is no contest {sorted(unknown)[0]!r}")
             for contest in listed:
                 if not chosen.only or contest.name in chosen.only:
                     outcomes.append(hold(contest, runs, environment, numbers))
                     print("\n".join(outcomes[-1].text()), end="\n\n", flush=True)
+            kept: dict[str, float] = {}
+            if not chosen.only or "storing" in chosen.only:
+                kept = storing(counts[1], environment)
+                print("\n".join(storing_text(counts[1], kept)), end="\n\n", flush=True)
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if chosen.json:
-        table = {"machine": machine(), "contests": [outcome.json() for outcome in outcomes]}
+        table = {"machine": machine(), "contests": [outcome.json() for outcome in outcomes], "storing": kept}
         chosen.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, not_, select, update
-from sqlalchemy.orm import aliased
 
 from nornflow.abc import DeviceLocks
 from nornflow.errors import LockLost, RunLost, UsageError
@@ -74,7 +73,7 @@ class SqlDeviceLocks(DeviceLocks):
 
     def _before(self, ticket: int) -> tuple[Select[Any], Select[Any]]:
         """Return the queries for who lives and holds devices of the ticket, and who lives and asked for them earlier."""
-        mine, other = aliased(lock_requests), aliased(lock_requests)
+        mine, other = lock_requests.alias(), lock_requests.alias()
         holders = (
             select(locks.c.device, locks.c.run, locks.c.worker, locks.c.since, locks.c.token, *_WHO)
             .join(mine, and_(mine.c.device == locks.c.device, mine.c.ticket == ticket))

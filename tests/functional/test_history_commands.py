@@ -273,21 +273,38 @@ class TestStoreThatCannotBeWritten:
         assert len(sorted(site.path.rglob("run.json"))) == 2
 
 
-def test_validating_and_planning_do_not_load_the_database(site: ProjectFolder) -> None:
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["validate", "words.yaml"], []),
+        (["plan", "words.yaml"], []),
+        (["run", "words.yaml", "--yes"], ["sqlalchemy"]),
+    ],
+)
+def test_the_database_is_loaded_by_what_needs_it_and_no_more_of_it_than_that(
+    site: ProjectFolder, words: list[str], loaded: list[str]
+) -> None:
+    site.run("run", "tell.yaml", "--yes").ok()  # the tables are made once, and that takes more
+    assert modules(site, words) == loaded
+    site.write("nornflow.yaml", "store: {url: none}\n")
+    assert modules(site, words) == []
+
+
+def modules(site: ProjectFolder, words: list[str]) -> list[str]:
+    """Run a command in a process of its own and return which of the heavy modules it has loaded in the end."""
     code = (
-        "import sys; from nornflow.cli.main import run_command\n"
-        "codes = [run_command(['validate', 'words.yaml']), run_command(['plan', 'words.yaml'])]\n"
-        "print(codes, 'sqlalchemy' in sys.modules)"
+        "import json, sys; from nornflow.cli.main import run_command\n"
+        f"assert run_command({words}) == 0\n"
+        "print(json.dumps([name for name in ('sqlalchemy', 'sqlalchemy.orm', 'alembic') if name in sys.modules]))"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=site.path,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "[0, 0] False"
-    assert not (site.path / ".nornflow" / "nornflow.db").exists()
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found

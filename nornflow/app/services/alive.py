@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from nornflow.abc import ResultCache, RunStore
 from nornflow.app.build import Project
 from nornflow.engine.locking import Turns
 from nornflow.errors import RunLost, StoreError
 from nornflow.model.lock import WhenHeld
-from nornflow.store.cache import SqlResultCache
-from nornflow.store.locks import SqlDeviceLocks
-from nornflow.store.patience import Patience
-from nornflow.store.patient_turns import PatientLocks, PatientSlots
-from nornflow.store.pulse import Pulse
-from nornflow.store.runs import SqlRunStore
-from nornflow.store.slots import SqlSlots
-from nornflow.store.workers import Workers
+from nornflow.store.nothing import NoStore
+
+if TYPE_CHECKING:
+    from nornflow.store.pulse import Pulse
+    from nornflow.store.workers import Workers
 
 
 class Alive:
@@ -27,11 +25,21 @@ class Alive:
     """
 
     def __init__(self, store: RunStore) -> None:
-        self.workers = Workers(store.engine) if isinstance(store, SqlRunStore) else None
-        self.pulse = Pulse(self.workers, lost=self._lost) if self.workers else None
-        self.id = self.workers.register() if self.workers else ""
+        self.workers: Workers | None = None
+        self.pulse: Pulse | None = None
+        self.id = ""
         self._error: RunLost | None = None
         self._tell: Callable[[StoreError], None] = lambda error: None
+        if isinstance(store, NoStore):
+            return  # and the database is not loaded
+        from nornflow.store.pulse import Pulse
+        from nornflow.store.runs import SqlRunStore
+        from nornflow.store.workers import Workers
+
+        if isinstance(store, SqlRunStore):
+            self.workers = Workers(store.engine)
+            self.pulse = Pulse(self.workers, lost=self._lost)
+            self.id = self.workers.register()
 
     def tell(self, lost: Callable[[StoreError], None]) -> None:
         """Call this when others have taken this process for dead; at once if they have already."""
@@ -69,6 +77,11 @@ def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
     """
     if me.workers is None:
         return None
+    from nornflow.store.locks import SqlDeviceLocks
+    from nornflow.store.patience import Patience
+    from nornflow.store.patient_turns import PatientLocks, PatientSlots
+    from nornflow.store.slots import SqlSlots
+
     settings, engine = project.settings, me.workers.engine
     patience = Patience(settings.store.patience)
     return Turns(
@@ -81,4 +94,9 @@ def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
 
 def results_of(store: RunStore) -> ResultCache | None:
     """Return where results of steps are kept between runs: in the store, or nowhere."""
+    if isinstance(store, NoStore):
+        return None
+    from nornflow.store.cache import SqlResultCache
+    from nornflow.store.runs import SqlRunStore
+
     return SqlResultCache(store) if isinstance(store, SqlRunStore) else None

@@ -10,6 +10,7 @@ from nornflow.abc import RunStore
 from nornflow.app.services.asking import Voices
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.plan import Plan
+from nornflow.store.nothing import NoStore
 
 
 def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Callable[[], datetime]) -> Voices:
@@ -17,11 +18,13 @@ def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Cal
 
     Asking raises StoreError then when they cannot be kept. A store that keeps nothing leaves the voices as they are.
     """
+    if isinstance(store, NoStore):
+        return voices  # and the database is not loaded
     from nornflow.store.patience import PatientRunStore
+    from nornflow.store.plans import SqlPlans
 
     if not isinstance(store, PatientRunStore):
         return voices
-    from nornflow.store.plans import SqlPlans
 
     plans = SqlPlans(store)
 

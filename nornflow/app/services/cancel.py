@@ -19,9 +19,6 @@ from nornflow.errors import StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
-from nornflow.store.runs import SqlRunStore
-from nornflow.store.wishes import Wishes
-from nornflow.store.workers import Workers
 
 if TYPE_CHECKING:
     from nornflow.app.services.alive import Alive
@@ -53,9 +50,13 @@ class Cancelled:
 @contextmanager
 def heeding(store: RunStore, me: Alive, run: str, switch: StopSwitch) -> Iterator[None]:
     """Heed, as long as the `with` lasts, what is wished for the run in the store, and keep there what is wished here."""
-    if me.pulse is None or not isinstance(store, SqlRunStore):
+    if me.pulse is None:  # nothing is remembered, and the database is not loaded
         yield
         return
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.wishes import Wishes
+
+    assert isinstance(store, SqlRunStore)  # no other one has a pulse
     wishes = Wishes(store.engine)
 
     def keep(wish: Wish) -> None:
@@ -88,6 +89,10 @@ def cancel_run(
     StateConflict when the run has ended already, or when its process is dead and so nobody ends it; UsageError when there
     is no such run.
     """
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.wishes import Wishes
+    from nornflow.store.workers import Workers
+
     with closing(project.store(create=False)) as store:
         run = store.find(beginning)
         assert isinstance(store, SqlRunStore)  # no other one finds a run

@@ -26,7 +26,6 @@ from nornflow.model.worker import WorkerView
 from nornflow.model.workflow import Scope
 from nornflow.store.processes import is_there, this_process
 from nornflow.store.recorder import RunRecorder
-from nornflow.store.workers import GONE_AFTER
 
 LOOK = 0.5
 """Seconds between two looks at a process of which nobody knows whether it lives."""
@@ -124,6 +123,8 @@ def _demand_unended(standing: Standing) -> None:
 
 def _demand_dead(standing: Standing, me: Alive, wait: Callable[[float], object]) -> None:
     """Raise StateConflict unless the run's process is dead; one that cannot be looked at from here takes a while."""
+    from nornflow.store.workers import GONE_AFTER  # a run without a store has no use for the database
+
     workers, end = me.workers, time.monotonic() + GONE_AFTER + 2 * LOOK
     assert workers is not None  # without a store there is no run to be found
     before = workers.about(standing.worker)
