@@ -46,9 +46,15 @@ class Sandbox(ABC):
 
     @abstractmethod
     def script(
-        self, text: str, *, cwd: str = "", environment: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        text: str,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        stdin: str = "",
     ) -> ProgramResult:
-        """Run a shell script whose values arrive by environment only; needs `shell.script`."""
+        """Run a shell script whose values arrive by environment and standard input only; needs `shell.script`."""
 
     @abstractmethod
     def read_text(self, path: str) -> str:

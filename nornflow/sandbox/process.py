@@ -40,13 +40,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One program to run: the file to execute, its words, folder and whole environment."""
+    """One program to run: the file to execute, its words, folder and whole environment, and the file it reads from."""
 
     program: str
     argv: Sequence[str]
     cwd: Path
     environment: Mapping[str, str]
     limits: Limits
+    stdin: Path = Path(os.devnull)
 
 
 def run(order: Order, emit: Callable[[str], None], cancellation: Cancellation | None = None) -> ProgramResult:
@@ -108,6 +109,7 @@ class _Conversation:
             "argv": list(self._order.argv),
             "cwd": str(self._order.cwd),
             "environment": dict(self._order.environment),
+            "stdin": str(self._order.stdin),
             "timeout": limits.seconds,
             "grace": limits.grace,
             "memory": memory,

@@ -184,9 +184,9 @@ def _become(order: dict[str, Any], prctl: Callable[[int, int], None]) -> None:
     prctl(_SET_NO_NEW_PRIVS, 1)
     os.chdir(order["cwd"])
     os.umask(0o022)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    stdin = os.open(order["stdin"], os.O_RDONLY)
+    os.dup2(stdin, 0)
+    os.close(stdin)
     for name, most in order["limits"].items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:

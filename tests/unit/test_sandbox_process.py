@@ -228,6 +228,14 @@ def test_a_script_gets_values_by_environment_only_and_stops_at_the_first_error(m
     assert list((tmp_path / "workspace").iterdir()) == []
 
 
+def test_a_script_reads_what_it_is_given_and_nothing_of_it_is_left(make: Make, tmp_path: Path) -> None:
+    given = "one\n'$(touch pwned)'\n" * 20_000  # more than a pipe holds
+    result = make().script("grep -c pwned; cat", stdin=given)
+    assert (result.exit_code, result.stdout) == (0, "20000\n")
+    assert make().script("cat").stdout == ""
+    assert list((tmp_path / "workspace").iterdir()) == []
+
+
 def test_the_working_directory_stays_in_the_workspace(make: Make, tmp_path: Path) -> None:
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "sub").mkdir()
