@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,29 @@ class TestCommand:
         result = bench.apply(CommandStep(), command="show version", expect_string="(a+)+$|r1#")
         assert "Version" in result.outputs["output"]
 
+    def test_a_slow_device_is_waited_for_as_many_times_as_long(self, fleet: Any, bench: Bench) -> None:
+        routers = fleet(count=1, latency=0.01)
+        bench.connections["netmiko"] = ConnectHandler(**routers.login("r1"))
+        routers.fault("r1", "slow", after=60)
+        with pytest.raises(UnexpectedPrompt):
+            bench.apply(CommandStep(), command="show version", read_timeout=0.2)
+        bench.connections["netmiko"] = ConnectHandler(**routers.login("r1"), global_delay_factor=2)
+        patient = bench.apply(CommandStep(), command="show version", read_timeout=0.2, delay_factor=30)
+        assert "Version" in patient.outputs["output"]
+
+    @pytest.mark.parametrize(
+        "waits",
+        [
+            {"delay_factor": 0},
+            {"delay_factor": 101},
+            {"read_timeout": 100, "delay_factor": 50},
+            {"delay_factor": "nan"},
+        ],
+    )
+    def test_no_output_is_waited_for_without_an_end(self, waits: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            CommandStep().Params(command="show version", **waits)
+
     def test_what_changes_something_needs_more(self) -> None:
         assert CommandStep().needs({"command": "clear counters", "changes": True}) == {"device.command"}
         assert CommandStep().needs({"command": "show version"}) == {"device.read"}
@@ -234,6 +258,10 @@ class TestValidate:
         with pytest.raises(ValidationError, match="give commands"):
             ValidateStep().Params()
 
+    def test_a_script_needs_leave_of_its_own(self) -> None:
+        assert ValidateStep().needs({"commands": ["show version"]}) == {"device.read"}
+        assert ValidateStep().needs({"custom_validation": "true"}) == {"device.read", "shell.script"}
+
     def test_it_is_left_out_of_plans(self) -> None:
         assert ValidateStep().verifies
 
@@ -266,6 +294,22 @@ class TestBackupAndRestore:
         planned = bench.plan(self.step)
         assert planned.outputs["size_bytes"] > 100
         assert list(bench.folder.iterdir()) == []
+
+    @pytest.mark.parametrize("template", ["{host}_{timestamp}.cfg", "{host}-{timestamp}.cfg", "{timestamp}{host}.cfg"])
+    def test_without_the_time_the_name_is_the_same_every_time(self, router: Any, bench: Bench, template: str) -> None:
+        first = bench.apply(self.step, filename_template=template, include_timestamp=False).outputs
+        again = bench.apply(self.step, filename_template=template, include_timestamp=False).outputs
+        assert first == again
+        assert first["backup_file"].endswith("/backups/r1.cfg")
+        assert len(list((bench.folder / "backups").iterdir())) == 1
+
+    def test_the_startup_configuration_is_the_one_that_was_saved(self, router: Any, bench: Bench) -> None:
+        router.save()
+        router.configure("ntp server 192.0.2.77")
+        kept = bench.apply(self.step, config_type="startup").outputs["backup_file"]
+        now = bench.apply(self.step, backup_dir="now").outputs["backup_file"]
+        assert "192.0.2.77" not in Path(kept).read_text()
+        assert "192.0.2.77" in Path(now).read_text()
 
     def test_a_restore_brings_back_what_is_missing_and_lists_what_is_left(self, router: Any, bench: Bench) -> None:
         backup = bench.apply(self.step).outputs["backup_file"]

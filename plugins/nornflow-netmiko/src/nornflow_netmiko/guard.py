@@ -74,7 +74,6 @@ SURFACE = Surface(
                 "read_channel_timing",
                 "read_until_pattern",
                 "read_until_prompt",
-                "run_ttp",
                 "save_config",
             ),
             *("read_until_prompt_or_pattern", "select_delay_factor", "set_base_prompt", "strip_ansi_escape_codes"),
@@ -91,6 +90,7 @@ SURFACE = Surface(
     configures={"send_config_set": "config_commands"},
     configure_files={"send_config_from_file": "config_file"},
     raw=frozenset(("write_channel", "channel", "remote_conn")),
+    closed=frozenset(("use_ttp", "ttp_template")),  # TTP runs the Python that a template holds
 )
 
 
