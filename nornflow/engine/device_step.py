@@ -20,7 +20,6 @@ from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
-from nornflow.policy.grants import grant_for
 
 _LOOK = "read the device and compare it with the plan before anything else"
 
@@ -136,7 +135,7 @@ class DeviceStep:
         return self._leased(session, None)
 
     def _leased(self, session: DeviceSession, planned: PlannedStep | None) -> StepResult:
-        grant = grant_for(self._work.profile, self._step, session.host.name, Mode.APPLY, planned)
+        grant = self._work.grant(session.host.name, Mode.APPLY, planned)
         with session.lease(grant) as report:
             error: NornFlowError | None = None
             result = StepResult()

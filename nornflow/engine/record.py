@@ -8,9 +8,8 @@ from datetime import datetime
 
 from nornflow.engine.progress import NOT_TAKEN, Progress
 from nornflow.errors import NornFlowError
-from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, HostRecord, HostState, StepRecord, StepResult
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.run import HostRecord, HostState, RunState, StepRecord, StepResult
+from nornflow.model.workflow import Amount, Scope, Step
 
 
 @dataclass(slots=True)
@@ -26,7 +25,7 @@ class Ledger:
     """What the run keeps beside the results: batches, planning failures, rollbacks and the times of steps."""
 
     batch_of: dict[str, int] = field(default_factory=dict)
-    unplanned: dict[str, StepResult] = field(default_factory=dict)
+    unplanned: frozenset[str] = frozenset()
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
 
@@ -75,8 +74,6 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
     diff = "".join(result.diff for result in results.values() if result.state is not HostState.PLANNED)
     failure = progress.failure(host)
     step_id, bad = (failure[0].id, failure[1]) if failure else ("", None)
-    if bad is None and host in ledger.unplanned:
-        bad = ledger.unplanned[host]
     state = bad.state if bad else _good_state(host, results, body, ledger)
     rollback = ""
     error = ledger.rollbacks.get(host)
@@ -116,15 +113,27 @@ def _why(state: HostState) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def plan_failures(plan: Plan) -> dict[str, StepResult]:
-    """Return the devices that could not be planned, each with a result that says why."""
-    return {
-        host.host: StepResult(HostState.FAILED, error=host.error, reason=host.reason, hint=host.hint)
-        for host in plan.hosts
-        if host.error
-    }
+def why(state: RunState, hosts: Sequence[str], progress: Progress, ledger: Ledger, borne: Amount) -> tuple[str, str]:
+    """Return what ended a run, and what to do about it; nothing for one that succeeded or that somebody stopped."""
+    if state is RunState.SUCCEEDED:
+        return "", ""
+    failure = progress.failure(None)
+    if failure is not None:
+        return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
+    if state is RunState.ROLLBACK_FAILED:
+        left = [host for host, error in ledger.rollbacks.items() if error is not None]
+        return f"not back at their pre-image: {few(left)}", _BY_HAND
+    if state is RunState.TIMED_OUT:
+        return "the time of the whole run was over", "raise `timeout` of the workflow, as far as the profile lets it"
+    failures = [(host, found) for host in hosts if (found := progress.failure(host))]
+    if not failures or state is RunState.CANCELLED:
+        return "", ""
+    host, (step, first) = failures[0]
+    beyond = f"more than `max_failures: {borne}` bears" if borne.value else "none may"
+    text = f"{len(failures)} of {len(hosts)} devices failed, {beyond}; {host} at {step.id}: {first.error}"
+    return text.partition("\n")[0], first.hint
 
 
-def failed_hosts(records: Sequence[HostRecord]) -> list[str]:
-    """Return the devices that ended badly."""
-    return [record.host for record in records if record.state in BAD_ENDS]
+def few(hosts: Sequence[str]) -> str:
+    """Return the first of these names, and how many more there are."""
+    return ", ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")

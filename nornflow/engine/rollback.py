@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.progress import PreImage, Progress
@@ -13,11 +12,9 @@ from nornflow.errors import NornFlowError, RollbackFailed, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import PlannedStep
-from nornflow.model.workflow import Step
 from nornflow.planning.diff import unified
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.load import platform_for
-from nornflow.policy.grants import grant_for
 
 PASSES = 2
 """How often the remaining difference is worked out and sent; some lines only go once others are gone (planning.md)."""
@@ -133,7 +130,7 @@ class Rollback:
     def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         work = self._works[image.steps[0]]
         planned = PlannedStep("rollback", session.host.name, lines=lines, connection=image.connection)
-        grant = grant_for(work.profile, _as_rollback(work.step), session.host.name, Mode.APPLY, planned)
+        grant = work.grant(session.host.name, Mode.APPLY, planned, name="rollback")
         session.configure(image.connection, lines, grant)
 
     def _send(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
@@ -155,7 +152,3 @@ class Rollback:
                 f"{error.message}",
                 hint="save it by hand: the device would start with the change that was taken back",
             ) from error
-
-
-def _as_rollback(step: Step) -> Step:
-    return replace(step, id="rollback")

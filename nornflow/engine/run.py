@@ -14,7 +14,7 @@ from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
-from nornflow.engine.record import Ledger, Times, host_records, plan_failures, step_records
+from nornflow.engine.record import Ledger, Times, host_records, step_records, why
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
@@ -109,13 +109,20 @@ class Run:
             self._admission.demand(self._plan)
             if self._cut_short():
                 return
-            self._ledger.unplanned = plan_failures(self._plan)
+            unplanned = self._unplanned()
+            self._ledger.unplanned = frozenset(unplanned)
             if not self._approved(self._plan):
                 raise StepCancelled("the plan was not approved, nothing was sent to a device")
             self._start_pass()
+            for host, (step, result) in unplanned.items():
+                self._progress.record(step, {host: result})  # they are not begun: this is how they ended
         self._move(RunState.RUNNING)
         self._planned_works = self._bind_plan()
         self._apply()
+
+    def _unplanned(self) -> dict[str, tuple[Step, StepResult]]:
+        """Return the devices that could not be planned, each with the step that was not and how it ended."""
+        return {host: failure for host in self._targets if (failure := self._progress.failure(host))}
 
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
@@ -211,9 +218,7 @@ class Run:
         return self._progress.failure(None) is not None
 
     def _failed_hosts(self) -> list[str]:
-        return [
-            host for host in self._targets if host in self._ledger.unplanned or self._progress.failure(host) is not None
-        ]
+        return [host for host in self._targets if self._progress.failure(host) is not None]
 
     def _too_many_failed(self) -> bool:
         """Tell whether more devices failed than the rollout bears; `on_failure: continue` bears any until the end."""
@@ -264,7 +269,12 @@ class Run:
         self._tools.emitter.emit(EventKind.RUN_STATE, state=state.value)
 
     def _record(self, started: Any) -> RunRecord:
-        error, hint = (self._error.message, self._error.hint) if self._error else self._first_error()
+        borne = self._workflow.rollout.max_failures
+        error, hint = (
+            (self._error.message, self._error.hint)
+            if self._error
+            else why(self.state, self._targets, self._progress, self._ledger, borne)
+        )
         record = RunRecord(
             id=self._info.id,
             workflow=self._workflow.name,
@@ -300,17 +310,6 @@ class Run:
         if self.state is RunState.DENIED:
             return tuple(HostRecord(host, HostState.SKIPPED, error="denied", reason="denied") for host in self._targets)
         return host_records(self._targets, self._body, self._progress, self._ledger)
-
-    def _first_error(self) -> tuple[str, str]:
-        failure: tuple[Step, StepResult] | None = self._progress.failure(None)
-        if self.state is RunState.TIMED_OUT and failure is None:
-            return (
-                "the time of the whole run was over",
-                "raise `timeout` of the workflow, as far as the profile lets it",
-            )
-        if failure is None or self.state is RunState.SUCCEEDED:
-            return "", ""
-        return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
 
 
 def _end_for(error: NornFlowError, state: RunState) -> RunState:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.abc import ResultCache
+from nornflow.model.plain import plain
 from nornflow.model.run import HostState, StepResult
-from nornflow.store.records import plain
 
 _KEPT = tuple(field.name for field in fields(StepResult) if field.name not in ("started_at", "completed_at"))
 

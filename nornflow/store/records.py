@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
-from enum import Enum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nornflow.errors import UsageError
+from nornflow.model.plain import plain
 from nornflow.model.run import HostState, RunRecord
 from nornflow.redaction import Redactor
 
 FILE = "run.json"
-_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))
-
-
-def plain(value: Any) -> Any:
-    """Return a record as JSON types: dataclasses become objects, times ISO 8601 (UTC), anything strange its text."""
-    if type(value) in _AS_THEY_ARE:  # most values of a record, so this is asked first
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        shown = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-        if hasattr(value, "duration"):
-            shown["duration"] = value.duration
-        return shown
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, (str, int, float)):
-        return value
-    return str(value)
 
 
 def record_json(record: RunRecord) -> dict[str, Any]:
