@@ -32,6 +32,10 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
+_LAST_WORDS = 5.0
+"""Seconds that threads which steps left behind get to end before the process ends without them."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and plugins' commands only when none of ours has the name."""
 
@@ -122,4 +126,19 @@ def main() -> None:
     # Python's default looks for cycles after every 700 objects; an inventory of thousands of devices is a million of
     # them, none in a cycle, and was read three times as slowly (docs/explanation/performance.md).
     gc.set_threshold(20_000, 10, 10)
-    sys.exit(run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
+    _end_without_strays(sys.argv[1:], code)
+    sys.exit(code)
+
+
+def _end_without_strays(words: Sequence[str], code: int) -> None:
+    """Let the process end soon, whatever threads the steps of a run left behind: a pipeline waits for the process."""
+    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan"):
+        return
+    import threading
+
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        last = threading.Timer(_LAST_WORDS, os._exit, (code,))
+        last.daemon = True  # it holds up nothing itself
+        last.start()

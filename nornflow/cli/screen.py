@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
 from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
+from nornflow.cli.strays import strays_shown
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -77,6 +78,8 @@ class Screen(Observer):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            redirect_stdout=False,  # what strangers print is shown by `strays_shown`
+            redirect_stderr=False,
         ) as self._bar:
             yield self
         self._bar = None
@@ -231,5 +234,5 @@ def screen_for(*, answer: bool, mask: Callable[[str], str], yes: bool = False) -
     """
     quiet_libraries()
     ask = sys.stdin is not None and sys.stdin.isatty()
-    with Screen(answer=answer, yes=yes, ask=ask, mask=mask).shown() as screen:
+    with Screen(answer=answer, yes=yes, ask=ask, mask=mask).shown() as screen, strays_shown(screen.line, answer=answer):
         yield screen
