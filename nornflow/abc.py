@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
-from nornflow.model.device import HostView, LeaseReport, Target
+from nornflow.model.device import Change, HostView, LeaseReport, Target
 from nornflow.model.event import Event
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.run import RunInfo, StepResult
@@ -91,7 +91,8 @@ class StepContext:
     `names` is the namespace of expressions (inputs, vars, steps, workflow, run, host, env, item); `render` renders a
     template string with it (a string that is one whole `{{ }}` keeps its type), `evaluate` evaluates an expression, both
     take further names as keywords and raise ExpressionError. `emit` shows a line of live output. `nornir_task` imports
-    the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise).
+    the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise). `change` is there while a step
+    applies configuration lines that were planned: what it found, and what it may ask of the engine.
     """
 
     mode: Mode
@@ -107,6 +108,7 @@ class StepContext:
     task: Any = None
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    change: Change | None = None
 
     def render_text(self, text: str, **more: Any) -> str:
         """Render a template whose result is a text, as a file's: ExpressionError when it is one `{{ }}` that gives null."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
+from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import SAVES, Method, PlannedStep
@@ -33,6 +35,7 @@ class DeviceStep:
         self._progress = progress
         self._tools = tools
         self._step = work.step
+        self._aftercare = Aftercare(work, progress, tools)
         self._told: set[str] = set()
         self._done: dict[str, StepResult] = {}
         self._last_attempt = True
@@ -134,13 +137,13 @@ class DeviceStep:
     def _read(self, session: DeviceSession) -> StepResult:
         return self._leased(session, None)
 
-    def _leased(self, session: DeviceSession, planned: PlannedStep | None) -> StepResult:
+    def _leased(self, session: DeviceSession, planned: PlannedStep | None, change: Change | None = None) -> StepResult:
         grant = self._work.grant(session.host.name, Mode.APPLY, planned)
         with session.lease(grant) as report:
             error: NornFlowError | None = None
             result = StepResult()
             try:
-                result = self._work.act(Mode.APPLY, session)
+                result = self._work.act(Mode.APPLY, session, change)
             except NornFlowError as raised:
                 error = raised
         if report.denials:  # a task may have swallowed the denial: the lease's own log decides
@@ -179,10 +182,11 @@ class DeviceStep:
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         before = session.read_config(planned.connection)
         image = self._remember(host, planned, before, config_hash(before, platform))
+        change = Change(image.found[self._step.id])
         error: NornFlowError | None = None
         result = StepResult()
         try:
-            result = self._leased(session, planned)
+            result = self._leased(session, planned, change)
         except NornFlowError as raised:
             error = raised
         if saves:
@@ -195,6 +199,7 @@ class DeviceStep:
             return StepResult(
                 HostState.UNKNOWN,
                 changed=True,
+                outputs=change.outputs,
                 error=f"{reason.message}; the configuration could not be read back: {unreadable.message}",
                 reason=reason.reason,
                 hint=reason.hint or _LOOK,
@@ -204,10 +209,13 @@ class DeviceStep:
         diff = unified(image.found[self._step.id], after, platform)
         if self._step.rollback is False and image.steps and diff:
             image.text = predict(image.text, planned.configuration, platform).text
-        if error is not None:
-            return replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
-        state = HostState.CHANGED if diff else HostState.OK
-        return replace(result, state=state, changed=bool(diff), diff=diff)
+        if error is None:
+            state = HostState.CHANGED if diff else HostState.OK
+            result = replace(result, state=state, changed=bool(diff), diff=diff)
+        else:
+            result = replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
+        saved = saves if error is None else ""
+        return self._aftercare.settled(session, change, planned, after, saved, platform, result)
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
         image = self._progress.pre_images.get(host)

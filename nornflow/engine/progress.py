@@ -52,6 +52,8 @@ class Progress:
         self.results: dict[str, StepResult] = {}
         self.host_results: dict[str, dict[str, StepResult]] = {}
         self.pre_images: dict[str, PreImage] = {}
+        self.taken_back: set[str] = set()
+        """Devices on which a step failed and took its own change back at once."""
         self.batch_of: dict[str, int] = {}
         self.over = False
         """True once the run has failed as a whole: device steps then count as failed for steps of the run."""

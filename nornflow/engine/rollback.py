@@ -80,8 +80,11 @@ class Rollback:
         return ends
 
     def _unit(self, session: DeviceSession) -> bool:
+        return self.restore(session, self._progress.pre_images[session.host.name])
+
+    def restore(self, session: DeviceSession, image: PreImage) -> bool:
+        """Bring one device to what an image holds and prove it by reading; raises RollbackFailed and the device errors."""
         host = session.host.name
-        image = self._progress.pre_images[host]
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         own = self._own_lines(image, host)
         remaining = ""

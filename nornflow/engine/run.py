@@ -243,8 +243,12 @@ class Run:
             self._roll_back([record.host for record in records if record.state in BAD_ENDS])
 
     def _roll_back(self, hosts: Sequence[str]) -> None:
-        todo = [host for host in hosts if host not in self._ledger.rollbacks and self._progress.changed(host)]
+        todo = [host for host in hosts if host not in self._ledger.rollbacks and self._touched(host)]
         self._ledger.rollbacks.update(Rollback(self._progress, self._works, self._tools).roll_back(todo))
+
+    def _touched(self, host: str) -> bool:
+        """Tell whether the device was changed; what a step took back itself is proven with the rest."""
+        return self._progress.changed(host) or host in self._progress.taken_back
 
     def _end_state(self) -> RunState:
         rollbacks = self._ledger.rollbacks

@@ -27,6 +27,7 @@ from nornflow.errors import (
     StepError,
     StepTimeout,
 )
+from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.plan import PlannedStep
@@ -105,13 +106,13 @@ class StepWork:
                 f"step {self.step.id} ({self.step.location}): {error.message}", hint=error.hint
             ) from None
 
-    def act(self, mode: Mode, session: DeviceSession | None) -> StepResult:
+    def act(self, mode: Mode, session: DeviceSession | None, change: Change | None = None) -> StepResult:
         """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it."""
         rounds = self._rounds(session.host.name if session else None)
         if self.step.for_each is None:
-            return self._act_once(mode, session, rounds[0], self.timeout)
+            return self._act_once(mode, session, rounds[0], self.timeout, change)
         deadline = self._tools.clock() + timedelta(seconds=self.timeout)
-        return _merged([self._act_once(mode, session, names, self._left(deadline)) for names in rounds])
+        return _merged([self._act_once(mode, session, names, self._left(deadline), change) for names in rounds])
 
     def act_aside(self, mode: Mode) -> StepResult:
         """Do (or plan) a step of the run in a thread of its own; raises what ended it, StepTimeout when it hangs."""
@@ -152,9 +153,16 @@ class StepWork:
         own = self._tools.renderer.render_value(self.step.inputs, names)
         return {**names, "inputs": {**names["inputs"], **own}}
 
-    def _act_once(self, mode: Mode, session: DeviceSession | None, names: dict[str, Any], timeout: float) -> StepResult:
+    def _act_once(
+        self,
+        mode: Mode,
+        session: DeviceSession | None,
+        names: dict[str, Any],
+        timeout: float,
+        change: Change | None,
+    ) -> StepResult:
         params = self._params.bind(names)
-        context = self._context(mode, session, names, timeout)
+        context = replace(self._context(mode, session, names, timeout), change=change)
         kind, who = self.step.type, f"the step type {self.step.type}"
         if mode is Mode.PLAN:
             planned = asked(self.step_type.plan, context, params, who=who)
