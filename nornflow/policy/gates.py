@@ -33,7 +33,7 @@ class _ProfileGate(Gate):
         self._profiles = profiles
 
     def _profile(self, request: GateRequest) -> Profile:
-        return profile_named(self._profiles, request.profile)
+        return request.in_force or profile_named(self._profiles, request.profile)
 
     def _step_profile(self, base: Profile, step: Step) -> Profile:
         return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base

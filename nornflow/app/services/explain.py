@@ -100,7 +100,7 @@ def _judged(
 
 
 def _limits(workflow: Workflow, profile: Profile, profiles: Mapping[str, Profile]) -> list[Explained]:
-    decisions = LimitsGate(profiles).check(GateRequest("", profile.name, workflow, {}, ()))
+    decisions = LimitsGate(profiles).check(GateRequest("", profile.name, workflow, {}, (), in_force=profile))
     return [Explained(d.step, "timeout", False, d.reason, d.where, d.hint) for d in decisions]
 
 

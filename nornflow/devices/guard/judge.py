@@ -139,6 +139,8 @@ class Judge:
         line = raw.rstrip()
         text = line.strip()
         self._check_one_line(line)
+        if text.startswith("exec:"):  # in a plan this marks a command of exec mode, which a line must not pass for
+            raise lease.denied(f"{text!r} is no configuration", hint="leave it out")
         if self.in_text:
             self._tracker.feed(line)
             return self._configured(line)
