@@ -47,6 +47,11 @@ class Project:
         return self.plugin_host.registries.step_types
 
     @property
+    def absent(self) -> Mapping[str, str]:
+        """Return the step types that a plugin would bring, each with the reason why it does not."""
+        return self.plugin_host.registries.absent
+
+    @property
     def filters(self) -> Sequence[TemplateFilter]:
         """Return the template filters that plugins brought."""
         return tuple(self.plugin_host.registries.filters.values())

@@ -239,7 +239,18 @@ def _registries(drafts: Sequence[_Draft]) -> Registries:
                 name = kind.name_of(record)
                 collected[kind.registry][name] = record
                 suppliers[kind.registry, name] = draft.source.name
-    return Registries(**collected, suppliers=suppliers)
+    return Registries(**collected, suppliers=suppliers, absent=_absent(drafts))
+
+
+def _absent(drafts: Sequence[_Draft]) -> dict[str, str]:
+    """Return the step types of plugins that did not load, each with what is wrong with its plugin."""
+    return {
+        step_type.name: f"the plugin {draft.source.name}, which brings it, is {draft.state}: {draft.problems[0]}"
+        for draft in drafts
+        if draft.state in (PluginState.BROKEN, PluginState.REFUSED) and draft.problems
+        for step_type in draft.records.get("step_types", ())
+        if isinstance(step_type, StepType)
+    }
 
 
 def _notes(drafts: Sequence[_Draft], disabled: Collection[str]) -> tuple[str, ...]:

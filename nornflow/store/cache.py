@@ -13,6 +13,7 @@ from typing import Any
 from nornflow.abc import ResultCache
 from nornflow.model.plain import plain
 from nornflow.model.run import HostState, StepResult
+from nornflow.redaction import Redactor
 
 _KEPT = tuple(field.name for field in fields(StepResult) if field.name not in ("started_at", "completed_at"))
 
@@ -20,9 +21,10 @@ _KEPT = tuple(field.name for field in fields(StepResult) if field.name not in ("
 class FileCache(ResultCache):
     """Keeps results under `<workspace>/cache/<key>.json`."""
 
-    def __init__(self, workspace: Path, max_entries: int = 1000) -> None:
+    def __init__(self, workspace: Path, max_entries: int = 1000, redactor: Redactor | None = None) -> None:
         self._folder = workspace / "cache"
         self._max = max_entries
+        self._redactor = redactor or Redactor()
 
     def get(self, key: str, now: datetime) -> StepResult | None:
         """Return the result stored under the key if it has not expired; a broken entry counts as none."""
@@ -38,9 +40,15 @@ class FileCache(ResultCache):
         return StepResult(**{**values, "state": HostState(values["state"])})
 
     def put(self, key: str, result: StepResult, now: datetime, ttl: int) -> None:
-        """Store a result for `ttl` seconds and drop the oldest entries beyond the limit."""
+        """Store a result for `ttl` seconds and drop the oldest entries beyond the limit.
+
+        One that holds a secret is not stored: it would lie there readable, and masked it would be another result.
+        """
+        values = plain(result)
+        if self._redactor.value(values) != values:
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
-        entry = {"expires": (now + timedelta(seconds=ttl)).isoformat(), "result": plain(result)}
+        entry = {"expires": (now + timedelta(seconds=ttl)).isoformat(), "result": values}
         temporary = self._folder / f".{key}.{os.getpid()}"
         temporary.write_text(json.dumps(entry), encoding="utf-8")
         temporary.replace(self._folder / f"{key}.json")

@@ -110,6 +110,7 @@ class _Prepared:
             checks=project.checks,
             profiles=project.profiles,
             filters=project.filters,
+            absent=project.absent,
         )
         profile = chosen_profile(project, request.profile, self.workflow)
         workspace = RunRecords(project.workspace).folder(run_id := new_run_id(now())) / "files"
@@ -145,7 +146,7 @@ class _Prepared:
             sandbox=project.sandboxes(workspace, request.file.parent.resolve(), voices.switch),
             emitter=Emitter(run_id, observers, now, project.redactor),
             switch=voices.switch,
-            cache=FileCache(project.workspace),
+            cache=FileCache(project.workspace, redactor=project.redactor),
             clock=now,
             sleep=voices.switch.wait,
             approve=voices.approve,
