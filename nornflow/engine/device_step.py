@@ -135,7 +135,12 @@ class DeviceStep:
         return result
 
     def _read(self, session: DeviceSession) -> StepResult:
-        return self._leased(session, None)
+        result = self._leased(session, None)
+        if not result.changed:
+            return result
+        # the guard let it read and nothing else, so its word (a comparison, a file that it wrote) is about no device
+        state = HostState.OK if result.state is HostState.CHANGED else result.state
+        return replace(result, state=state, changed=False, diff="", outputs={"diff": result.diff, **result.outputs})
 
     def _leased(self, session: DeviceSession, planned: PlannedStep | None, change: Change | None = None) -> StepResult:
         grant = self._work.grant(session.host.name, Mode.APPLY, planned)
