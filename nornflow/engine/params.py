@@ -14,7 +14,6 @@ from nornflow.registration import Expression, Words
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.templating import Renderer, has_template
 
-
 _FLAT = (str, int, float, bool, bytes, frozenset, type(None))
 """Values that nobody can change: a shallow copy of a model of these is enough."""
 
