@@ -12,6 +12,7 @@ from nornflow.abc import Cancellation
 from nornflow.errors import PolicyDenied, ResourceExhausted, StepCancelled, StepError, StepTimeout, UsageError
 from nornflow.policy.profiles import load_profiles
 from nornflow.redaction import Redactor
+from nornflow.sandbox import process
 from nornflow.sandbox.sandbox import LocalSandbox
 from nornflow.sandbox.text import LineStream, clean_line
 
@@ -186,6 +187,26 @@ def test_a_child_that_kills_its_supervisor_does_not_outlive_it(make: Make, tmp_p
     with pytest.raises(StepError, match="ended without a report"):
         make().program(["sh", "-c", "echo $$ > self; sleep 60 & kill -9 $PPID; sleep 60"])
     assert not alive(int((tmp_path / "workspace" / "self").read_text()))
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_a_daemon_does_not_outlive_a_supervisor_that_its_script_killed_or_stopped(
+    signal: str, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_PATIENCE", 1.0)
+    script = f"""
+        setsid sh -c 'echo $$ > daemon; exec sleep 60' &
+        while ! test -s daemon; do :; done
+        kill -{signal} $PPID
+        sleep 60
+    """
+    with pytest.raises(StepError, match="ended without a report"):
+        make().script(script, timeout=1)
+    daemon = int((tmp_path / "workspace" / "daemon").read_text())
+    deadline = time.monotonic() + 5
+    while alive(daemon) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(daemon)
 
 
 def test_a_fork_bomb_is_bounded(make: Make) -> None:
