@@ -10,7 +10,7 @@ from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError
+from nornflow.errors import LineRejected, NornFlowError
 from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.plan import PlannedStep
@@ -57,7 +57,7 @@ class Aftercare:
                     state=HostState.FAILED,
                     error=f"{session.host.name} took the lines and is not as planned: {verdict}",
                     reason="not-as-planned",
-                    hint="write the lines as the device shows them; if it only spells them otherwise, see `validate_after`",
+                    hint="write the lines as the device shows them, or switch this check off if it only spells them otherwise",
                 )
         if change.take_back is not None:
             result, tried = self._after_failure(session, change, planned, saved, platform, result)
@@ -99,7 +99,8 @@ class Aftercare:
         if self._work.soften(result).failed:
             self._progress.taken_back.add(host)
         told = f"{result.error}; what the step changed was taken back"
-        return replace(result, error=told, changed=False, diff=""), outputs
+        hint = "correct the line and run the change again" if result.reason == LineRejected.reason else result.hint
+        return replace(result, error=told, hint=hint, changed=False, diff=""), outputs
 
     def _taken_back(self, session: DeviceSession, image: PreImage) -> NornFlowError | None:
         emit, host = self._tools.emitter.emit, session.host.name

@@ -132,8 +132,9 @@ class TestConfig:
         assert "napalm.config" in refused.value.hint
 
     def test_a_template_needs_leave_to_read_files(self) -> None:
-        assert ConfigStep().needs({"template": "x.j2"}) == {"device.configure", "file.read"}
-        assert ConfigStep().needs({"lines": ["x"]}) == {"device.configure"}
+        assert ConfigStep().needs({"template": "x.j2"}) == {"device.configure", "file.read", "file.write"}
+        assert ConfigStep().needs({"lines": ["x"], "backup_before": False}) == {"device.configure"}
+        assert "file.write" in ConfigStep().needs({"lines": ["x"], "backup_before": "{{ inputs.keep }}"})
 
     def test_save_alone(self, router: Any, bench: Bench) -> None:
         router.configure("ntp server 192.0.2.44")

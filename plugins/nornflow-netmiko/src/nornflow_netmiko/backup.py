@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,7 +55,7 @@ class BackupStep(StepType):
     def apply(self, context: StepContext, params: BackupParams) -> StepResult:
         """Read and write; raises LineRejected, PolicyDenied for the file, and the device errors."""
         text = self._config(context, params)
-        path = context.sandbox.write_text(self._path(context, params), text, mode=0o600)
+        path = keep(context, self._path(context, params), text)
         size = len(text.encode())
         return StepResult(
             outputs={"backup_file": str(path), "size_bytes": size}, stdout=f"{size} bytes of configuration in {path}"
@@ -78,7 +79,7 @@ class BackupStep(StepType):
         if not params.include_timestamp:
             template = re.sub(r"[_-]?\{timestamp\}", "", template)
         values = {
-            "host": re.sub(r"[^A-Za-z0-9._-]", "_", device(context)),
+            "host": file_name(context),
             "timestamp": f"{self.clock():%Y%m%dT%H%M%SZ}",
             "config_type": params.config_type,
         }
@@ -91,6 +92,22 @@ class BackupStep(StepType):
             return values[match[1]]
 
         return f"{params.backup_dir}/{_PLACEHOLDER.sub(fill, template)}"
+
+
+def file_name(context: StepContext) -> str:
+    """Return the device's name as it may stand in the name of a file."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", device(context))
+
+
+def keep(context: StepContext, path: str, text: str) -> Path:
+    """Write a configuration into the run's workspace, for its owner's eyes; PolicyDenied and StepError."""
+    try:
+        return context.sandbox.write_text(path, text, mode=0o600)
+    except OSError as error:
+        raise StepError(
+            f"the backup of {device(context)} cannot be written to {path}: {error.strerror or error}",
+            hint="see to the rights and the space of the run's workspace; nothing was sent to the device",
+        ) from error
 
 
 class RestoreParams(BaseModel):

@@ -14,7 +14,6 @@ from nornflow_netmiko.session import device, read_accepted
 _LONGEST = 3600
 
 
-
 class CommandParams(BaseModel):
     """The keys of a `netmiko.command` step."""
 

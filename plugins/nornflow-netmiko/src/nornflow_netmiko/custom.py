@@ -33,7 +33,9 @@ def check(command: str, kind: str, pattern: str, passed: bool, found: str) -> di
     return {"command": command, "kind": kind, "pattern": pattern, "status": status, "found": found}
 
 
-def custom_checks(context: StepContext, script: str, outputs: Mapping[str, str], seconds: float) -> list[dict[str, str]]:
+def custom_checks(
+    context: StepContext, script: str, outputs: Mapping[str, str], seconds: float
+) -> list[dict[str, str]]:
     """Run the script with the outputs as JSON on its standard input and return its checks, at least one.
 
     It has `seconds` to end. Raises PolicyDenied without `shell.script`, StepCancelled and ResourceExhausted.
