@@ -112,6 +112,10 @@ def run_command(words: Sequence[str]) -> int:
     except BrokenPipeError:  # `nornflow plan ... | head`: whoever read us has enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
         return 0
+    except SystemExit as error:  # a plugin's code, which must not choose how we end
+        click.echo(f"internal error: something ended the command by sys.exit({error.code!r})", err=True)
+        click.echo("hint: a plugin did it; `nornflow plugins list` shows which there are", err=True)
+        return 1
     except Exception as error:
         if "--debug" in words:
             raise

@@ -157,7 +157,7 @@ class DeviceStep:
             raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
         if error is not None:
             raise error
-        if planned is not None and len(report.sent) < len(planned.lines):
+        if planned is not None and not result.failed and len(report.sent) < len(planned.lines):
             raise StepError(
                 f"the step sent {len(report.sent)} of {len(planned.lines)} planned lines and ended; the next would have"
                 f" been {planned.lines[len(report.sent)]!r}",
@@ -214,12 +214,12 @@ class DeviceStep:
         diff = unified(image.found[self._step.id], after, platform)
         if self._step.rollback is False and image.steps and diff:
             image.text = predict(image.text, planned.configuration, platform).text
-        if error is None:
-            state = HostState.CHANGED if diff else HostState.OK
-            result = replace(result, state=state, changed=bool(diff), diff=diff)
-        else:
-            result = replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
-        saved = saves if error is None else ""
+        if error is not None:
+            result = self._work.failed(error, host)
+        elif not result.failed:  # a step type may say without raising that its step went wrong
+            result = replace(result, state=HostState.CHANGED if diff else HostState.OK)
+        result = replace(result, changed=bool(diff), diff=diff)
+        saved = "" if result.failed else saves
         return self._aftercare.settled(session, change, planned, after, saved, platform, result)
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:

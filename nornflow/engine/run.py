@@ -227,7 +227,7 @@ class Run:
         return self._beyond_thresholds()
 
     def _beyond_thresholds(self) -> bool:
-        return len(self._failed_hosts()) > self._workflow.rollout.max_failures.of(len(self._targets))
+        return self._workflow.rollout.max_failures.exceeded_by(len(self._failed_hosts()), len(self._targets))
 
     def _tell_over(self) -> None:
         self._progress.over = self._run_failed() or self._beyond_thresholds() or self._tools.switch.stopping

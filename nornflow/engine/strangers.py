@@ -66,7 +66,7 @@ def answered(answer: Any, kind: str, *, planning: bool = False) -> StepResult:
     """
     if inspect.isgenerator(answer) or inspect.iscoroutine(answer) or inspect.isasyncgen(answer):
         raise StepError(
-            f"{kind} answers with a {type(answer).__name__}: nothing of its work was done",
+            f"{kind} answers with a {type(answer).__name__}, which nobody runs",
             hint="its function has a `yield` or is `async`; it must be a plain function that returns its result",
         )
     result = answer if isinstance(answer, StepResult) else as_step_result(answer)
@@ -116,14 +116,24 @@ def _as_engine_says(result: StepResult, kind: str, planning: bool) -> StepResult
     changed = result.changed or state is HostState.CHANGED
     if changed and state in (HostState.OK, HostState.SKIPPED):
         state = HostState.CHANGED
-    error = result.error
-    if result.failed and not error:
-        error = f"{kind} says that it failed, and not why"
     reason = "" if result.reason in _ENGINES_REASONS else result.reason
-    if (state, changed, error, reason) == (result.state, result.changed, result.error, result.reason) and not (
-        result.rescued or result.cache_key
-    ):
+    error, hint = result.error, result.hint
+    if StepResult(state).failed:
+        reason = reason or StepError.reason
+        hint = hint or (_SEE if not error else "")
+        error = error or f"{kind} says that it failed, and not why"
+    said = {"state": state, "changed": changed, "error": error, "reason": reason, "hint": hint}
+    own = {"rescued": False, "attempts": 1, "cache_key": ""}  # nobody else's to say
+    if all(getattr(result, name) == value for name, value in (said | own).items()):
         return result
     return replace(
-        result, state=state, changed=changed, error=error, reason=reason, rescued=False, attempts=1, cache_key=""
+        result,
+        state=state,
+        changed=changed,
+        error=error,
+        reason=reason,
+        hint=hint,
+        rescued=False,
+        attempts=1,
+        cache_key="",
     )

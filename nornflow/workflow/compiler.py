@@ -83,6 +83,13 @@ def _plugin_check(check: Check, workflow: Workflow, document: Document) -> list[
         return [problem("NF501", message, document.at(()), hint="report this to whoever wrote the plugin")]
 
 
+def _names(permissions: Any) -> frozenset[str]:
+    """Return the permissions that a step type asks for; TypeError when they are no set of names (one text is none)."""
+    if isinstance(permissions, str) or not all(isinstance(name, str) for name in permissions):
+        raise TypeError(f"needs() returned {permissions!r:.80}, a set of permissions is expected")
+    return frozenset(permissions)
+
+
 class _Compilation:
     """One document on its way to a workflow."""
 
@@ -264,8 +271,8 @@ class _Compilation:
 
     def _step(self, draft: Draft, after: tuple[Any, ...], keys: Mapping[str, Any]) -> Step:
         try:
-            permissions = draft.type.needs(draft.params)
-        except Exception as error:  # noqa: BLE001 - a plugin's code, given values that may be wrong; the author is told
+            permissions = _names(draft.type.needs(draft.params))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code, given values that may be wrong
             message = f"{draft.type.name} cannot say what permissions it needs: {error!r:.200}"
             self.reader.report("NF206", message, (*draft.path, "type"))
             permissions = frozenset(draft.type.permissions)
