@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from nornflow.abc import Gate
 from nornflow.errors import NornFlowError
@@ -14,14 +14,24 @@ from nornflow.model.workflow import Step, Workflow
 from nornflow.policy.lowering import lower
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profiles import profile_named
-from nornflow.policy.rules import RuleBook, readable, rule_book, sections
+from nornflow.policy.rules import readable, rule_book, sections
 
-PathsOf = Callable[[str, Sequence[str]], Iterable[tuple[str, str]]]
-"""Yields for a platform's name and its lines each line with its section path."""
+Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
+"""Returns for a platform's name, its lines and rules those lines that a rule refuses, with their section path."""
 
 
-def _by_indentation(platform: str, lines: Sequence[str]) -> Iterable[tuple[str, str]]:
-    return sections(lines)
+def by_indentation(platform: str, lines: Sequence[str], rules: Sequence[LineRule]) -> Sequence[tuple[str, LineRule]]:
+    """Judge lines as they are written, whatever the platform: what can be done without a grammar of it."""
+    book = rule_book(tuple(rules))
+    found = []
+    for line, path in sections(lines):
+        command = line.removeprefix("exec:").strip()
+        # an exec command is held against both: what it does depends on the mode in which the device reads it
+        both = book.judge(command, "exec") or book.judge(command)
+        rule = both if line.startswith("exec:") else book.judge(path)
+        if rule is not None:
+            found.append((path, rule))
+    return found
 
 
 class _ProfileGate(Gate):
@@ -98,9 +108,9 @@ class LineGate(_ProfileGate):
 
     name = "lines"
 
-    def __init__(self, profiles: Mapping[str, Profile], paths_of: PathsOf = _by_indentation) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], refusals: Refusals = by_indentation) -> None:
         super().__init__(profiles)
-        self._paths_of = paths_of
+        self._refusals = refusals
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Deny each planned line that must never reach a device, with host, step and rule."""
@@ -109,22 +119,19 @@ class LineGate(_ProfileGate):
         base = self._profile(request)
         if not base.allows("device.configure"):  # no line may reach a device: the permission gate says so, once
             return ()
-        books = {step.id: rule_book(self._step_profile(base, step).deny_rules) for step in request.workflow.steps}
-        return [
-            self._denied(base, host, planned, path, rule)
-            for host in request.plan.hosts
-            for planned in host.steps
-            for path, rule in self._refused(host, planned, books.get(planned.step, rule_book(base.deny_rules)))
-        ]
-
-    def _refused(self, host: HostPlan, planned: PlannedStep, book: RuleBook) -> Iterator[tuple[str, LineRule]]:
-        for line, path in self._paths_of(host.platform, planned.lines):
-            command = line.removeprefix("exec:").strip()
-            is_exec = line.startswith("exec:")
-            # an exec command is held against both: what it does depends on the mode in which the device reads it
-            rule = (book.judge(command, "exec") or book.judge(command)) if is_exec else book.judge(path)
-            if rule is not None:
-                yield path, rule
+        rules = {step.id: self._step_profile(base, step).deny_rules for step in request.workflow.steps}
+        known: dict[
+            tuple[str, str, tuple[str, ...]], list[tuple[str, LineRule]]
+        ] = {}  # many devices have the same lines
+        decisions = []
+        for host in request.plan.hosts:
+            for planned in host.steps:
+                key = (planned.step, host.platform, tuple(planned.lines))
+                if key not in known:
+                    refusals = self._refusals(host.platform, planned.lines, rules.get(planned.step, base.deny_rules))
+                    known[key] = list(refusals)
+                decisions += [self._denied(base, host, planned, path, rule) for path, rule in known[key]]
+        return decisions
 
     def _denied(self, profile: Profile, host: HostPlan, planned: PlannedStep, path: str, rule: LineRule) -> Decision:
         refused = f"which profile {profile.name!r} refuses: {rule.reason or readable(rule.pattern)}"
@@ -215,16 +222,19 @@ def built_in_gates(
     profiles: Mapping[str, Profile],
     *,
     mode: Mode = Mode.APPLY,
-    paths_of: PathsOf = _by_indentation,
+    refusals: Refusals = by_indentation,
     user_permissions: Callable[[str], Collection[str] | None] = lambda user: None,
 ) -> tuple[Gate, ...]:
-    """Return the gates that every run passes, in the order in which they are told."""
+    """Return the gates that every run passes, in the order in which they are told.
+
+    `refusals` is what judges planned lines; the guard's own way is that of an adapter, which the application brings.
+    """
     if mode is Mode.PLAN:
-        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, paths_of))
+        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, refusals))
     return (
         PermissionGate(profiles, mode, user_permissions),
         LimitsGate(profiles),
-        LineGate(profiles, paths_of),
+        LineGate(profiles, refusals),
         CanaryGate(profiles),
         ApprovalGate(profiles),
     )

@@ -9,7 +9,7 @@ import pytest
 from nornflow.abc import Gate
 from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
-from nornflow.model.permission import Mode
+from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.workflow import Amount, Rollout, Scope, Step, Workflow
 from nornflow.policy.evaluate import enforce, evaluate_gates
@@ -81,15 +81,16 @@ def test_a_planned_exec_command_is_judged_as_one() -> None:
     assert "restarts the device" in decision.reason
 
 
-def test_the_platforms_grammar_can_tell_the_sections_of_flat_lines() -> None:
+def test_the_application_can_bring_a_judge_that_knows_more_of_a_platform() -> None:
     asked = request("standard", lines=("interface Management1", "shutdown"))
     assert decide(asked) == ()
 
-    def grammar(platform: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    def judge(platform: str, lines: Sequence[str], rules: Sequence[LineRule]) -> list[tuple[str, LineRule]]:
         assert platform == "cisco_ios"
-        return [(lines[0], lines[0]), (lines[1], f"{lines[0]} / {lines[1]}")]
+        return [(f"{lines[0]} / {lines[1]}", rules[0])]
 
-    assert len(decide(asked, paths_of=grammar)) == 1
+    (decision,) = decide(asked, refusals=judge)
+    assert "interface Management1 / shutdown" in decision.reason
 
 
 def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:

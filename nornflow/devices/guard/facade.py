@@ -153,7 +153,7 @@ class _Resolver:
         if name:
             raise self._lease.denied(
                 f"{method.__name__}({name}=...) is not allowed: it would run code that comes as data",
-                hint="take the output as text and parse it in a step of its own (ttp.parse), or give arguments by name",
+                hint="take the output as text and parse it in a step of its own (`ttp.show`), or give arguments by name",
             )
 
     def _check_texts(self, method: str, given: Any) -> None:
