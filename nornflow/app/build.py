@@ -49,7 +49,7 @@ class Project:
     @property
     def absent(self) -> Mapping[str, str]:
         """Return the step types that a plugin would bring, each with the reason why it does not."""
-        return self.plugin_host.registries.absent
+        return self.plugin_host.absent
 
     @property
     def filters(self) -> Sequence[TemplateFilter]:

@@ -136,12 +136,19 @@ def main() -> None:
 
 
 def _end_without_strays(words: Sequence[str], code: int) -> None:
-    """Let the process end soon, whatever threads the steps of a run left behind: a pipeline waits for the process."""
+    """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
     if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan"):
         return
     import threading
 
-    if threading.active_count() > 1:
+    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if left and all(thread.daemon for thread in left):
+        import atexit
+
+        sys.stdout.flush()
+        atexit._run_exitfuncs()
+        os._exit(code)  # the interpreter's own end aborts when such a thread holds a stream just then
+    if left:
         sys.stdout.flush()
         last = threading.Timer(_LAST_WORDS, os._exit, (code,))
         last.daemon = True  # it holds up nothing itself

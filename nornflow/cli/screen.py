@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
 from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
-from nornflow.cli.strays import strays_shown
+from nornflow.cli.strays import behind, strays_shown
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -190,7 +190,7 @@ class Screen(Observer):
         with self._bar_away():
             try:
                 with broken_off_by_interrupt():
-                    answer = self._console.input(f"{text} [y/N] ", markup=False)
+                    answer = self._console.input(f"{text} [y/N] ", markup=False, stream=behind(sys.stdin))
             except (EOFError, KeyboardInterrupt):
                 self.line("")
                 answer = ""

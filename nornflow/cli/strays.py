@@ -62,9 +62,28 @@ class Strays(io.TextIOBase):
         """Stay open: the stream is not a stranger's to close."""
 
 
+class NoInput(io.TextIOBase):
+    """Stands in for standard input: steps run unattended, and a thread that waits for input can never be ended."""
+
+    def __init__(self, behind: TextIO) -> None:
+        self.behind = behind
+
+    def readable(self) -> bool:
+        """Say yes: there is nothing in it."""
+        return True
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        """Return the end of the input."""
+        return ""
+
+    def read(self, size: int | None = -1, /) -> str:
+        """Return the end of the input."""
+        return ""
+
+
 def behind(stream: Any) -> Any:
     """Return the stream itself, whether or not something stands in for it."""
-    return stream.behind if isinstance(stream, Strays) else stream
+    return stream.behind if isinstance(stream, (Strays, NoInput)) else stream
 
 
 @contextmanager
@@ -86,12 +105,16 @@ def strays_shown(line: Callable[[str], None], *, answer: bool) -> Iterator[None]
             line(f"! {told(args.exc_value, 'something').message} (ignored in {type(args.object).__name__})")
 
     before = sys.stdout, sys.stderr, threading.excepthook, sys.unraisablehook
+    given = sys.stdin
+    if given is not None:
+        sys.stdin = NoInput(given)
     out, err = Strays(sys.stdout, line), Strays(sys.stderr, line)
     sys.stdout, sys.stderr, threading.excepthook, sys.unraisablehook = out, err, ended, lost
     kept = None if answer else _turned_away()
     try:
         yield
     finally:
+        sys.stdin = given
         out.flush()
         err.flush()
         if kept is not None:

@@ -51,8 +51,6 @@ class Registries:
     checks: Mapping[str, Check] = field(default_factory=dict)
     commands: Mapping[str, Command] = field(default_factory=dict)
     suppliers: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
-    """Step types that a plugin would bring, each with the reason why it does not."""
 
     def __post_init__(self) -> None:
         for each in fields(self):

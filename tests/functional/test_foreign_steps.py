@@ -47,6 +47,7 @@ ACTS = {
     "hang": hang,
     "changed": lambda: StepResult(HostState.CHANGED, changed=True, diff="+ a file\\n"),
     "print": lambda: print("loud simulated-login") or os.write(1, b"louder\\n") and None,
+    "ask": lambda: input("password: "),
     "thread": lambda: threading.Thread(target=for_ever.wait, daemon=False).start(),
 }
 
@@ -254,6 +255,12 @@ class TestTheCommandLine:
         assert json.loads(done.stdout)["state"] == "succeeded"
         assert "loud ********\n" in done.stderr
         assert "louder\n" in done.stderr
+
+    def test_a_step_that_asks_for_input_fails_at_once(self, site: Site) -> None:
+        folder, _ = site(workflow("{id: look, type: acme.reads, applying: ask}"))
+        done = self.nornflow(folder, "run", "w.yaml")
+        assert done.returncode == 1
+        assert "EOFError" in done.stdout
 
     def test_a_thread_that_a_step_leaves_does_not_hold_the_process(self, site: Site) -> None:
         folder, _ = site(workflow("{id: look, type: acme.reads, applying: thread}"))

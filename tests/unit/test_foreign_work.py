@@ -77,6 +77,13 @@ class TestPrints:
         assert "Traceback" not in capfd.readouterr().err
 
 
+    def test_who_asks_for_input_gets_none(self) -> None:
+        lines: list[str] = []
+        with strays_shown(lines.append, answer=True), pytest.raises(EOFError):
+            input("password: ")
+        assert "password: " in lines
+
+
 class Greedy(StepType):
     """Changes what it was given."""
 
