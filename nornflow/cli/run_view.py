@@ -43,13 +43,18 @@ def _as_yaml(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
 
 
+def indented(text: str) -> str:
+    """Return the text with its further lines further in: what a device or a task says must not look like a line of ours."""
+    return text.replace("\n", "\n      ")
+
+
 def _host_lines(host: HostRecord) -> Iterator[str]:
     step = f" at {host.failed_step}" if host.failed_step else ""
-    yield f"  {host.host}: {host.state.value}{step}{f': {host.error}' if host.error else ''}"
+    yield f"  {host.host}: {host.state.value}{step}{f': {indented(host.error)}' if host.error else ''}"
     if host.rollback:
-        yield f"    rollback: {host.rollback}"
+        yield f"    rollback: {indented(host.rollback)}"
     if host.hint:
-        yield f"    hint: {host.hint}"
+        yield f"    hint: {indented(host.hint)}"
 
 
 def record_markdown(record: RunRecord) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
 from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
+from nornflow.cli.run_view import indented
 from nornflow.cli.strays import behind, strays_shown
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
@@ -134,7 +135,7 @@ class Screen(Observer):
         if self._sizes.get(event.step, 0) > _QUIET_FROM and not bad:
             return
         where = f"{event.host}: " if event.host else ""
-        text = f": {event.message}" if event.message else ""
+        text = f": {indented(event.message)}" if event.message else ""
         self.line(f"  {where}{event.step} {state}{text}", _COLOURS.get(state, ""))
 
     def output(self, event: Event) -> None:
@@ -151,12 +152,14 @@ class Screen(Observer):
         elif kind is EventKind.STEP_RETRY:
             where = _few(data.get("hosts", ())) or event.host
             count = f" ({data['attempt']} of {data['of']})" if "attempt" in data else ""
-            self.line(f"  {event.step}: again{count}{f' on {where}' if where else ''}: {event.message}", "dim")
+            self.line(
+                f"  {event.step}: again{count}{f' on {where}' if where else ''}: {indented(event.message)}", "dim"
+            )
         elif kind is EventKind.ROLLBACK_STARTED:
             self.line(f"rolling back {_few(data['hosts'])}", "bold magenta")
         elif kind is EventKind.ROLLBACK_FINISHED:
             state = str(data.get("state"))
-            text = event.message or "running == pre-image"
+            text = indented(event.message or "running == pre-image")
             self.line(f"  {event.host}: {state}: {text}", _COLOURS.get(state, ""))
         elif kind in (EventKind.OBSERVER_FAILED, EventKind.RESOURCE_EXCEEDED):
             self.line(f"! {event.message}", "yellow")

@@ -83,6 +83,8 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
     error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
     if error is not None:
         hint = error.hint or _BY_HAND
+    elif host in ledger.rollbacks and bad and bad.state is HostState.UNKNOWN:
+        hint = "the device was read since: run the change again, it is planned anew"
     return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback)
 
 

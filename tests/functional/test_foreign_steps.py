@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nornflow.testing import Fleet
+from nornflow.testing import EosFleet, Fleet
 from nornflow.testing.project import ProjectFolder
 
 MakeFleet = Callable[..., Fleet]
@@ -20,6 +20,7 @@ Site = Callable[..., tuple[ProjectFolder, Fleet]]
 
 PLUGIN = '''
 import os, sys, threading, time
+from nornir.core.task import Result
 from pydantic import BaseModel, field_validator
 from nornflow import HostState, Scope, StepResult, StepType, device_step, hookimpl
 
@@ -47,6 +48,7 @@ ACTS = {
     "hang": hang,
     "changed": lambda: StepResult(HostState.CHANGED, changed=True, diff="+ a file\\n"),
     "print": lambda: print("loud simulated-login") or os.write(1, b"louder\\n") and None,
+    "many": lambda: Result(host=None, failed=True, result="bad\\n  r9: look changed"),
     "ask": lambda: input("password: "),
     "thread": lambda: threading.Thread(target=for_ever.wait, daemon=False).start(),
 }
@@ -219,7 +221,32 @@ class TestChanges:
         assert record["steps"][0]["hosts"]["r1"]["outputs"]["diff"] == "+ a file\n"
 
 
+def napalm(more: str = "") -> str:
+    args = '{configuration: "ntp server 192.0.2.98\\n", revert_in: 60}'
+    return f"{{id: change, type: nornir.task, task: nornir_napalm.plugins.tasks.napalm_configure, args: {args}{more}}}"
+
+
+class TestTasksOfNapalm:
+    def test_a_commit_under_a_timer_that_nobody_confirms_is_refused(self, project: MakeProject) -> None:
+        outcome = project({"w.yaml": workflow(napalm())}).run("validate", "w.yaml")
+        assert outcome.exit_code == 2
+        assert "NAPALM001" in outcome.stdout + outcome.stderr
+
+    def test_one_that_is_confirmed_stays(self, eos_fleet: Callable[..., EosFleet], project: MakeProject) -> None:
+        switches = eos_fleet(count=1)
+        confirm = "{id: confirm, type: napalm.confirm, depends_on: change, when: steps.change.changed}"
+        folder = project({"w.yaml": workflow(napalm(), confirm)}, fleet=switches)
+        assert run(folder, 0)["hosts"][0]["state"] == "changed"
+        assert run(folder, 0)["hosts"][0]["state"] == "ok"
+
+
 class TestRecords:
+    def test_what_a_task_says_in_many_lines_looks_like_no_line_of_ours(self, site: Site) -> None:
+        folder, _ = site(workflow("{id: look, type: acme.reads, applying: many}"))
+        shown = folder.run("run", "w.yaml").stdout.splitlines()
+        assert "  r1: look failed: bad" in shown
+        assert "  r9: look changed" not in shown
+
     @pytest.mark.parametrize(("applying", "value"), [("nan", {"rate": "nan"}), ("half", "ab\\udc80")])
     def test_values_that_json_cannot_say_are_said_in_words(self, site: Site, applying: str, value: Any) -> None:
         folder, _ = site(workflow(f"{{id: look, type: acme.reads, applying: {applying}}}"))
