@@ -10,7 +10,7 @@ from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import HostPlan, PlannedStep
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.workflow import Step
 from nornflow.policy.lowering import lower
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profiles import profile_named
@@ -47,6 +47,13 @@ class _ProfileGate(Gate):
 
     def _step_profile(self, base: Profile, step: Step) -> Profile:
         return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base
+
+    def _configuring(self, request: GateRequest) -> Iterator[Profile]:
+        """Yield the run's profile, when a step changes devices, and that of each such step which lowers it."""
+        base = self._profile(request)
+        steps = [step for step in request.workflow.steps if step.configures]
+        yield from (base for _ in steps[:1])
+        yield from (self._step_profile(base, step) for step in steps if step.profile)
 
 
 class PermissionGate(_ProfileGate):
@@ -119,18 +126,17 @@ class LineGate(_ProfileGate):
         base = self._profile(request)
         if not base.allows("device.configure"):  # no line may reach a device: the permission gate says so, once
             return ()
-        rules = {step.id: self._step_profile(base, step).deny_rules for step in request.workflow.steps}
-        known: dict[
-            tuple[str, str, tuple[str, ...]], list[tuple[str, LineRule]]
-        ] = {}  # many devices have the same lines
+        profiles = {step.id: self._step_profile(base, step) for step in request.workflow.steps}
+        # many devices have the same lines
+        known: dict[tuple[str, str, tuple[str, ...]], Sequence[tuple[str, LineRule]]] = {}
         decisions = []
         for host in request.plan.hosts:
             for planned in host.steps:
+                profile = profiles.get(planned.step, base)
                 key = (planned.step, host.platform, tuple(planned.lines))
                 if key not in known:
-                    refusals = self._refusals(host.platform, planned.lines, rules.get(planned.step, base.deny_rules))
-                    known[key] = list(refusals)
-                decisions += [self._denied(base, host, planned, path, rule) for path, rule in known[key]]
+                    known[key] = self._refusals(host.platform, planned.lines, profile.deny_rules)
+                decisions += [self._denied(profile, host, planned, path, rule) for path, rule in known[key]]
         return decisions
 
     def _denied(self, profile: Profile, host: HostPlan, planned: PlannedStep, path: str, rule: LineRule) -> Decision:
@@ -143,14 +149,15 @@ class LineGate(_ProfileGate):
 
 
 class CanaryGate(_ProfileGate):
-    """A profile with `canary` changes one device first when there are several."""
+    """A profile with `canary` changes one device first when there are several; so does a step that lowers to such a one."""
 
     name = "canary"
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Deny a first batch of more than one device."""
-        profile, workflow = self._profile(request), request.workflow
-        if not profile.canary or len(request.hosts) < 2 or not _configures(workflow):
+        workflow = request.workflow
+        profile = next((profile for profile in self._configuring(request) if profile.canary), None)
+        if profile is None or len(request.hosts) < 2:
             return ()
         first = workflow.rollout.batches[0].of(len(request.hosts)) if workflow.rollout.batches else len(request.hosts)
         if first <= 1:
@@ -195,8 +202,8 @@ class ApprovalGate(_ProfileGate):
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Hold a plan that would change a device."""
-        profile = self._profile(request)
-        if not profile.sealed_only or not _configures(request.workflow):
+        profile = next((profile for profile in self._configuring(request) if profile.sealed_only), None)
+        if profile is None:
             return ()
         if request.plan is not None and not request.plan.changes:
             return ()
@@ -212,10 +219,6 @@ def needed(step: Step, mode: Mode) -> frozenset[str]:
     if mode is Mode.APPLY:
         return step.permissions
     return frozenset({"device.read"} if any(name.startswith("device.") for name in step.permissions) else ())
-
-
-def _configures(workflow: Workflow) -> bool:
-    return any(step.configures for step in workflow.steps)
 
 
 def built_in_gates(

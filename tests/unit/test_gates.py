@@ -103,6 +103,32 @@ def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:
     enforce(decisions, approved=True)
 
 
+def test_a_step_that_lowers_to_restricted_is_treated_as_restricted_says() -> None:
+    asked = request("standard")
+    lowered = tuple(replace(step, profile="restricted") for step in asked.workflow.steps)
+    asked = replace(asked, workflow=replace(asked.workflow, steps=lowered))
+    assert {(d.gate, d.verdict) for d in decide(asked)} >= {("canary", Verdict.DENY), ("approval", Verdict.HOLD)}
+
+
+def test_a_line_is_refused_by_the_profile_of_its_step() -> None:
+    asked = request("standard", lines=("hostname elsewhere",))
+    assert decide(asked) == ()
+    lowered = tuple(replace(step, profile="restricted") for step in asked.workflow.steps)
+    asked = replace(asked, workflow=replace(asked.workflow, steps=lowered))
+    (decision,) = [decision for decision in decide(asked) if decision.gate == "lines"]
+    assert "profile 'restricted' refuses" in decision.reason
+
+
+def test_the_profile_in_force_counts_and_not_what_its_name_alone_says() -> None:
+    rule = LineRule("^ntp server 192", reason="the site says no", where="site.yaml:4")
+    asked = request("standard", lines=("ntp server 192.0.2.66",))
+    assert decide(asked) == ()
+    standard = load_profiles()["standard"]
+    in_force = replace(standard, deny_rules=(*standard.deny_rules, rule))
+    (decision,) = decide(replace(asked, in_force=in_force))
+    assert decision.where == "site.yaml:4"
+
+
 def test_restricted_does_not_hold_a_plan_without_changes() -> None:
     asked = request("restricted", rollout=ONE_FIRST)
     assert decide(replace(asked, plan=Plan("ntp", "1.0", "restricted", {}))) == ()
