@@ -85,7 +85,8 @@ class Aftercare:
         if session.ended:
             return result, outputs
         host = session.host.name
-        image = PreImage(planned.connection, change.before, saved=saved, steps=[self._step.id])
+        commit = self._progress.pre_images[host].commit
+        image = PreImage(planned.connection, change.before, saved=saved, commit=commit, steps=[self._step.id])
         outputs["rollback_attempted"] = True
         error = self._taken_back(session, image)
         outputs["rollback_successful"] = error is None

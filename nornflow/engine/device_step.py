@@ -187,6 +187,8 @@ class DeviceStep:
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         before = session.read_config(planned.connection)
         image = self._remember(host, planned, before, config_hash(before, platform))
+        if platform.exec.commit_line in planned.lines:
+            image.commit = platform.exec.commit_line
         change = Change(image.found[self._step.id])
         error: NornFlowError | None = None
         result = StepResult()

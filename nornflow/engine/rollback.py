@@ -11,7 +11,7 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, RollbackFailed, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
-from nornflow.model.plan import PlannedStep
+from nornflow.model.plan import EXEC, PlannedStep
 from nornflow.planning.diff import unified
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.load import platform_for
@@ -132,6 +132,8 @@ class Rollback:
 
     def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         work = self._works[image.steps[0]]
+        if image.commit and not any(line.startswith(EXEC) for line in lines):
+            lines = (*lines, image.commit)
         planned = PlannedStep("rollback", session.host.name, lines=lines, connection=image.connection)
         grant = work.grant(session.host.name, Mode.APPLY, planned, name="rollback")
         session.configure(image.connection, lines, grant)
