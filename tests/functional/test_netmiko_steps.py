@@ -125,11 +125,18 @@ class TestConfig:
             ConfigStep().Params(**params)
 
     def test_a_platform_with_a_candidate_is_sent_to_napalm(self, bench: Bench) -> None:
-        bench.host = type(bench.host)("r1", platform="juniper_junos")
+        bench.host = type(bench.host)("r1", platform="cisco_xr")
         bench.connections["netmiko"] = None
         with pytest.raises(StepError, match="candidate") as refused:
-            bench.apply(ConfigStep(), lines=["set system host-name x"])
+            bench.apply(ConfigStep(), lines=["hostname x"])
         assert "napalm.config" in refused.value.hint
+
+    def test_where_lines_act_at_once_nothing_can_be_left_uncommitted(self, router: Any, bench: Bench) -> None:
+        for attempt in (bench.plan, bench.apply):
+            with pytest.raises(StepError, match="cisco_ios has no candidate") as refused:
+                attempt(ConfigStep(), lines=["ntp server 192.0.2.9"], commit=False)
+        assert "commit: false" in refused.value.hint
+        assert router.counters.config_lines == 0
 
     def test_a_template_needs_leave_to_read_files(self) -> None:
         assert ConfigStep().needs({"template": "x.j2"}) == {"device.configure", "file.read", "file.write"}

@@ -21,6 +21,11 @@ _VOLATILE = re.compile(
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
+def _command(context: StepContext, config_type: str) -> str:
+    platform = context.host.platform if context.host else ""
+    return _COMMANDS.get(platform, {}).get(config_type, f"show {config_type}-config")
+
+
 class BackupParams(BaseModel):
     """The keys of a `netmiko.backup` step."""
 
@@ -62,8 +67,7 @@ class BackupStep(StepType):
         )
 
     def _config(self, context: StepContext, params: BackupParams) -> str:
-        platform = context.host.platform if context.host else ""
-        command = _COMMANDS.get(platform, {}).get(params.config_type, f"show {params.config_type}-config")
+        command = _command(context, params.config_type)
         text = read_accepted(context, context.connection("netmiko"), command, read_timeout=params.read_timeout)
         if not text.strip():
             raise StepError(
@@ -146,7 +150,7 @@ class RestoreStep(StepType):
         results: dict[str, Any] = {"lines": len(lines)}
         if context.mode is Mode.PLAN:
             return StepResult(HostState.CHANGED, changed=True, outputs=results, stdout=output)
-        now = read_accepted(context, connection, "show running-config", read_timeout=params.read_timeout)
+        now = read_accepted(context, connection, _command(context, "running"), read_timeout=params.read_timeout)
         wanted, shown = _paths(backup), _paths(now)
         missing = [path for path in wanted if path not in set(shown)]
         remaining = [path for path in shown if path not in set(wanted)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nornflow import HostState, LineRejected, Mode, StepContext, StepResult, StepType
 from nornflow_netmiko.backup import file_name, keep
 from nornflow_netmiko.blocks import all_lines
-from nornflow_netmiko.session import device, device_errors, refused_command, send_blocks
+from nornflow_netmiko.session import commits, device, device_errors, refused_command, send_blocks
 from nornflow_netmiko.sources import ConfigSource
 
 _UNCHANGED: Mapping[str, Any] = {
@@ -29,6 +29,11 @@ class ConfigParams(ConfigSource):
     """The keys of a `netmiko.config` step."""
 
     save: bool = Field(False, description="Save the running configuration after the lines were taken.")
+    commit: bool = Field(
+        True,
+        description="On Junos, whose lines go into a candidate: commit it. Without it the lines are loaded, compared"
+        " (`output`) and checked, and nothing of them is left. Elsewhere lines act at once, and false is refused.",
+    )
     backup_before: bool = Field(
         True,
         description="Keep what the device had before as `backups/HOST_STEP_TIME.cfg` in the run's workspace; it needs"
@@ -84,14 +89,16 @@ class ConfigStep(StepType):
             return StepResult(outputs=outputs, stdout="nothing to send")
         self._prepare(context, params)
         connection = context.connection("netmiko")
-        output = send_blocks(context, connection, blocks, read_timeout=params.read_timeout)
-        if params.save:
+        output = send_blocks(context, connection, blocks, read_timeout=params.read_timeout, commit=params.commit)
+        if params.save and not commits(context):  # what is committed is saved
             save(context, connection)
         if context.mode is Mode.PLAN:  # what stands in the record of a device on which nothing has to be changed
             return StepResult(HostState.CHANGED, changed=True, outputs=outputs)
         kept = context.change.outputs["backup_file"] if context.change else ""
-        outputs |= {"output": output, "saved": params.save}
-        outputs |= {"config_deployed": True, "committed": True, "backup_file": kept}
+        outputs |= {"output": output, "backup_file": kept}
+        if not params.commit:
+            return StepResult(outputs=outputs, stdout=output)
+        outputs |= {"saved": params.save or commits(context), "config_deployed": True, "committed": True}
         return StepResult(HostState.CHANGED, changed=True, outputs=outputs, stdout=output)
 
     def _prepare(self, context: StepContext, params: ConfigParams) -> None:
@@ -99,7 +106,7 @@ class ConfigStep(StepType):
         change = context.change
         if change is None:  # a plan
             return
-        change.verify, change.take_back = params.validate_after, params.rollback_on_error
+        change.verify, change.take_back = params.validate_after and params.commit, params.rollback_on_error
         for name, value in _UNCHANGED.items():
             change.outputs.setdefault(name, value)
         if params.backup_before and not change.outputs["backup_file"]:

@@ -148,7 +148,7 @@ class NetmikoGuard(ConnectionGuard):
 
     def configure(self, driver: Any, lines: Sequence[str]) -> None:
         """Send the lines one by one, each after the device's answer to the one before."""
-        driver.remote_conn.push(lines)
+        driver.remote_conn.push(lines, self.read_timeout)
 
     def execute(self, driver: Any, command: str) -> str:
         """Run one granted exec command."""
