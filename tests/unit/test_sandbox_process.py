@@ -177,7 +177,7 @@ def test_a_cancel_from_another_thread_ends_the_family(make: Make, tmp_path: Path
         threading.Thread(target=abort.pull).start()
 
     with pytest.raises(StepCancelled):
-        make(cancellation=abort, emit=ready).script("echo $$ | tee self; sleep 60 & wait")
+        make(cancellation=abort, emit=ready).script("echo $$ > self; echo ready; sleep 60 & wait")
     assert not alive(int((tmp_path / "workspace" / "self").read_text()))
     with pytest.raises(StepCancelled):
         make(cancellation=abort).program(["echo", "never"])
