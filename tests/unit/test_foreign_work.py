@@ -76,7 +76,6 @@ class TestPrints:
         assert not sys.stdout.closed
         assert "Traceback" not in capfd.readouterr().err
 
-
     def test_who_asks_for_input_gets_none(self) -> None:
         lines: list[str] = []
         with strays_shown(lines.append, answer=True), pytest.raises(EOFError):
