@@ -63,6 +63,7 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
         checks=project.checks,
         profiles=project.profiles,
         filters=project.filters,
+        absent=project.absent,
     )
     profile = chosen_profile(project, profile_name, workflow)
     if inputs:
