@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from nornflow.devices.guard import current_lease
+from nornflow.errors import GuardDenied
+
 if TYPE_CHECKING:
     from nornir.core.inventory import Host
     from nornir.core.task import AggregatedResult, Task
@@ -21,6 +24,9 @@ class HostRunner:
 
     `expired` is called (in the waiting thread) for a host whose time is over; it closes the host's sessions, so that the
     work ends by an error of its own. A thread that does not end even then is left behind and `lost` is told.
+
+    It runs once: Nornir hands it to every task as `task.nornir.runner`, and a task that ran others with it would take the
+    hosts of the run it is part of.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class HostRunner:
         self._left: set[str] = set()
         self._open = 0
         self._hurry_since: float | None = None
+        self._begun = False
 
     def hurry(self) -> None:
         """Leave behind, from now on, every thread that does not end soon: the sessions of its device were closed."""
@@ -52,9 +59,13 @@ class HostRunner:
             self._changed.notify()
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
-        """Run the task on the hosts and wait until each has ended or was left behind."""
+        """Run the task on the hosts and wait until each has ended or was left behind; GuardDenied at the second call."""
         from nornir.core.task import AggregatedResult
 
+        with self._changed:
+            if self._begun:
+                raise _no_second_run()
+            self._begun = True
         result: AggregatedResult = AggregatedResult(task.name)
         self._todo = deque(hosts)
         self._open = len(hosts)
@@ -124,3 +135,10 @@ class HostRunner:
                 self._open -= 1
                 if self._todo:
                     self._start_thread(task, result)
+
+
+def _no_second_run() -> GuardDenied:
+    what = "a task may not start another run (task.nornir.run): which devices a step runs on is the workflow's to say"
+    hint = "use task.run() for a subtask on the same device, and a step of its own for other devices"
+    lease = current_lease()
+    return lease.denied(what, hint=hint) if lease is not None else GuardDenied(what, hint=hint)
