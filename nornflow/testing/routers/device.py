@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -31,6 +32,19 @@ class Counters:
     def to_json(self) -> dict[str, int]:
         """Return the counters by name."""
         return {counter.name: getattr(self, counter.name) for counter in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One line that a device was sent: in which of its sessions, when (seconds of a clock that only goes on), which line.
+
+    `configuring` says that the session was in configuration mode, so that the line changed the device or left the mode.
+    """
+
+    session: int
+    at: float
+    line: str
+    configuring: bool
 
 
 @dataclass(slots=True)
@@ -64,9 +78,11 @@ class Router(Simulated):
     clock: Callable[[], float] = time.time
     counters: Counters = field(default_factory=Counters)
     outputs: dict[str, str] = field(default_factory=dict)
+    log: list[Heard] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
+        self._sessions = itertools.count(1)
         self.booted = self.clock()
         self.startup: list[str] | None = None
         self._config: Configuration | None = None
@@ -113,6 +129,18 @@ class Router(Simulated):
     def unsaved(self) -> bool:
         """Whether the running configuration differs from the saved one."""
         return self.running_config != self.startup_config
+
+    def next_session(self) -> int:
+        """Return a number for a session that begins."""
+        return next(self._sessions)
+
+    def hear(self, session: int, line: str, *, configuring: bool) -> None:
+        """Keep a line that was sent; `log` has them in the order in which they came."""
+        self.log.append(Heard(session, time.monotonic(), line, configuring))
+
+    def written(self) -> list[tuple[int, str]]:
+        """Return the lines of configuration that were sent, each with its session, in the order in which they came."""
+        return [(heard.session, heard.line) for heard in list(self.log) if heard.configuring and heard.line != "end"]
 
     def mode(self, cursor: Cursor) -> ModeLike:
         """Return the configuration mode at a cursor."""

@@ -20,7 +20,7 @@ class Session(asyncssh.SSHServerSession[str]):
 
     def __init__(self, router: Router, timing: Timing, drop_all: Callable[[], None]) -> None:
         self._router, self._timing, self._drop_all = router, timing, drop_all
-        self._shell = Shell(router, privileged=router.enable_secret is None)
+        self._shell = Shell(router, privileged=router.enable_secret is None, session=router.next_session())
         self._terminal = Terminal(self._write)
         self._terminal.echo = self._terminal.help_key = False
         self._question: Question | None = None

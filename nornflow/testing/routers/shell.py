@@ -44,6 +44,7 @@ class Shell:
     cursor: Cursor = ()
     others: tuple[Cursor, ...] = ()
     history: list[str] = field(default_factory=list)
+    session: int = 0
 
     @property
     def prompt(self) -> str:
@@ -65,6 +66,7 @@ class Shell:
             return Reply()
         self.history.append(command)
         with self.router.lock:
+            self.router.hear(self.session, command, configuring=self.configuring)
             if self.configuring:
                 return self._configure(line)
             return self._run(line, len(self.prompt))
