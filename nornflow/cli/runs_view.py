@@ -9,7 +9,7 @@ from typing import Any
 from nornflow.app.services.compare import Pair, RunDifference
 from nornflow.model.event import Event
 from nornflow.model.history import RunSummary, Statistic
-from nornflow.store.records import plain
+from nornflow.model.plain import plain
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from nornflow.engine.progress import NOT_TAKEN, Progress
 from nornflow.errors import NornFlowError
-from nornflow.model.run import HostRecord, HostState, RunState, StepRecord, StepResult
-from nornflow.model.workflow import Amount, Scope, Step
+from nornflow.model.run import HostRecord, HostState, StepRecord, StepResult
+from nornflow.model.workflow import Scope, Step
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState
+from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.wish import Wish
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner

@@ -22,7 +22,7 @@ def plain(value: Any, levels: int = DEEPEST) -> Any:
     What JSON and UTF-8 cannot say is said in their words: NaN and infinities by name, half characters escaped. Raises
     ValueError for what is nested deeper than `levels`, and whatever the value raises when it is asked for its text.
     """
-    kind = type(value)
+    kind: type = type(value)
     if kind in _AS_THEY_ARE:  # most values of a record, so these are asked first
         return value
     if kind is str:

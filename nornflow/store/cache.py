@@ -23,7 +23,10 @@ _KEPT = frozenset(field.name for field in fields(StepResult)) - {"started_at", "
 
 
 class SqlResultCache(ResultCache):
-    """Keeps results in the table `caches`, sealed where a secret is in them; one that cannot be read or kept is simply not there."""
+    """Keeps results in the table `caches`, sealed where a secret is in them.
+
+    One that cannot be read or kept is simply not there.
+    """
 
     def __init__(self, store: SqlRunStore, most: int = MOST) -> None:
         self._engine = store.engine

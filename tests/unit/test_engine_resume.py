@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
-from engine_stage import CONFIG, Stage, changing, fates
+from engine_stage import CONFIG, Stage, fates
 from mortal import Death, Mortal, Script, Story
 from nornflow.model.run import RunRecord, RunState
 from nornflow.model.workflow import Amount, OnFailure, Rollout

@@ -22,7 +22,6 @@ from nornflow.errors import StepCancelled, StepTimeout, Unreachable
 from nornflow.model.run import StepResult
 from nornflow.model.workflow import Amount, OnFailure, Rollout, Scope, Step
 from nornflow.redaction import Redactor
-from nornflow.store.cache import FileCache
 from nornflow.workflow.templating import Renderer
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -106,17 +105,6 @@ def test_parameters_that_a_step_changed_are_new_for_the_next_device(lines: Any) 
     first.much["y"] = 3
     second = bound.bind({})
     assert (second.lines, second.much) == (["a"], {"x": [1]})
-
-
-def test_a_result_that_holds_a_secret_is_not_cached(tmp_path: Path) -> None:
-    cache = FileCache(tmp_path, redactor=Redactor(["top-secret"]))
-    cache.put("a", StepResult(outputs={"token": "x top-secret"}), NOW, 60)
-    cache.put("b", StepResult(stdout="fine"), NOW, 60)
-    assert cache.get("a", NOW) is None
-    assert "top-secret" not in "".join(file.read_text() for file in tmp_path.rglob("*.json"))
-    found = cache.get("b", NOW)
-    assert found is not None
-    assert found.stdout == "fine"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,18 @@ class Lease:
     It is in force between entering and leaving `held` and ends at once when it is revoked, from whatever thread.
     """
 
-    __slots__ = ("_fence", "_releases", "active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread")
+    __slots__ = (
+        "_fence",
+        "_releases",
+        "active",
+        "cursor",
+        "grant",
+        "platform",
+        "rejected",
+        "report",
+        "rules",
+        "thread",
+    )
 
     def __init__(self, grant: Grant, platform: Platform, report: LeaseReport, fence: Fence | None = None) -> None:
         self._fence = fence
