@@ -18,7 +18,7 @@ space := $(empty) $(empty)
 export MYPYPATH := $(subst $(space),:,$(SOURCES))
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help install demo test check docs lab bench clean
+.PHONY: help install demo test killed check docs lab bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ demo: $(VENV)/.stamp-run ## watch a change being planned, run, verified and take
 
 test: $(VENV)/.stamp-dev ## run every test (lab tests need root and FRR, and say so where they are skipped)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+killed: $(VENV)/.stamp-dev ## kill a change at every single entry of its journal and resume it (half an hour; `make test` takes some)
+	EVERY_ENTRY=1 $(BIN)/python -m pytest -n $(WORKERS) -q tests/e2e/test_killed.py
 
 check: $(VENV)/.stamp-dev ## lint, types, layers and the tests of the documentation
 	$(BIN)/ruff check .

@@ -320,12 +320,14 @@ class Devices(ABC):
         work: Callable[[DeviceSession], R],
         *,
         timeout: float | None = None,
+        limits: Mapping[str, float] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Mapping[str, R | NornFlowError]:
         """Do the work on each device in parallel; each host appears in the answer with a result or the error that ended it.
 
-        When `timeout` (seconds, per device, counted from its start) is over the device's sessions are closed, its lease is
-        revoked and the answer is StepTimeout; devices not started when `cancellation` says stop answer StepCancelled.
+        When `timeout` (seconds, per device, counted from its start; `limits` has less for single devices) is over the
+        device's sessions are closed, its lease is revoked and the answer is StepTimeout; devices not started when
+        `cancellation` says stop answer StepCancelled. A commit or a save that is at work comes to its end before that.
         """
 
     @abstractmethod

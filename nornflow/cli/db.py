@@ -58,25 +58,32 @@ def purge(older_than: str, files: bool) -> None:
 
 @command.command("export")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A file to write to.")
-def export(output: Path | None) -> None:
-    """Write every run and its events as JSON lines, to standard output or to a new file."""
+def export(output: Path | None) -> int:
+    """Write every run and its events as JSON lines, to standard output or to a new file.
+
+    A damaged store gives what can be read of it; what cannot is told, and the exit code is 1.
+    """
     import json
 
     from nornflow.app.build import load_project
     from nornflow.app.services.database import exported
-    from nornflow.cli.output import show
+    from nornflow.cli.output import show, tell
     from nornflow.errors import UsageError
 
-    lines = (json.dumps(each, ensure_ascii=False) for each in exported(load_project()))
+    troubles: list[str] = []
+    lines = (json.dumps(each, ensure_ascii=False) for each in exported(load_project(), troubles))
     if output is None:
         for line in lines:
             show(line)
-        return
-    try:
-        with output.open("x", encoding="utf-8") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
-    except OSError as error:
-        raise UsageError(
-            f"{output} cannot be written: {error.strerror}", hint="name a file that is not there yet"
-        ) from None
-    show(f"written to {output}")
+    else:
+        try:
+            with output.open("x", encoding="utf-8") as stream:
+                stream.writelines(f"{line}\n" for line in lines)
+        except OSError as error:
+            raise UsageError(
+                f"{output} cannot be written: {error.strerror}", hint="name a file that is not there yet"
+            ) from None
+        show(f"written to {output}")
+    for trouble in troubles:
+        tell(f"warning: {trouble}", colour="yellow")
+    return 1 if troubles else 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from queue import SimpleQueue
 from types import FrameType
 
 from nornflow.app.services.who import user
@@ -25,25 +25,31 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
     Each of them goes one level further than what is wished for already, from here or by `nornflow runs cancel`.
     """
     switch = StopSwitch()
-    signals: SimpleQueue[int] = SimpleQueue()
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
 
     def listen() -> None:
-        while number := signals.get():
-            _further(switch, signal.Signals(number).name)
-
-    def heard(number: int, frame: FrameType | None) -> None:
-        # locks, sockets and half-written output may be held by the thread that the signal came to: only this put may
-        # be called from a handler at any time
-        signals.put(number)
+        with ours:
+            while number := int.from_bytes(ours.recv(1)):
+                if number in _SIGNALS:
+                    _further(switch, signal.Signals(number).name)
 
     threading.Thread(target=listen, daemon=True, name="interrupts").start()
-    before = {number: signal.signal(number, heard) for number in _SIGNALS}
+    before = {number: signal.signal(number, _heard) for number in _SIGNALS}
+    # the interpreter itself writes the number of a signal there, at once; a handler would have to wait until the main
+    # thread comes back from whatever it waits for
+    woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     try:
         yield switch
     finally:
-        signals.put(0)
+        signal.set_wakeup_fd(woken)
         for number, handler in before.items():
             signal.signal(number, handler)
+        theirs.close()  # the listener reads the end
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    """Keep a signal from doing what it does by itself."""
 
 
 def _further(switch: StopSwitch, name: str) -> None:

@@ -13,6 +13,12 @@ from nornflow.cli.change_options import change_options, overrides
 @change_options
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes: apply what was planned.")
 @click.option(
+    "--locked",
+    type=click.Choice(["wait", "fail", "skip"]),
+    default=None,
+    help="About devices that another run holds: wait for them, fail, or leave them out (default: locks.when_held).",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "junit", "markdown"]),
@@ -28,6 +34,7 @@ def command(
     config_file: Path | None,
     workers: int | None,
     yes: bool,
+    locked: str | None,
     form: str,
 ) -> int:
     """Plan WORKFLOW, ask, apply it in batches, verify, and roll back what must not stay.
@@ -43,7 +50,7 @@ def command(
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
-    request = Request(workflow, inputs, limit, profile, inventory)
+    request = Request(workflow, inputs, limit, profile, inventory, locked=locked or "")
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,

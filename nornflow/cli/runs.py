@@ -40,17 +40,18 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
     """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
     from nornflow.app.services.history import history
+    from nornflow.app.services.locks import queue_places
     from nornflow.cli.output import show, show_json
     from nornflow.cli.runs_view import summary_json, summary_lines
     from nornflow.model.run import RunState
 
     query = _query(workflow, since, status=RunState(status) if status else None, user=user, host=host, last=last)
     with history(load_project()) as store:
-        found = store.runs(query)
+        found, places = store.runs(query), queue_places(store)
     if form == "json":
-        show_json([summary_json(run) for run in found])
+        show_json([summary_json(run, places.get(run.id)) for run in found])
         return
-    for line in summary_lines(found):
+    for line in summary_lines(found, places):
         show(line)
 
 

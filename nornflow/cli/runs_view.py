@@ -9,25 +9,31 @@ from typing import Any
 from nornflow.app.services.compare import Pair, RunDifference
 from nornflow.model.event import Event
 from nornflow.model.history import RunSummary, Statistic
+from nornflow.model.lock import Place
 from nornflow.model.plain import plain
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6
 
 
-def summary_json(run: RunSummary) -> dict[str, Any]:
-    """Return a run of a list as JSON types."""
+def summary_json(run: RunSummary, place: Place | None) -> dict[str, Any]:
+    """Return a run of a list as JSON types; `queue` says where it stands in which queue, null when it waits in none."""
     shown: dict[str, Any] = plain(run)
-    return shown
+    return {**shown, "queue": {"place": place.place, "of": place.of} if place else None}
 
 
-def summary_lines(runs: Sequence[RunSummary]) -> Iterator[str]:
-    """Yield a line for each run."""
+def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place]) -> Iterator[str]:
+    """Yield a line for each run, with its place in the queue if it waits in one."""
     for run in runs:
         devices = f"  {run.hosts} device{'' if run.hosts == 1 else 's'}" if run.hosts else ""
-        yield f"{run.id}  {run.state:<16} {run.workflow} {run.version}  {run.user}  {run.profile}{devices}"
+        queue = _queue(places.get(run.id))
+        yield f"{run.id}  {run.state:<16} {run.workflow} {run.version}  {run.user}  {run.profile}{devices}{queue}"
     if not runs:
         yield "no runs"
+
+
+def _queue(place: Place | None) -> str:
+    return f"  place {place.place} in the queue for {place.of}" if place else ""
 
 
 def event_json(event: Event) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 READ_ONLY = frozenset(("device.read",))
+PATIENCE = 30.0
+"""Seconds that a commit or a save gets to come to its end, when the work on its device is to end."""
 WRITES = ("device.configure", "device.command", "device.raw")
 
 
@@ -50,6 +53,7 @@ class NornirSession(DeviceSession):
         self._platform = platform_for(_platform_name(view))
         self._lease: Lease | None = None
         self._was_cut = False
+        self._patient_until: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -87,13 +91,21 @@ class NornirSession(DeviceSession):
         """Close this device's connections."""
         close_host(self.task.host)
 
-    def cut(self) -> None:
-        """Take the lease away, give out no other one, and close the sockets; called from another thread."""
+    def cut(self, patience: float = PATIENCE, monotonic: Callable[[], float] = time.monotonic) -> bool:
+        """Take the lease away, give out no other one, and close the sockets; called, again and again, from another thread.
+
+        False while a commit or a save is at work, which gets at most `patience` seconds from the first call on.
+        """
         self._was_cut = True
         lease = self._lease
-        if lease is not None:
-            revoke(lease)
+        if lease is not None and not revoke(lease):
+            if self._patient_until is None:
+                self._patient_until = monotonic() + patience
+            if monotonic() < self._patient_until:
+                return False
+            revoke(lease, even_whole=True)
         abort_host(self.task.host)
+        return True
 
 
 class NornirDevices(Devices):
@@ -108,6 +120,7 @@ class NornirDevices(Devices):
         redactor: Redactor,
         tasks: Path,
         login: tuple[str, str] = ("", ""),
+        patience: float = PATIENCE,
     ) -> None:
         from nornir.core import Nornir
         from nornir.core.inventory import Hosts, Inventory
@@ -119,6 +132,7 @@ class NornirDevices(Devices):
         guard_hosts(self._inventory.hosts, guards, redactor=redactor)
         self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
         self._workers = workers
+        self._patience = patience
         self._tasks = tasks
         self._fence: Fence | None = None
         self._imported: dict[tuple[str, bool], Callable[..., Any]] = {}
@@ -154,6 +168,7 @@ class NornirDevices(Devices):
         work: Callable[[DeviceSession], R],
         *,
         timeout: float | None = None,
+        limits: Mapping[str, float] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Mapping[str, R | NornFlowError]:
         """Do the work on each device in parallel, one piece of work per device at a time."""
@@ -181,22 +196,17 @@ class NornirDevices(Devices):
                     answer = told(error, "the task")
                 answers.setdefault(host, answer) if host in late else answers.__setitem__(host, answer)
 
-        def expired(host: str) -> None:
-            late.add(host)
-            answers[host] = StepTimeout(
-                f"{host}: {name} did not end within {timeout:g} s; its sessions were closed",
-                hint="raise the step's timeout, or look at what the device was doing",
-            )
-            if host in sessions:
-                sessions[host].cut()
+        def expired(host: str) -> bool:
+            if host not in late and host not in answers:
+                late.add(host)
+                answers[host] = _too_late(host, name, timeout, (limits or {}).get(host))
+            return host not in sessions or sessions[host].cut(self._patience)
 
         def abort() -> None:
             for host in hosts:
                 if host not in answers:
                     late.add(host)
                     answers[host] = StepCancelled(f"{host}: cut off in the middle of {name}")
-                    if host in sessions:
-                        sessions[host].cut()
             runner.hurry()
 
         for platform in {_platform_name(self._views[host]) for host in hosts}:
@@ -207,7 +217,7 @@ class NornirDevices(Devices):
             # what comes next, a rollback above all, must not wait for it
             self._busy[host] = threading.Lock()
 
-        runner = HostRunner(self._workers, timeout, expired, lost)
+        runner = HostRunner(self._workers, timeout, expired, lost, limits=limits)
         forget = cancellation.on_abort(abort) if cancellation is not None else lambda: None
         try:
             nornir = self._nornir(inventory=self._subset(hosts), runner=runner)
@@ -226,11 +236,27 @@ class NornirDevices(Devices):
             with suppress(NornFlowError, OSError):
                 close_host(task.host)
 
-        runner = HostRunner(self._workers, 10.0, lambda name: abort_host(self._host(name)), lambda host: None)
+        def cut(name: str) -> bool:
+            abort_host(self._host(name))
+            return True
+
+        runner = HostRunner(self._workers, 10.0, cut, lambda host: None)
         self._nornir(inventory=self._subset(list(names)), runner=runner).run(task=shut, name="close")
 
     def _host(self, name: str) -> Host:
         return self._inventory.hosts[name]
+
+
+def _too_late(host: str, name: str, timeout: float | None, limit: float | None) -> StepTimeout:
+    if limit is not None and (timeout is None or limit < timeout):
+        return StepTimeout(
+            f"{host}: {name} did not end within the {limit:g} s that were left of its host_timeout; its sessions were closed",
+            hint="raise `host_timeout` of the rollout, or look at what the device was doing",
+        )
+    return StepTimeout(
+        f"{host}: {name} did not end within {timeout:g} s; its sessions were closed",
+        hint="raise the step's timeout, or look at what the device was doing",
+    )
 
 
 def _writes(grant: Grant) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nornflow.devices.guard import current_lease
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 LEAVE_AFTER = 2.0
 """Seconds that a device's thread gets to notice that its sessions were closed before it is left behind."""
+_SOON = 0.05
 
 
 class HostRunner:
-    """Runs a task on each host in its own daemon thread, at most `workers` at once, each for at most `timeout` seconds.
+    """Runs a task on each host in its own daemon thread, at most `workers` at once.
 
-    `expired` is called (in the waiting thread) for a host whose time is over; it closes the host's sessions, so that the
-    work ends by an error of its own. A thread that does not end even then is left behind and `lost` is told.
+    Each host has `timeout` seconds, or fewer where `limits` says so. `expired` is called (in the waiting thread) for a host
+    whose time is over; it closes the host's sessions, so that the work ends by an error of its own, or answers False while
+    that must still wait, and is asked again. A thread that does not end even then is left behind and `lost` is told.
 
     It runs once: Nornir hands it to every task as `task.nornir.runner`, and a task that ran others with it would take the
     hosts of the run it is part of.
@@ -33,29 +35,31 @@ class HostRunner:
         self,
         workers: int,
         timeout: float | None,
-        expired: Callable[[str], None],
+        expired: Callable[[str], bool],
         lost: Callable[[str], None],
         *,
+        limits: Mapping[str, float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers = workers
         self._timeout = timeout
+        self._limits = limits or {}
         self._expired = expired
         self._lost = lost
         self._now = monotonic
         self._changed = threading.Condition()
         self._todo: deque[Host] = deque()
         self._started: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._cut: dict[str, float] = {}
         self._left: set[str] = set()
         self._open = 0
-        self._hurry_since: float | None = None
+        self._hurry = False
         self._begun = False
 
     def hurry(self) -> None:
-        """Leave behind, from now on, every thread that does not end soon: the sessions of its device were closed."""
+        """Let the time of every host be over, from now on."""
         with self._changed:
-            self._hurry_since = self._now()
+            self._hurry = True
             self._changed.notify()
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
@@ -98,38 +102,38 @@ class HostRunner:
                     self._changed.notify()
 
     def _until_next_deadline(self) -> float | None:
-        if self._hurry_since is not None:
-            return 0.05
-        if self._timeout is None:
+        """Return how long nothing can happen; None when nothing has a deadline."""
+        if self._timeout is None and not self._limits and not self._hurry:
             return None
-        if not self._started:
-            return 0.05
-        oldest = (
-            min(began for name, began in self._started.items() if name not in self._left)
-            if (self._started.keys() - self._left)
-            else self._now()
-        )
-        return max(0.05, min(oldest + self._timeout - self._now(), 1.0))
+        at_work = [name for name in self._started if name not in self._left]
+        if self._hurry or not at_work:
+            return _SOON
+        if any(self._over(name, self._now()) >= 0 for name in at_work):
+            return _SOON
+        return min(1.0, *(max(_SOON, -self._over(name, self._now())) for name in at_work))
+
+    def _over(self, name: str, now: float) -> float:
+        """Return for how many seconds a host's time has been over; less than 0 when it is not."""
+        if self._hurry:
+            return 0.0
+        times = [seconds for seconds in (self._timeout, self._limits.get(name)) if seconds is not None]
+        return now - self._started[name] - min(times, default=float("inf"))
 
     def _look_at_deadlines(self, task: Task, result: Any) -> None:
         now = self._now()
-        for name, began in list(self._started.items()):
-            if self._hurry_since is not None:
-                self._told.add(name)  # whoever is in a hurry has closed its sessions already
-                over = now - max(began, self._hurry_since)
-            else:
-                over = -1.0 if self._timeout is None else now - began - self._timeout
-            if over < 0 or name in self._left:
+        for name in list(self._started):
+            if name in self._left or name not in self._started or self._over(name, now) < 0:
                 continue
-            if name not in self._told:
-                self._told.add(name)
+            if name not in self._cut:
                 # closing a socket takes no lock of ours, but a callback may: do not hold the condition meanwhile
                 self._changed.release()
                 try:
-                    self._expired(name)
+                    done = self._expired(name)
                 finally:
                     self._changed.acquire()
-            elif over > LEAVE_AFTER:
+                if done:
+                    self._cut[name] = self._now()
+            elif now - self._cut[name] > LEAVE_AFTER:
                 self._left.add(name)
                 self._lost(name)
                 self._open -= 1

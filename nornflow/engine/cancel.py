@@ -29,6 +29,8 @@ class StopSwitch(Cancellation):
         self._next = 0
         self._rollbacks: StopSwitch | None = None
         self.reason = ""
+        self.in_batches = False
+        """Whether the run is past all that stands before its first batch: until then there is no batch to finish."""
         self.wish: Wish | None = None
         """What was wished for, the highest level of it."""
 
@@ -95,9 +97,15 @@ class StopSwitch(Cancellation):
             with self._lock:
                 self.wish = wish
                 callbacks = list(self._on_wish.values())
-            for callback in callbacks:  # told before it has effect: the record says why the run ends before it ends
+            for callback in callbacks:
                 callback(wish)
-            {Level.AFTER_BATCH: self.finish_batch, Level.AFTER_DEVICE: self.stop, Level.NOW: self.abort}[wish.level]()
+            match wish.level:
+                case Level.NOW:
+                    self.abort()
+                case Level.AFTER_BATCH if self.in_batches:
+                    self.finish_batch()
+                case _:
+                    self.stop()
             return True
 
     def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -109,7 +117,10 @@ class StopSwitch(Cancellation):
         return self._when(self._finish, self._on_end, callback)
 
     def on_wish(self, callback: Callable[[Wish], None]) -> Callable[[], None]:
-        """Call back with each wish that goes beyond the ones before it, and with the one that was there already."""
+        """Call back with each wish that goes beyond the ones before it, and with the one that was there already.
+
+        What is called may not wait for anything: the wish takes effect behind it.
+        """
         with self._heeding:
             with self._lock:
                 key = self._key()

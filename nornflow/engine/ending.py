@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Sequence
 
+from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
 from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.model.event import EventKind
 from nornflow.model.run import RunState
 from nornflow.model.wish import Wish
+
+
+class WishTeller:
+    """Tells the record and the observers who wants the run to end early, from a thread of its own.
+
+    Whoever hears a wish must not wait for the record: a store that is away would keep a second Ctrl-C from being heard.
+    """
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+        self._untold: deque[Wish] = deque()
+        self._telling = threading.Lock()
+
+    def hear(self, wish: Wish) -> None:
+        """Have the wish told soon."""
+        self._untold.append(wish)
+        threading.Thread(target=self.tell, name="wishes", daemon=True).start()
+
+    def tell(self) -> None:
+        """Tell what is not told yet, in order; when this returns all of it is."""
+        with self._telling:
+            while self._untold:
+                wish = self._untold.popleft()
+                details = {"level": wish.level.value, "user": wish.by, "asked": wish.at.isoformat(), "via": wish.via}
+                self._emitter.emit(EventKind.RUN_STOPPING, str(wish), **details)
 
 
 def end_for(error: NornFlowError) -> RunState:

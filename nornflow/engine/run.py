@@ -9,7 +9,7 @@ from typing import Any
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import batches
 from nornflow.engine.device_step import DeviceStep
-from nornflow.engine.ending import end_for, why_it_ended
+from nornflow.engine.ending import WishTeller, end_for, why_it_ended
 from nornflow.engine.graph import device_phases, rescue_groups, walk
 from nornflow.engine.locking import Turn, devices_to_lock
 from nornflow.engine.outputs import workflow_outputs
@@ -28,7 +28,6 @@ from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
-from nornflow.model.wish import Wish
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner
 from nornflow.policy.lowering import lower
@@ -101,7 +100,8 @@ class Run:
         deadline = threading.Timer(limit, self._tools.switch.abort, ("timeout",))
         deadline.daemon = True
         deadline.start()
-        unwish = self._tools.switch.on_wish(self._wished)
+        teller = WishTeller(self._tools.emitter)
+        unwish = self._tools.switch.on_wish(teller.hear)
         try:
             self._work_through()
         except NornFlowError as error:
@@ -110,21 +110,9 @@ class Run:
         finally:
             deadline.cancel()
             unwish()
+            teller.tell()
             self._turn.end()
         return self._record(started)
-
-    def _wished(self, wish: Wish) -> None:
-        """Tell that the run shall end early; one that has not begun with its batches has none to finish."""
-        self._tools.emitter.emit(
-            EventKind.RUN_STOPPING,
-            str(wish),
-            level=wish.level.value,
-            user=wish.by,
-            asked=wish.at.isoformat(),
-            via=wish.via,
-        )
-        if self.state is not RunState.RUNNING:
-            self._tools.switch.stop()
 
     def _work_through(self) -> None:
         if not self._turn.come_to_work():
@@ -138,6 +126,7 @@ class Run:
             self._cut_short()
             return
         self._move(RunState.RUNNING)
+        self._tools.switch.in_batches = True
         self._apply()
 
     def _lock(self) -> bool:

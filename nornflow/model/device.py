@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nornflow.redaction import Secret
+
+if TYPE_CHECKING:
+    from socket import socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,10 @@ class HostView:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options."""
+    """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options.
+
+    An opener that makes its own socket tells `opened` of it at once: then also a login that hangs can be ended.
+    """
 
     host: str
     hostname: str
@@ -31,6 +37,7 @@ class Target:
     password: Secret
     platform: str
     extras: Mapping[str, Any] = field(default_factory=dict)
+    opened: Callable[[socket], None] = field(default=lambda connected: None, repr=False, compare=False)
 
 
 @dataclass(slots=True)

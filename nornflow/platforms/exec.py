@@ -159,6 +159,13 @@ class ExecGrammar:
             return rest.strip()
         return None
 
+    def is_whole(self, line: str) -> bool:
+        """Tell whether a line of configuration mode makes the device commit or save: it does so wholly or not at all."""
+        command = self.behind_do(line)
+        if command is None:
+            return line.split()[:1] == ["commit"]
+        return classify(command, self).kind is Kind.SAVE
+
 
 def classify(line: str | bytes, grammar: ExecGrammar) -> ExecVerdict:
     """Say what an exec line does. Never raises: what is not known to be harmless is `write` or `refused`."""

@@ -188,6 +188,10 @@ _HINTS = (
         ("disk is full", "no space", "disk full"),
         "make room on the disk; nothing is written to devices without a record",
     ),
+    (
+        ("disk i/o error",),
+        "make room on the disk, or see whether it fails; nothing is written to devices without a record",
+    ),
     (("readonly", "read-only", "permission denied", "unable to open"), "see who may write there, or set store.url"),
     (("locked", "busy"), "another process has been writing for too long; try again"),
     (("not a database", "malformed", "corrupt"), "nornflow db check says what is recoverable"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -37,7 +39,17 @@ def open_engine(url: str, workspace: Path, *, create: bool = True) -> Engine:
                 raise StoreError(f"the store's folder {file.parent} cannot be made: {error.strerror}") from error
         elif not file.exists():
             place = URL.create("sqlite")
+        elif _is_sealed(file):
+            place = URL.create("sqlite", database=f"file:{quote(str(file))}", query={"immutable": "1", "uri": "true"})
     return connect(place)
+
+
+def _is_sealed(file: Path) -> bool:
+    """Tell whether nobody can write a SQLite file where it lies: then it is read without the files of its log.
+
+    One that has a log is not: what stands in it would be missed.
+    """
+    return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
 
 
 def open_store(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
 
 from nornflow.abc import Slots
-from nornflow.errors import PolicyDenied, RunLost
+from nornflow.errors import RunLost
 from nornflow.model.lock import Claim, Place
 from nornflow.store.database import reading, told
 from nornflow.store.tables import lock_requests, slots, workers
@@ -130,26 +127,3 @@ def places(engine: Engine) -> dict[str, Place]:
 def _devices(wants: set[str]) -> str:
     first = ", ".join(sorted(wants)[:3])
     return f"{first} and {len(wants) - 3} more" if len(wants) > 3 else first
-
-
-@contextmanager
-def run_slot(workspace: Path, profile: str, limit: int) -> Iterator[int]:
-    """Hold one of the profile's slots; PolicyDenied when all are taken (`max_concurrent_workflows`)."""
-    folder = workspace / "slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(limit):
-        file = (folder / f"{profile}-{number}").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            continue
-        try:
-            yield number
-        finally:
-            file.close()
-        return
-    raise PolicyDenied(
-        f"{limit} runs are at work under profile {profile}, which is its limit (max_concurrent_workflows)",
-        hint="wait until one of them has ended: nornflow runs list",
-    )

@@ -15,6 +15,7 @@ from nornflow.store.blobs import Blobs
 from nornflow.store.database import demand_schema, reading, revision, shown, told
 from nornflow.store.opening import open_engine
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.salvage import Salvage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +31,41 @@ class Examined:
 def examine(url: str, workspace: Path, records: int) -> Iterator[Examined]:
     """Look at the store as far as it goes; `records` is how many runs have a record file of their own."""
     engine = open_engine(url, workspace, create=False)
-    recoverable = f"{records} runs have a record file each in {workspace / 'runs'}, which do not depend on the store"
+    sound = True
     try:
         with told(engine, "the store could not be opened"):
             if engine.dialect.name == "sqlite" and revision(engine) is None:
                 yield Examined("database", True, "there is none yet; the first run makes it")
                 return
-            yield from _soundness(engine)
+            for each in _soundness(engine):
+                sound = each.well
+                yield each
             demand_schema(engine)
+        yield Examined("schema", True, f"{revision(engine)} at {shown(engine)}")
+        with closing(SqlRunStore(engine, Blobs(workspace))) as store, told(engine, "the store could not be read"):
+            yield from _contents(store, workspace)
     except StoreError as error:
+        sound = False
         yield Examined("database", False, error.message, error.hint)
-        yield Examined("recoverable", True, recoverable)
+    finally:
         engine.dispose()
-        return
-    yield Examined("schema", True, f"{revision(engine)} at {shown(engine)}")
-    with closing(SqlRunStore(engine, Blobs(workspace))) as store:
-        yield from _contents(store, workspace)
+    if not sound:
+        yield _recoverable(url, workspace, records)
+
+
+def _recoverable(url: str, workspace: Path, records: int) -> Examined:
+    """Try what can still be read, as `nornflow db export` would."""
+    files = f"{records} runs have a record file each in {workspace / 'runs'}, which do not depend on the store"
+    try:
+        with Salvage(url, workspace) as left:
+            ids = left.runs()
+            whole = sum(left.record(run) is not None for run in ids)
+            number = sum(1 for run in ids for _ in left.events(run))
+    except StoreError:
+        return Examined("recoverable", True, files)
+    return Examined(
+        "recoverable", True, f"{whole} of {len(ids)} known runs with their results, and {number} events; {files}"
+    )
 
 
 def _soundness(engine: Engine) -> Iterator[Examined]:

@@ -68,7 +68,7 @@ class Workers:
         user: str = "",
         rng: random.Random | None = None,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._clock = clock
         self._monotonic = monotonic
         self._here = process()
@@ -89,7 +89,7 @@ class Workers:
             **{name: getattr(here, name) for name in ("machine", "boot", "pid", "born")},
             **{"id": self.id, "user": self._user or _user(), "state": ALIVE, "beat": 1, "beat_at": self._clock()},
         }
-        with told(self._engine, "this process could not be registered"), self._engine.begin() as connection:
+        with told(self.engine, "this process could not be registered"), self.engine.begin() as connection:
             connection.execute(insert(workers).values(row))
         self._beaten = began
         return self.id
@@ -97,7 +97,7 @@ class Workers:
     def beat(self) -> bool:
         """Say that this process lives; False when others have taken it for dead, which is for good. StoreError."""
         began = self._monotonic()  # before it is sent: nobody can have seen it earlier
-        with told(self._engine, "this process could not say that it lives"), self._engine.begin() as connection:
+        with told(self.engine, "this process could not say that it lives"), self.engine.begin() as connection:
             beaten = connection.execute(
                 update(workers)
                 .where(workers.c.id == self.id, workers.c.state == ALIVE)
@@ -114,7 +114,7 @@ class Workers:
 
     def leave(self) -> None:
         """Take this process's row out, and give back all that it still holds."""
-        with told(self._engine, "this process could not be signed off"), self._engine.begin() as connection:
+        with told(self.engine, "this process could not be signed off"), self.engine.begin() as connection:
             alone(connection)
             _free(connection, self.id)
             connection.execute(delete(workers).where(workers.c.id == self.id))
@@ -130,7 +130,7 @@ class Workers:
     def gone_of(self, found: Collection[str]) -> set[str]:
         """Return which of these workers are dead, as `gone` does for one."""
         query = select(workers).where(workers.c.id.in_(found))
-        with told(self._engine, "workers could not be looked at"), reading(self._engine) as connection:
+        with told(self.engine, "workers could not be looked at"), reading(self.engine) as connection:
             rows = {row["id"]: row for row in connection.execute(query).mappings()}
         return {worker for worker in found if self._is_gone(worker, rows.get(worker))}
 
@@ -148,13 +148,13 @@ class Workers:
 
     def is_dead(self, worker: str) -> bool:
         """Tell whether a worker is known to be dead, and change nothing: it was declared so, or its process has ended."""
-        with told(self._engine, f"worker {worker} could not be looked at"), reading(self._engine) as connection:
+        with told(self.engine, f"worker {worker} could not be looked at"), reading(self.engine) as connection:
             row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
         return row is None or row["state"] == GONE or self._sees(_process(row), self._here) is False
 
     def about(self, worker: str) -> WorkerView | None:
         """Return what there is to tell of a worker; None when it has signed off."""
-        with told(self._engine, f"worker {worker} could not be read"), reading(self._engine) as connection:
+        with told(self.engine, f"worker {worker} could not be read"), reading(self.engine) as connection:
             row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
         return None if row is None else view(row)
 
@@ -170,7 +170,7 @@ class Workers:
             return silence.lasted >= GONE_AFTER
 
     def _declare(self, worker: str, beat: int) -> bool:
-        with told(self._engine, f"worker {worker} could not be declared gone"), self._engine.begin() as connection:
+        with told(self.engine, f"worker {worker} could not be declared gone"), self.engine.begin() as connection:
             alone(connection)
             declared = connection.execute(
                 update(workers)

@@ -241,6 +241,7 @@ class FakeDevices(Devices):
         work: Callable[[DeviceSession], R],
         *,
         timeout: float | None = None,
+        limits: Mapping[str, float] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Mapping[str, R | NornFlowError]:
         """Do the work on each device."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
@@ -17,9 +18,11 @@ from nornflow.model.run import RunState, StepResult
 from nornflow.redaction import MASK, Redactor
 from nornflow.store.blobs import LIMIT
 from nornflow.store.cache import SqlResultCache
+from nornflow.store.database import reading
 from nornflow.store.opening import open_store
 from nornflow.store.patience import PatientRunStore
 from nornflow.store.plans import SqlPlans, plan_hash
+from nornflow.store.tables import caches
 from nornflow.testing.run_store import NOON, new_run
 
 STEP = PlannedStep(

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from engine_stage import Say, Stage
 from nornflow.abc import Journal
@@ -137,8 +138,8 @@ class Story:
         assert record is not None
         return record
 
-    def process(self, death: Death) -> RunRecord | None:
-        """Run the change in one process, or go on with it; None when it died."""
+    def process(self, death: Death, *, stopped: bool = False) -> RunRecord | None:
+        """Run the change in one process, or go on with it (and be stopped at once); None when it died."""
         paper = Paper(death, self.entries)
         for device in self.devices.values():
             device.death = death
@@ -147,6 +148,8 @@ class Story:
         stage.question = lambda text: self.questions.append(text) is None
         if self.deaths:
             stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted())
+        if stopped:
+            stage.switch.stop()
         try:
             return stage.run()
         except Killed:
@@ -167,7 +170,6 @@ class Story:
         return next((key[0] for key in begun if key not in ended), "")
 
 
-def stage_start() -> object:
-    from datetime import UTC, datetime
-
+def stage_start() -> datetime:
+    """Return when every story began."""
     return datetime(2026, 11, 21, tzinfo=UTC)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-from engine_stage import CONFIG, Stage, fates
-from mortal import Death, Mortal, Script, Story
-from nornflow.model.run import RunRecord, RunState
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine_stage import CONFIG, Stage, changing, fates
+from mortal import Death, Mortal, Paper, Script, Story, stage_start
+from nornflow.engine.recovery import Earlier
+from nornflow.errors import RunLost, Unreachable
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.run import HostState, RunRecord, RunState
 from nornflow.model.workflow import Amount, OnFailure, Rollout
 
 SAVE = "exec:write memory"
@@ -17,14 +25,15 @@ def network(count: int) -> dict[str, Mortal]:
 
 
 def growing(stage: Stage) -> Stage:
-    """Thirty devices in batches; the verification fails on one of the last batch, and everything goes back."""
+    """Growing batches; the verification fails on one device of the last batch, and everything goes back."""
+    last = "r27" if len(stage.devices) == 30 else f"r{len(stage.devices)}"
     stage.workflow |= {
         "on_failure": OnFailure.ROLLBACK,
-        "rollout": Rollout(batches=(Amount(1), Amount(9), Amount(30)), soak=5),
+        "rollout": Rollout(batches=(Amount(1), Amount(len(stage.devices) // 3), Amount(30)), soak=5),
     }
     stage.step("tell", "fake.say", text="begin")
     stage.step("configure", "fake.configure", "tell", lines=["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE])
-    stage.step("verify", "fake.check", "configure", condition="host.name != 'r27'")
+    stage.step("verify", "fake.check", "configure", condition=f"host.name != '{last}'")
     return stage.step("end", "fake.say", "verify", text="end")
 
 
@@ -49,19 +58,282 @@ def undisturbed(script: Script, devices: dict[str, Mortal]) -> tuple[Story, RunR
     return story, story.live()
 
 
-def test_dying_at_every_entry_of_the_journal_changes_neither_the_end_nor_what_devices_receive() -> None:
+def compare(script: Script, devices: Callable[[], dict[str, Mortal]], *deaths: Death) -> Story:
+    """Live through the change with these deaths, and find everything as if there had been none."""
+    calm, record = undisturbed(script, devices())
+    story = Story(script, devices(), again="yes")
+    found = story.live(*deaths)
+    assert seen(story, found) == seen(calm, record), deaths
+    return story
+
+
+def test_dying_at_every_entry_of_the_journal_changes_neither_the_end_nor_what_thirty_devices_receive() -> None:
     calm, record = undisturbed(growing, network(30))
     assert record.state is RunState.ROLLED_BACK
-    expected, lines = seen(calm, record), sent(calm)
-    total = calm.counts[0]
+    expected, lines, total = seen(calm, record), sent(calm), calm.counts[0]
     assert total > 150
     for entry in range(1, total + 1):
-        for after, notes in ((False, False), (False, True), (True, True)):
-            story = Story(growing, network(30), again="yes")
-            found = story.live(Death(entry, after=after, notes=notes))
-            where = f"entry {entry} of {total}, {after=}, {notes=}"
-            assert story.deaths == 1, where
-            assert seen(story, found) == expected, where
-            assert sent(story) == lines, where
-            assert len(story.say.said) <= 3, where
-            assert story.naps.count(5) <= 4, where
+        death = Death(entry, after=entry % 3 == 0, notes=entry % 3 != 1)
+        story = Story(growing, network(30), again="yes")
+        found = story.live(death)
+        assert story.deaths == 1, death
+        assert seen(story, found) == expected, death
+        assert sent(story) == lines, death
+
+
+@pytest.mark.parametrize(("after", "notes"), [(False, False), (False, True), (True, False), (True, True)])
+def test_whether_notes_reach_the_disk_or_not(after: bool, notes: bool) -> None:
+    calm, record = undisturbed(growing, network(4))
+    expected, lines = seen(calm, record), sent(calm)
+    for entry in range(1, calm.counts[0] + 1):
+        story = Story(growing, network(4), again="yes")
+        found = story.live(Death(entry, after=after, notes=notes))
+        assert seen(story, found) == expected, entry
+        assert sent(story) == lines, entry
+
+
+@pytest.mark.parametrize("line", range(1, 6))
+def test_dying_between_two_lines_of_a_block_or_of_a_rollback(line: int) -> None:
+    calm, _ = undisturbed(growing, network(4))
+    story = compare(growing, lambda: network(4), Death(line=line))
+    assert story.deaths == 1
+    assert sent(story) == sent(calm)
+
+
+def test_whoever_goes_on_may_die_too() -> None:
+    calm, _ = undisturbed(growing, network(4))
+    for first in range(1, calm.counts[0] + 1, 3):
+        deaths = [Death(first), Death(2, after=True), Death(1, after=True, notes=True), Death(line=1), Death(3)]
+        story = compare(growing, lambda: network(4), *deaths)
+        assert sent(story) == sent(calm), first
+
+
+def test_a_step_of_the_run_that_was_cut_off_is_not_done_again_unless_somebody_says_so() -> None:
+    def script(stage: Stage) -> Stage:
+        return changing(stage.step("tell", "fake.say", text="begin")).step("end", "fake.say", "configure", text="end")
+
+    calm, _ = undisturbed(script, network(2))
+    begun = calm.counts[0] - 1  # the last two entries are about the last step
+    story = Story(script, network(2))
+    record = story.live(Death(begun, after=True))
+    assert (record.state, record.steps[2].result and record.steps[2].result.reason) == (RunState.FAILED, "interrupted")
+    assert record.hint.endswith("--from end")
+    assert story.say.said == ["begin"]
+    again = Story(script, network(2), again="yes")
+    assert again.live(Death(begun, after=True)).state is RunState.SUCCEEDED
+    assert again.say.said == ["begin", "end"]
+
+
+def test_only_a_step_that_was_cut_off_can_be_done_again() -> None:
+    story = Story(growing, network(2))
+    assert story.process(Death(5, after=True)) is None
+    stage = growing(Stage(dict(network(2))))
+    stage.earlier = Earlier(RunState.RUNNING, story.entries, stage_start(), "tell")
+    record = stage.run()
+    assert record.state is RunState.FAILED
+    assert "was not cut off" in record.error
+
+
+def test_a_finished_batch_is_neither_soaked_nor_asked_about_again() -> None:
+    def script(stage: Stage) -> Stage:
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=1)
+        return changing(stage)
+
+    calm, _ = undisturbed(script, network(3))
+    assert (calm.naps, len(calm.questions)) == ([30, 30], 1)
+    done = [number for number, kind in enumerate(kinds(script, 3), 1) if kind is EntryKind.BATCH_DONE]
+    for entry in done:
+        story = compare(script, lambda: network(3), Death(entry, after=True))
+        assert (story.naps, len(story.questions)) == ([30, 30], 1)
+
+
+def kinds(script: Script, count: int) -> list[EntryKind]:
+    story, _ = undisturbed(script, network(count))
+    return [entry.kind for entry in story.entries]
+
+
+def test_a_run_that_died_before_it_was_approved_is_planned_again() -> None:
+    story = Story(growing, network(3), again="yes")
+    story.state, story.deaths = RunState.AWAITING_APPROVAL, 1  # it died at its question
+    calm, record = undisturbed(growing, network(3))
+    assert seen(story, story.live()) == seen(calm, record)
+
+
+def test_a_device_that_rebooted_meanwhile_is_done_from_the_beginning() -> None:
+    calm, record = undisturbed(plain_change, network(2))
+    story = Story(plain_change, network(2))
+    assert story.process(Death(line=1)) is None
+    story.deaths = 1
+    story.devices["r1"].config = CONFIG.format("r1")  # it was not saved
+    story.devices["r1"].received.clear()
+    assert seen(story, story.live()) == seen(calm, record)
+    assert sent(story) == sent(calm)
+
+
+def plain_change(stage: Stage) -> Stage:
+    return stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE])
+
+
+@pytest.mark.parametrize(("on_failure", "fate"), [(OnFailure.ROLLBACK, "rolled_back"), (OnFailure.STOP, "unknown")])
+def test_a_device_that_somebody_else_changed_meanwhile_is_unknown_until_it_is_taken_back(
+    on_failure: OnFailure, fate: str
+) -> None:
+    def script(stage: Stage) -> Stage:
+        stage.workflow |= {"on_failure": on_failure, "rollout": Rollout(max_failures=Amount(1))}
+        return plain_change(stage)
+
+    story = Story(script, network(2))
+    assert story.process(Death(line=1)) is None
+    story.deaths = 1
+    story.devices["r1"].config += "snmp-server contact me\n"
+    record = story.live()
+    assert fates(record) == {"r1": fate, "r2": "changed"}
+    (unknown,) = [step.hosts["r1"] for step in record.steps]
+    assert (unknown.state, unknown.reason) == (HostState.UNKNOWN, "interrupted")
+    assert "+snmp-server contact me" in unknown.diff
+    assert story.devices["r1"].received == (
+        ["ntp server 192.0.2.9"] if fate == "unknown" else story.devices["r1"].received
+    )
+
+
+def test_a_device_that_cannot_be_read_afterwards_is_unknown() -> None:
+    story = Story(plain_change, network(2))
+    assert story.process(Death(line=1)) is None
+    story.deaths = 1
+    story.devices["r1"].hung = Unreachable("r1: it does not answer")
+    record = story.live()
+    assert fates(record) == {"r1": "unknown", "r2": "changed"}
+    assert record.hosts[0].error == "r1: it does not answer"
+    assert "read the device" in record.hosts[0].hint
+
+
+def test_a_run_that_is_stopped_before_it_comes_back_to_a_device_says_that_nobody_knows() -> None:
+    for on_failure, fate in ((OnFailure.ROLLBACK, "rolled_back"), (OnFailure.STOP, "unknown")):
+
+        def script(stage: Stage, on_failure: OnFailure = on_failure) -> Stage:
+            stage.workflow["on_failure"] = on_failure
+            return plain_change(stage)
+
+        story = Story(script, network(2))
+        assert story.process(Death(line=1)) is None
+        story.deaths = 1
+        record = story.process(Death(), stopped=True)
+        assert record is not None
+        assert record.state is RunState.CANCELLED
+        assert fates(record)["r1"] == fate
+        assert story.devices["r2"].received == []
+
+
+def test_own_rollback_lines_are_not_sent_twice() -> None:
+    def script(stage: Stage) -> Stage:
+        stage.workflow["on_failure"] = OnFailure.ROLLBACK
+        own = ("no ntp server 192.0.2.9", "ntp server 192.0.2.1")
+        plain = ["ntp server 192.0.2.9", "no ntp server 192.0.2.1"]
+        stage.step("configure", "fake.configure", lines=plain, rollback=own)
+        return stage.step("verify", "fake.check", "configure", condition="false")
+
+    calm, _ = undisturbed(script, network(2))
+    for line in (3, 4):
+        story = compare(script, lambda: network(2), Death(line=line))
+        assert sent(story) == sent(calm)
+
+
+def test_what_changes_a_device_otherwise_than_by_lines_is_asked_again() -> None:
+    def script(stage: Stage) -> Stage:
+        return stage.step("api", "fake.api")
+
+    story = Story(script, network(1))
+    assert story.process(Death(2 + 1, after=True)) is None  # approved, batch, intent
+    story.deaths = 1
+    assert fates(story.live()) == {"r1": "changed"}
+
+
+class Lost(Paper):
+    """A journal that another process has taken over after some entries."""
+
+    def write(self, *entries: Entry) -> None:
+        if self.count >= 4:
+            raise RunLost("run-1 is carried on by another process")
+        super().write(*entries)
+
+
+def test_a_process_that_lost_the_run_sends_nothing_more() -> None:
+    devices = network(4)
+    stage = plain_change(Stage(dict(devices)))
+    stage.workflow |= {"on_failure": OnFailure.ROLLBACK, "rollout": Rollout(batches=(Amount(1),))}
+    stage.journal = Lost(Death())
+    record = stage.run()
+    assert [name for name, device in devices.items() if device.received] == ["r1"]
+    assert (record.state, record.reason) == (RunState.FAILED, "run-lost")
+    assert devices["r1"].received == ["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE]
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> tuple[Script, int, tuple[str, ...]]:
+    """Return a workflow, a number of devices, and which of them refuse a line."""
+    count = draw(st.integers(1, 5))
+    hosts = [f"r{n}" for n in range(1, count + 1)]
+    bad = draw(st.sets(st.sampled_from(hosts), max_size=2))
+    refusing = tuple(sorted(draw(st.sets(st.sampled_from(hosts), max_size=1))))
+    on_failure = draw(st.sampled_from(list(OnFailure)[:3]))
+    rollout = Rollout(
+        batches=tuple(Amount(n) for n in draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))),
+        max_failures=Amount(draw(st.integers(0, 2))),
+        soak=draw(st.sampled_from([0, 7])),
+    )
+    lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=4, unique=True))
+    more = draw(st.lists(st.sampled_from(_LINES), max_size=2, unique=True))
+    save, middle, first, last = (draw(st.booleans()) for _ in range(4))
+    rollback = draw(st.sampled_from([None, False]))
+
+    def script(stage: Stage) -> Stage:
+        stage.workflow |= {"on_failure": on_failure, "rollout": rollout}
+        before: list[str] = []
+        if first:
+            stage.step("tell", "fake.say", text="begin")
+            before = ["tell"]
+        stage.step("configure", "fake.configure", *before, lines=[*lines, *([SAVE] if save else [])], rollback=rollback)
+        after = "configure"
+        if middle:
+            stage.step("between", "fake.say", after, text="between")
+            after = "between"
+        if more:
+            stage.step("more", "fake.configure", after, lines=more)
+            after = "more"
+        stage.step("verify", "fake.check", after, condition=f"host.name not in {sorted(bad)}")
+        if last:
+            stage.step("end", "fake.say", "verify", text="end")
+        return stage
+
+    return script, count, refusing
+
+
+_LINES = (
+    "ntp server 192.0.2.9",
+    "no ntp server 192.0.2.1",
+    "interface Loopback0",
+    " description changed",
+    "hostname changed",
+    "snmp-server contact me",
+    "ntp server 192.0.2.10",
+)
+DEATHS = st.one_of(
+    st.builds(Death, entry=st.integers(1, 60), after=st.booleans(), notes=st.booleans()),
+    st.builds(Death, line=st.integers(1, 6)),
+)
+
+
+@settings(max_examples=150)
+@given(shapes(), st.lists(DEATHS, min_size=1, max_size=3))
+def test_whatever_the_run_and_whenever_its_processes_die_the_end_is_the_same(
+    shape: tuple[Script, int, tuple[str, ...]], deaths: list[Death]
+) -> None:
+    script, count, refusing = shape
+
+    def devices() -> dict[str, Mortal]:
+        return {
+            name: Mortal(device.config, rejects=("192.0.2.10",) if name in refusing else ())
+            for name, device in network(count).items()
+        }
+
+    compare(script, devices, *deaths)

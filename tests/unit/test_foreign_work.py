@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from nornflow.engine.params import BoundParams
 from nornflow.errors import StepCancelled, StepTimeout, Unreachable
 from nornflow.model.run import StepResult
 from nornflow.model.workflow import Amount, OnFailure, Rollout, Scope, Step
-from nornflow.redaction import Redactor
 from nornflow.workflow.templating import Renderer
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

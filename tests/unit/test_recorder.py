@@ -119,7 +119,7 @@ def test_a_run_whose_program_failed_is_ended(store: SqlRunStore) -> None:
     later: datetime = NOON
     recorder.give_up(later, "the program failed: KeyError")
     summary = store.summary("run-1")
-    assert (summary.state, summary.completed_at) == (RunState.CANCELLED, later)
+    assert (summary.state, summary.completed_at) == (RunState.FAILED, later)
     assert summary.error == "the program failed: KeyError"
     assert len(messages(store)) == 2
 

@@ -23,9 +23,8 @@ def nornir_of(count: int, host_runner: HostRunner) -> Nornir:
 
 def run(count: int, task: Callable[..., Any], workers: int = 4, **keys: Any) -> SimpleNamespace:
     seen = SimpleNamespace(expired=[], lost=[])
-    made = HostRunner(
-        workers, keys.pop("timeout", None), keys.pop("expired", seen.expired.append), seen.lost.append, **keys
-    )
+    seen.expire = lambda host: not seen.expired.append(host)
+    made = HostRunner(workers, keys.pop("timeout", None), keys.pop("expired", seen.expire), seen.lost.append, **keys)
     seen.results = nornir_of(count, made).run(task=task)
     return seen
 
@@ -55,9 +54,10 @@ def test_a_host_whose_time_is_over_is_told_and_ends_by_itself() -> None:
     cut = threading.Event()
     told: list[str] = []
 
-    def expired(host: str) -> None:
+    def expired(host: str) -> bool:
         told.append(host)
         cut.set()
+        return True
 
     def task(task: Any) -> str:
         if task.host.name == "r1":
@@ -93,7 +93,7 @@ def test_in_a_hurry_threads_that_do_not_end_are_left_behind_without_any_timeout(
 ) -> None:
     monkeypatch.setattr(runner, "LEAVE_AFTER", 0.05)
     stuck, lost = threading.Event(), list[str]()
-    made = HostRunner(2, None, lambda name: None, lost.append)
+    made = HostRunner(2, None, lambda name: True, lost.append)
 
     def task(task: Any) -> None:
         if task.host.name == "r0":
@@ -120,3 +120,38 @@ def test_a_task_that_starts_another_run_leaves_the_one_that_it_is_part_of_alone(
     assert all(result[0].result == name for name, result in seen.results.items())
     assert len(refused) == 20
     assert "may not start another run" in refused[0]
+
+
+def test_a_host_that_may_not_be_cut_yet_is_asked_for_again_and_its_answer_taken() -> None:
+    asked, go_on = list[str](), threading.Event()
+
+    def expired(host: str) -> bool:
+        asked.append(host)
+        if len(asked) == 3:
+            go_on.set()  # as a commit that has come to its end
+        return False
+
+    def task(task: Any) -> str:
+        assert go_on.wait(20)
+        return "committed"
+
+    seen = run(1, task, timeout=0.05, expired=expired)
+    assert len(asked) >= 3
+    assert seen.results["r0"][0].result == "committed"
+    assert seen.lost == []
+
+
+def test_a_single_host_may_have_less_time_than_the_others() -> None:
+    cut = threading.Event()
+
+    def expired(host: str) -> bool:
+        cut.set()
+        return True
+
+    def task(task: Any) -> str:
+        if task.host.name == "r1":
+            assert cut.wait(10)
+        return "done"
+
+    seen = run(3, task, timeout=60.0, limits={"r1": 0.1}, expired=expired)
+    assert sorted(seen.results) == ["r0", "r1", "r2"]

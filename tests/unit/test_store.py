@@ -1,4 +1,4 @@
-"""Records and run slots as files of the workspace."""
+"""Records of runs as files of the workspace."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nornflow.errors import PolicyDenied, UsageError
+from nornflow.errors import UsageError
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor, Secret
 from nornflow.store.records import RunRecords
-from nornflow.store.slots import run_slot
 
 WL15 = ("cached", "cache_key", "stdout", "stderr", "exit_code")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -49,14 +48,3 @@ class TestRecords:
             records.read("20261121")
         with pytest.raises(UsageError, match="there is no run"):
             records.read("../../etc")
-
-
-class TestSlots:
-    def test_no_more_runs_at_once_than_the_profile_has_slots(self, tmp_path: Path) -> None:
-        with run_slot(tmp_path, "standard", 2), run_slot(tmp_path, "standard", 2):
-            with pytest.raises(PolicyDenied, match="max_concurrent_workflows"), run_slot(tmp_path, "standard", 2):
-                raise AssertionError("a third run got a slot")
-            with run_slot(tmp_path, "elevated", 1) as slot:
-                assert slot == 0
-        with run_slot(tmp_path, "standard", 1) as slot:
-            assert slot == 0

@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from nornflow.abc import ResultCache, RunStore
+from nornflow.app.build import Project
+from nornflow.engine.locking import Turns
 from nornflow.errors import RunLost, StoreError
+from nornflow.model.lock import WhenHeld
 from nornflow.store.cache import SqlResultCache
+from nornflow.store.locks import SqlDeviceLocks
+from nornflow.store.patience import Patience
+from nornflow.store.patient_turns import PatientLocks, PatientSlots
 from nornflow.store.pulse import Pulse
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.slots import SqlSlots
 from nornflow.store.workers import Workers
 
 
@@ -53,6 +60,23 @@ def alive(store: RunStore) -> Iterator[Alive]:
     finally:
         with suppress(StoreError):  # a row that stays is found dead by whoever looks
             me.workers.leave()
+
+
+def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
+    """Return where a run of this worker queues for its profile and its devices; None without a store.
+
+    `when_held` is what it does while others are in its way, instead of the setting `locks.when_held`.
+    """
+    if me.workers is None:
+        return None
+    settings, engine = project.settings, me.workers.engine
+    patience = Patience(settings.store.patience)
+    return Turns(
+        PatientLocks(SqlDeviceLocks(engine, me.workers), patience),
+        PatientSlots(SqlSlots(engine, me.workers), patience),
+        WhenHeld(when_held or settings.locks.when_held),
+        float(settings.locks.timeout),
+    )
 
 
 def results_of(store: RunStore) -> ResultCache | None:

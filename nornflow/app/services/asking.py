@@ -14,7 +14,11 @@ from nornflow.model.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it."""
+    """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it.
+
+    `locked` says what is done about devices that another run holds (`wait`, `fail` or `skip`); empty leaves it to the
+    setting.
+    """
 
     file: Path
     inputs: Sequence[str] = ()
@@ -22,6 +26,7 @@ class Request:
     profile: str = ""
     inventory: Path | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    locked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

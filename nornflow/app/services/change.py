@@ -44,20 +44,30 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    from nornflow.app.services.alive import alive, results_of  # these load the database, which a plan has no need of
-    from nornflow.store.slots import run_slot
+    from nornflow.app.services.alive import (
+        alive,
+        results_of,
+        turns_of,
+    )  # they load the database: a plan does not need it
 
-    change = asked_change(project, request)
-    profile, run = change.profile, new_run_id(now())
+    change, run = asked_change(project, request), new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
         recorder = RunRecorder(store, run)
         voices = remembering(voices, store, run, user(), now)
-        prepared = Prepared(project, change, voices, run=run, user=user(), recorder=recorder, cache=results_of(store))
+        prepared = Prepared(
+            project,
+            change,
+            voices,
+            run=run,
+            user=user(),
+            recorder=recorder,
+            cache=results_of(store),
+            turns=turns_of(me, project, request.locked),
+        )
         me.tell(prepared.tools.emitter.lose)
         try:
-            with run_slot(project.workspace, profile.name, profile.max_concurrent_workflows):
-                recorder.begin(prepared.new(me.id))
-                # before sessions are closed, which may take as long as devices let it
-                return remembered(recorder, project.records(), prepared.run, prepared.tools)
+            recorder.begin(prepared.new(me.id))
+            # before sessions are closed, which may take as long as devices let it
+            return remembered(recorder, project.records(), prepared.run, prepared.tools)
         finally:
             prepared.close()

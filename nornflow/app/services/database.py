@@ -12,7 +12,7 @@ from typing import Any
 from nornflow.app.build import Project
 from nornflow.model.history import RunQuery
 from nornflow.model.plain import plain
-from nornflow.store.records import RunRecords, record_json
+from nornflow.store.records import RunRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def upgrade_database(project: Project) -> tuple[str | None, str]:
     from nornflow.store.database import told, upgrade
     from nornflow.store.opening import open_engine
 
+    _demand_store(project)
     engine = open_engine(project.settings.store.url, project.workspace)
     try:
         with told(engine, "the store could not be upgraded"):
@@ -42,6 +43,7 @@ def check_database(project: Project) -> list[Finding]:
     """Look whether the store can be opened, is sound, and has every file that it names."""
     from nornflow.store.upkeep import examine
 
+    _demand_store(project)
     files = len(list(RunRecords(project.workspace).ids()))
     return [
         Finding(each.what, each.well, each.text, each.hint)
@@ -59,10 +61,26 @@ def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
     return gone
 
 
-def exported(project: Project) -> Iterator[dict[str, Any]]:
-    """Yield every run, oldest first, each followed by its events, as JSON types."""
-    with closing(project.store(create=False)) as store:
-        for summary in reversed(store.runs(RunQuery())):
-            yield {"type": "run", **record_json(store.record(summary.id))}
-            for stored in store.events(summary.id):
+def exported(project: Project, troubles: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield every run, oldest first, each followed by its events, as JSON types.
+
+    Of a damaged store whatever can be read, and the record files; what could not is added to `troubles`.
+    """
+    from nornflow.store.salvage import Salvage
+
+    _demand_store(project)
+    with Salvage(project.settings.store.url, project.workspace) as left:
+        for run in left.runs():
+            record = left.record(run)
+            if record is not None:
+                yield {"type": "run", **record}
+            for stored in left.events(run):
                 yield {"type": "event", "number": stored.number, **plain(stored.event)}
+        if troubles is not None:
+            troubles += left.troubles
+
+
+def _demand_store(project: Project) -> None:
+    """Raise UsageError when nothing is remembered here."""
+    if not project.remembers:
+        project.store().runs(RunQuery())

@@ -18,6 +18,7 @@ from nornflow.app.services.spec import Spec, fingerprints, named_files
 from nornflow.devices.selection import select
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
+from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
@@ -142,6 +143,7 @@ class Prepared:
         user: str,
         recorder: RunRecorder | None = None,
         cache: ResultCache | None = None,
+        turns: Turns | None = None,
         earlier: Earlier | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None else Mode.PLAN
@@ -176,6 +178,7 @@ class Prepared:
             question=voices.question,
             default_timeout=float(project.settings.default_timeout),
             journal=recorder or NoJournal(),
+            turns=turns,
         )
         self.run = Run(
             workflow,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.alive import Alive, alive, results_of
+from nornflow.app.services.alive import Alive, alive, results_of, turns_of
 from nornflow.app.services.approving import remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
@@ -87,6 +87,7 @@ def _go_on(
         user=standing.user,
         recorder=recorder,
         cache=results_of(store),
+        turns=turns_of(me, project),
         earlier=earlier,
     )
     emitter = prepared.tools.emitter

@@ -136,7 +136,8 @@ class CandidateDesk:
             self.drop()
             return
         if self._native:
-            getattr(self._driver, self._names.commit)(*arguments, **options)
+            with self._lease.whole():
+                getattr(self._driver, self._names.commit)(*arguments, **options)
             self._loaded = False  # also with revert_in: a discard would take back what waits to be confirmed
         else:
             self._guard.configure(self._driver, [line for line in lines if line.strip()])
@@ -172,7 +173,8 @@ class CandidateDesk:
             )
         self._judge.device_action(entry)
         if not self._lease.planning:
-            getattr(self._driver, method)()
+            with self._lease.whole():
+                getattr(self._driver, method)()
             self._loaded = False
 
     def _spend(self, entry: str) -> None:

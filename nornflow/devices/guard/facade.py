@@ -210,7 +210,10 @@ class _Resolver:
             self._begin_block()
             for line in lines:
                 self._judge.config_line(line)
-            return "" if self._lease.planning else given.call(method)
+            if self._lease.planning:
+                return ""
+            with self._lease.whole():
+                return given.call(method)
 
         return call
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from threading import get_ident
 from typing import Any, NoReturn
@@ -197,13 +198,21 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
                 judge.enter()
                 for line in block:
                     judge.config_line(line)
-            session.guard.configure(driver, block)
+            with _in_one_piece(session, lease):
+                session.guard.configure(driver, block)
         else:
             for line in group:
                 command = line.removeprefix(_EXEC)
                 if not session.wired:
                     judge.exec_line(command)
-                _must_be_taken(lease, command, session.guard.execute(driver, command))
+                with _in_one_piece(session, lease):
+                    answer = session.guard.execute(driver, command)
+                _must_be_taken(lease, command, answer)
+
+
+def _in_one_piece(session: Session, lease: Lease) -> AbstractContextManager[None]:
+    """Keep a request of an API from being cut; a wire knows itself which of its lines must not be."""
+    return nullcontext() if session.wired else lease.whole()
 
 
 def _must_be_taken(lease: Lease, command: str, answer: str) -> None:
@@ -226,7 +235,8 @@ def guarded_replace(host: Host, connection: str, text: str) -> None:
     session = _inside(host)[1](host, connection)
     driver, judge = session.driver(lease), session.judge(lease)
     judge.replacing()
-    session.guard.replace(driver, text)
+    with lease.whole():
+        session.guard.replace(driver, text)
 
 
 def close_host(host: Host) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from threading import get_ident
+from threading import Lock, get_ident
 
 from nornflow.abc import Fence
 from nornflow.devices.guard.rules import RuleBook
@@ -35,20 +35,13 @@ class GuardDeniedByRule(GuardDenied):
 class Lease:
     """A grant while it is in force: its rules, how far the sealed lines are used up, and what was done under it.
 
-    It is in force between entering and leaving `held` and ends at once when it is revoked, from whatever thread.
+    It is in force between entering and leaving `held`, and ends when it is revoked, from whatever thread: at once, or
+    behind what must not be cut in half (a commit, a save).
     """
 
     __slots__ = (
-        "_fence",
-        "_releases",
-        "active",
-        "cursor",
-        "grant",
-        "platform",
-        "rejected",
-        "report",
-        "rules",
-        "thread",
+        *("_ending", "_fence", "_lock", "_releases", "_whole"),
+        *("active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread"),
     )
 
     def __init__(self, grant: Grant, platform: Platform, report: LeaseReport, fence: Fence | None = None) -> None:
@@ -63,6 +56,40 @@ class Lease:
         deferred = () if self.permits("device.raw") else tuple(map(_deferred_rule, platform.exec.deferred))
         self.rules = RuleBook((*grant.deny, *deferred), grant.allow_exec, platform)
         self._releases: list[Callable[[], None]] = []
+        self._lock = Lock()
+        self._whole = 0
+        self._ending = False
+
+    def begin_whole(self) -> None:
+        """Note that something is sent which the device does as a whole or not at all; GuardDenied when it is too late."""
+        with self._lock:
+            self.check()
+            self._whole += 1
+
+    def end_whole(self) -> None:
+        """Note that the device has answered it; a lease that was revoked meanwhile ends now."""
+        with self._lock:
+            self._whole -= 1
+            if self._ending and not self._whole:
+                self.active = False
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Send, inside the `with`, what the device does as a whole or not at all."""
+        self.begin_whole()
+        try:
+            yield
+        finally:
+            self.end_whole()
+
+    def revoke(self, *, even_whole: bool = False) -> bool:
+        """End the lease from any thread; False when it ends only behind what is at work and must not be cut in half."""
+        with self._lock:
+            if self._whole and not even_whole:
+                self._ending = True
+            else:
+                self.active = False
+            return not self.active
 
     @property
     def planning(self) -> bool:
@@ -162,6 +189,9 @@ def held(lease: Lease) -> Iterator[Lease]:
         raise lease.rejected
 
 
-def revoke(lease: Lease) -> None:
-    """End a lease from another thread: nothing more is sent under it, whatever its holder still tries."""
-    lease.active = False
+def revoke(lease: Lease, *, even_whole: bool = False) -> bool:
+    """End a lease from another thread: nothing more is sent under it, whatever its holder still tries.
+
+    False while a commit or a save is at work: it comes to its end, and the lease ends with it (`even_whole`: at once).
+    """
+    return lease.revoke(even_whole=even_whole)

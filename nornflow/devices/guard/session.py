@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from threading import Lock, RLock
 from typing import Any
 
@@ -34,6 +37,7 @@ class Session:
         self._lease: Lease | None = None
         self._judge: Judge | None = None
         self._desk: CandidateDesk | None = None
+        self._socket: socket.socket | None = None  # while the login is under way
 
     @property
     def usable(self) -> bool:
@@ -109,14 +113,20 @@ class Session:
             self._channel = GuardedChannel(channel, self._wire, where)
             return self._channel
 
+        def keep(connected: socket.socket) -> None:
+            self._socket = connected
+            lease.check()  # it may have been taken away while nobody could close a socket
+
         try:
-            self._driver = self.guard.open(target, wrap)
+            self._driver = self.guard.open(replace(target, opened=keep), wrap)
             self.guard.forget(self._driver)
             if self._channel is not None:
                 self._channel.find_prompt()
         except BaseException:
             self.close()
             raise
+        finally:
+            self._socket = None
         if self._wire is not None:
             self._wire.phase = Phase.GUARDED
 
@@ -160,7 +170,10 @@ class Session:
 
     def abort(self) -> None:
         """Cut the session from another thread, so that a blocked read ends."""
-        driver, channel = self._driver, self._channel
+        driver, channel, opening = self._driver, self._channel, self._socket
+        if opening is not None:
+            with suppress(OSError):  # closed already
+                opening.shutdown(socket.SHUT_RDWR)
         if channel is not None:
             channel.cut()
         if driver is not None:

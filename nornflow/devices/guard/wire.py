@@ -61,6 +61,7 @@ class Wire:
         self._asked = False  # a command that is not a read was sent: the next line may be its confirmation
         self._answer = b""  # what the device wrote since the last configuration line
         self._sent_line = ""
+        self._whole = False  # a save or a commit was sent and the device has not come back to its prompt
         self._texts: set[str] = set()
         self._opening_text = False  # a banner was begun, and the device has not said yet that it takes its text
 
@@ -68,7 +69,7 @@ class Wire:
         """Begin with a new lease; the session must be in exec mode."""
         self.platform = lease.platform
         self.judge = Judge(lease)
-        self.virtual = self._asked = False
+        self.virtual = self._asked = self._whole = False
         self._line, self._forwarded, self._echoed = b"", 0, 0
         self._answer = b""
         self.answers.clear()
@@ -111,6 +112,9 @@ class Wire:
         elif self.platform.exec.exec_prompt.match(self.tail) and not self._entering and self._may_have_left():
             self.prompt = self.tail
             self.config, self.confirmed = False, True
+        if self._whole and self.judge is not None and (self.at_config_prompt or self.at_prompt):
+            self._whole = False
+            self.judge.lease.end_whole()
 
     def _may_configure(self, judge: Judge | None) -> bool:
         """Tell whether the prompt of configuration mode can be one: nobody enters that mode with a read."""
@@ -161,11 +165,14 @@ class Wire:
             if self.phase is Phase.CLOSING:
                 return data if self._only_leaves(data) else b""
             judge = self._in_force()
-            marks, answers = judge.marks(), len(self.answers)
+            marks, answers, whole = judge.marks(), len(self.answers), self._whole
             try:
-                return self._judged(data, judge)
+                sent = self._judged(data, judge)
+                if self._whole and not whole:
+                    judge.lease.begin_whole()
+                return sent
             except (GuardDenied, UnicodeDecodeError, LineRejected) as error:
-                self.dead = not isinstance(error, LineRejected)
+                self.dead, self._whole = not isinstance(error, LineRejected), whole
                 judge.restore(marks)
                 self._line, self._forwarded, self._echoed = b"", 0, 0
                 while len(self.answers) > answers:
@@ -277,6 +284,7 @@ class Wire:
             return True  # the confirmation of a command that was allowed
         act = judge.exec_line(text)
         self._asked = act is Act.SEND and judge.kind in (Kind.WRITE, Kind.SAVE)
+        self._whole = self._whole or (act is Act.SEND and judge.kind is Kind.SAVE)
         if act is Act.ENTER:
             judge.enter()
             if not judge.lease.planning:
@@ -302,6 +310,7 @@ class Wire:
         if in_text:
             self._texts.add(text.strip())
         act = judge.config_line(text)
+        self._whole = self._whole or (not in_text and self.platform.exec.is_whole(text))
         if act is Act.LEAVE:
             self.config, self.confirmed, self._entering = False, True, False
             self._sent_line = text.strip()

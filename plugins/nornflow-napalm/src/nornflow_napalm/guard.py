@@ -174,6 +174,7 @@ def _netmiko(driver: Any) -> Any:
 def _connected(target: Target) -> socket.socket:
     connected = socket.create_connection((target.hostname, target.port or 22), CONNECT_TIMEOUT)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    target.opened(connected)
     return connected
 
 

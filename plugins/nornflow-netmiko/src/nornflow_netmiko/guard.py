@@ -212,6 +212,7 @@ def open_socket(target: Target, timeout: float) -> socket.socket:
             hint="check hostname and port in the inventory, and whether the device listens for SSH",
         ) from error
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    target.opened(connected)
     return connected
 
 

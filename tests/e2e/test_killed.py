@@ -1,0 +1,99 @@
+"""`kill -9` at any entry of the journal of a change on thirty routers: resumed, it ends as if nothing had happened.
+
+Here at some entries of each kind; `make killed` does it at every single one, before and after it is durable.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from killed import BAD, COUNT, Scene, points, routers
+from nornflow.testing.routers.device import Router
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if os.environ.get("EVERY_ENTRY") else 300)]
+
+EVERY = bool(os.environ.get("EVERY_ENTRY"))
+PARTS = range(16 if EVERY else 2)
+
+
+def scenes(folder: Path, max_failures: int) -> Iterator[Scene]:
+    """Yield one scene after the other: new routers, an empty project."""
+    number = 0
+    while True:
+        number += 1
+        with routers() as fleet:
+            yield Scene.made(folder / str(number), fleet, max_failures)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_change_that_is_rolled_back_everywhere(tmp_path: Path, part: int) -> None:
+    die_and_compare(tmp_path, 0, "rolled_back", slice(part, None, len(PARTS)))
+
+
+@pytest.mark.parametrize("part", PARTS if EVERY else [0])
+def test_a_killed_change_that_is_rolled_back_on_one_device(tmp_path: Path, part: int) -> None:
+    die_and_compare(tmp_path, 1, "succeeded", slice(part, None, len(PARTS) if EVERY else 4))
+
+
+def die_and_compare(tmp_path: Path, max_failures: int, state: str, chosen: slice) -> None:
+    """Run the change undisturbed, then once for each of the chosen entries, killed there and resumed."""
+    made = scenes(tmp_path, max_failures)
+    calm = next(made)
+    calm.nornflow("run", "ntp.yaml", "--yes")
+    expected, kinds = calm.end(), calm.counts.read_text().split()
+    assert expected.state == state
+    assert len(expected.fates) == COUNT
+    assert expected.fates[BAD][0] == "rolled_back"
+    assert len(kinds) > 100
+    for entry, after in list(points(kinds, EVERY))[chosen]:
+        scene = next(made)
+        where = f"{'after' if after else 'before'} entry {entry} of {len(kinds)} ({kinds[entry - 1]})"
+        scene.resume(scene.killed_run(entry, after=after))
+        found = scene.end()
+        assert found.lines == expected.lines, where
+        assert found == expected, where
+
+
+class CutRouter:
+    """Kills a process when a router has got so many lines of configuration: in the middle of a block."""
+
+    def __init__(self, router: Router, lines: int) -> None:
+        self._left = lines
+        self.pid = 0
+        self.cut = threading.Event()
+        self._hear = router.hear
+        router.hear = self  # type: ignore[method-assign]
+
+    def __call__(self, session: int, line: str, *, configuring: bool) -> Any:
+        self._hear(session, line, configuring=configuring)
+        if configuring and not self.cut.is_set():
+            self._left -= 1
+            if self._left == 0:
+                self.cut.set()
+                os.kill(self.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3, 4] if EVERY else [2, 4])
+def test_a_process_that_is_killed_between_two_lines_goes_on_with_the_next(tmp_path: Path, lines: int) -> None:
+    with routers() as fleet:
+        calm = Scene.made(tmp_path / "calm", fleet)
+        calm.nornflow("run", "ntp.yaml", "--yes")
+        expected = calm.end()
+    with routers() as fleet:
+        scene = Scene.made(tmp_path / "cut", fleet)
+        cut = CutRouter(fleet["r1"], lines)
+        with scene.start("run", "ntp.yaml", "--yes") as process:
+            cut.pid = process.pid
+            assert process.wait(60) == -signal.SIGKILL
+        (run,) = scene.ask("runs", "list", "--format", "json")
+        assert scene.resume(run["id"]) == 0
+        found = scene.end()
+        assert found.lines == expected.lines
+        assert found == expected
