@@ -74,19 +74,45 @@ def show_run(run: str) -> None:
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run has ended.")
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="How to show the events.")
 def show_logs(run: str, follow: bool, form: str) -> None:
-    """Show the events of RUN in order; with --follow also those of a run at work in another process."""
+    """Show the events of RUN in order; with --follow also those of a run at work in another process.
+
+    When that process dies, following ends with exit code 1 and says so.
+    """
     import time
 
     from nornflow.app.build import load_project
-    from nornflow.app.services.history import followed, history
+    from nornflow.app.services.history import Watch, followed, history
     from nornflow.cli.output import show
     from nornflow.cli.runs_view import event_json, event_line
 
     with history(load_project()) as store:
         found = store.find(run)
-        events = followed(store, found, time.sleep) if follow else (each.event for each in store.events(found))
-        for event in events:
+        stored = (each.event for each in store.events(found))
+        for event in followed(store, found, time.sleep, Watch(store, found)) if follow else stored:
             show(event_json(event) if form == "jsonl" else event_line(event))
+
+
+@command.command("plan")
+@click.argument("run")
+@_FORMAT
+def show_plan(run: str, form: str) -> None:
+    """Show the plan that RUN asked about, and who answered what; runs that changed nothing asked about none."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.history import answers, history, last_plan
+    from nornflow.cli.output import show, show_diff, show_json
+    from nornflow.cli.runs_view import answer_lines
+    from nornflow.store.records import plain
+
+    with history(load_project()) as store:
+        found = store.find(run)
+        said, plan = answers(store, found), last_plan(store, found)
+    if form == "json":
+        show_json({"answers": plain(said), "plan": plain(plan)})
+    elif plan is None:
+        show(f"run {found} asked about no plan")
+    else:
+        for line in answer_lines(plan, said):
+            show_diff(line, coloured=True)
 
 
 @command.command("diff")
@@ -94,7 +120,7 @@ def show_logs(run: str, follow: bool, form: str) -> None:
 @click.argument("second")
 @_FORMAT
 def show_difference(first: str, second: str, form: str) -> None:
-    """Show what differs between the runs FIRST and SECOND: inputs, changed lines and results."""
+    """Show what differs between the runs FIRST and SECOND: inputs, planned and changed lines, and results."""
     from nornflow.app.build import load_project
     from nornflow.app.services.history import differences, history
     from nornflow.cli.output import show_diff, show_json

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nornflow.app.services.compare import Pair, RunDifference
+from nornflow.model.approval import Approval
 from nornflow.model.event import Event
 from nornflow.model.history import RunSummary, Statistic
 from nornflow.model.lock import Place
 from nornflow.model.plain import plain
+from nornflow.model.plan import Plan
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6
@@ -72,12 +74,13 @@ def difference_lines(found: RunDifference) -> Iterator[str]:
     for step, pairs in found.steps.items():
         yield f"step {step}:"
         yield from _grouped(pairs)
-    alike: dict[str, list[str]] = {}
-    for host, text in found.lines.items():
-        alike.setdefault(text, []).append(host)
-    for text, hosts in alike.items():
-        yield f"changed lines on {_short(hosts)}:"
-        yield from (f"  {line}" for line in text.splitlines())
+    for what, texts in (("planned", found.planned), ("changed", found.lines)):
+        alike: dict[str, list[str]] = {}
+        for host, text in texts.items():
+            alike.setdefault(text, []).append(host)
+        for text, hosts in alike.items():
+            yield f"{what} lines on {_short(hosts)}:"
+            yield from (f"  {line}" for line in text.splitlines())
 
 
 def _grouped(pairs: Mapping[str, Pair]) -> Iterator[str]:
@@ -90,6 +93,27 @@ def _grouped(pairs: Mapping[str, Pair]) -> Iterator[str]:
 
 def _pair(pair: Pair) -> str:
     return " -> ".join("nothing" if value is None else json.dumps(value, ensure_ascii=False) for value in pair)
+
+
+def answer_lines(plan: Plan, said: Sequence[Approval]) -> Iterator[str]:
+    """Yield a plan, devices with the same lines together, and who answered what about it."""
+    yield f"plan {said[-1].plan} of {plan.workflow} {plan.version} under profile {plan.profile}"
+    for each in said:
+        of = "" if each.plan == said[-1].plan else f" of the plan {each.plan[:12]}"
+        yield f"{each.answer}{of} by {each.user} at {each.at:%Y-%m-%d %H:%M:%S} UTC" + (
+            f": {each.comment}" if each.comment else ""
+        )
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for host in plan.hosts:
+        shown = tuple(line for step in host.steps if step.changes for line in (f"{step.step}:", *_indented(step.diff)))
+        alike.setdefault((*shown, *((f"not planned: {host.error}",) if host.error else ())), []).append(host.host)
+    for lines, hosts in alike.items():
+        yield f"{_short(hosts)}:" + ("" if lines else " no change")
+        yield from (f"  {line}" for line in lines)
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
 
 
 def statistic_lines(found: Iterable[Statistic]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
+from nornflow.redaction import MASK
 from nornflow.store.blobs import LIMIT
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of
@@ -32,7 +33,10 @@ def plan_hash(plan: Plan) -> str:
 
 
 class SqlPlans:
-    """The tables of plans and approvals; a plan with a secret in it is kept encrypted, for it has to be exact."""
+    """The tables of plans and approvals. A plan is named by the hash of what it is, and kept masked: it is for people.
+
+    The exact lines stand in the journal of the run.
+    """
 
     def __init__(self, store: PatientRunStore) -> None:
         self._engine = store.engine
@@ -43,7 +47,7 @@ class SqlPlans:
     def keep(self, plan: Plan, at: datetime) -> str:
         """Keep a plan, once however often it is kept, and return its hash; StoreError when it cannot be."""
         digest = plan_hash(plan)
-        text = self._rows.exact(plan)
+        text = self._rows.text(plan)
         large = len(text) >= LIMIT
         row = {
             "hash": digest,
@@ -98,13 +102,14 @@ class SqlPlans:
             ]
 
     def plan(self, digest: str) -> Plan:
-        """Return a plan; StoreError when it is not the one that was kept, UsageError when there is none of that hash."""
+        """Return a plan, masked; UsageError when there is none of that hash, StoreError when it is not what was kept."""
         with told(self._engine, "the plan could not be read"), reading(self._engine) as connection:
             row = connection.execute(select(plans).where(plans.c.hash == digest)).mappings().one_or_none()
         if row is None:
             raise UsageError(f"there is no plan {digest[:12]} any more", hint="plans go with the runs they belong to")
-        plan = _plan(self._rows.value(self._blobs.get(row["blob"]) if row["blob"] else row["body"]))
-        if plan_hash(plan) != digest:
+        text: str = self._blobs.get(row["blob"]) if row["blob"] else row["body"]
+        plan = _plan(json.loads(text))
+        if MASK not in text and plan_hash(plan) != digest:
             raise StoreError(f"the plan {digest[:12]} is not the one that was kept", hint="nornflow db check")
         return plan
 

@@ -56,18 +56,30 @@ class TestPlans:
         other = replace(PLAN, hosts=(replace(PLAN.hosts[0], steps=(replace(STEP, pre_hash="cd" * 32),)),))
         assert plan_hash(other) != plan_hash(PLAN)
 
-    def test_a_secret_in_it_is_not_in_the_store_and_yet_it_comes_back_exactly(
+    def test_a_secret_in_it_is_not_in_the_store_and_makes_another_hash_all_the_same(
         self, store: PatientRunStore, tmp_path: Path
     ) -> None:
-        secret = replace(
-            PLAN, hosts=(HostPlan("r1", "x", (replace(STEP, lines=("snmp-server community hunter22",)),)),)
+        line = "snmp-server community {}"
+        first, second = (
+            replace(PLAN, hosts=(HostPlan("r1", "x", (replace(STEP, lines=(line.format(text),)),)),))
+            for text in ("hunter22", MASK)
         )
         plans = SqlPlans(store)
-        assert plans.plan(plans.keep(secret, NOON)) == secret
+        digest = plans.keep(first, NOON)
+        assert digest != plan_hash(second)
+        assert plans.plan(digest) == second
         with store.engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT * FROM plans").all()
         assert "hunter22" not in repr(rows)
         assert all(b"hunter22" not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    def test_a_plan_that_was_changed_behind_our_back_is_refused(self, store: PatientRunStore) -> None:
+        plans = SqlPlans(store)
+        digest = plans.keep(PLAN, NOON)
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE plans SET body = REPLACE(body, '192.0.2.1', '192.0.2.9')")
+        with pytest.raises(StoreError, match="not the one that was kept"):
+            plans.plan(digest)
 
     def test_who_answered_what_is_kept_in_order(self, store: PatientRunStore) -> None:
         store.begin(new_run())

@@ -155,6 +155,22 @@ def test_so_does_a_limit_on_the_size_of_files(site: ProjectFolder, network: Flee
     it_goes_on(site, network)
 
 
+def test_the_plan_that_was_asked_about_is_shown_and_compared(site: ProjectFolder, network: Fleet) -> None:
+    first = site.run("run", "ntp.yaml", "--yes", "--limit", "r1", "--format", "json").ok().json()["id"]
+    site.write("ntp.yaml", CHANGE.replace("192.0.2.10", "192.0.2.11"))
+    second = site.run("run", "ntp.yaml", "--yes", "--limit", "r1,r2", "--format", "json").ok().json()["id"]
+    text = site.run("runs", "plan", first).ok().stdout
+    assert "approved by" in text
+    assert "r1:\n  configure:" in text
+    assert "+ntp server 192.0.2.10 prefer" in text
+    found = site.run("runs", "plan", second, "--format", "json").ok().json()
+    assert [answer["answer"] for answer in found["answers"]] == ["approved"]
+    assert [host["host"] for host in found["plan"]["hosts"]] == ["r1", "r2"]
+    difference = site.run("runs", "diff", first, second).ok().stdout
+    assert "planned lines on r1:" in difference
+    assert "+configure: ntp server 192.0.2.11 prefer" in difference
+
+
 class TestReadOnly:
     @pytest.fixture
     def locked(self, site: ProjectFolder, disk: Path) -> ProjectFolder:

@@ -173,6 +173,29 @@ class TestFollow:
         assert "run.finished" in rest.splitlines()[-1]
         assert ids(site, "--status", "cancelled") == ids(site)
 
+    def test_following_ends_when_the_process_of_the_run_is_killed(self, site: ProjectFolder) -> None:
+        words = [sys.executable, "-m", "nornflow"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        run = subprocess.Popen([*words, "run", "slow.yaml", "--yes"], cwd=site.path, env=environment)
+        try:
+            end = time.monotonic() + 30
+            while not ids(site, "--status", "running") and time.monotonic() < end:
+                time.sleep(0.05)
+            follow = subprocess.Popen(
+                [*words, "runs", "logs", ids(site)[0], "--follow"],
+                cwd=site.path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert follow.stdout is not None
+            while "step.started        wait" not in follow.stdout.readline():
+                assert follow.poll() is None
+        finally:
+            run.kill()
+            run.wait(60)
+        _, told = follow.communicate(timeout=30)
+        assert follow.returncode == 1
+        assert "is dead" in told
+        assert f"hint: nornflow runs resume {ids(site)[0]}" in told
+
 
 class TestDatabase:
     def test_everything_is_exported(self, site: ProjectFolder, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nornflow.model.plain import plain
+from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
 
 Pair = tuple[Any, Any]
@@ -19,7 +20,8 @@ _HEAD = ("workflow", "version", "profile", "user", "state", "error")
 class RunDifference:
     """Pairs (first run, second run) of what differs, None where a run has nothing; lines are unified diffs by device.
 
-    `lines` compares what the runs changed on each device, so it is a diff of two diffs.
+    `lines` compares what the runs changed on each device, so it is a diff of two diffs, and `planned` the lines that
+    they meant to send there.
     """
 
     a: str
@@ -28,16 +30,18 @@ class RunDifference:
     inputs: Mapping[str, Pair] = field(default_factory=dict)
     hosts: Mapping[str, Pair] = field(default_factory=dict)
     steps: Mapping[str, Mapping[str, Pair]] = field(default_factory=dict)
+    planned: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
         """Tell whether nothing differs."""
-        return not (self.run or self.inputs or self.hosts or self.steps or self.lines)
+        return not (self.run or self.inputs or self.hosts or self.steps or self.planned or self.lines)
 
 
-def compare(a: RunRecord, b: RunRecord) -> RunDifference:
+def compare(a: RunRecord, b: RunRecord, plan_a: Plan | None = None, plan_b: Plan | None = None) -> RunDifference:
     """Return what differs between two runs; times, durations and outputs that merely pass by are not compared."""
+    meant_a, meant_b = _planned_lines(plan_a), _planned_lines(plan_b)
     steps_a, steps_b = _step_states(a), _step_states(b)
     steps = {
         step: found
@@ -54,12 +58,25 @@ def compare(a: RunRecord, b: RunRecord) -> RunDifference:
             {host.host: host.state.value for host in a.hosts}, {host.host: host.state.value for host in b.hosts}
         ),
         steps=steps,
-        lines={
-            host: "\n".join(_unified(diffs_a.get(host, ""), diffs_b.get(host, ""), a.id, b.id))
-            for host in dict.fromkeys((*diffs_a, *diffs_b))
-            if diffs_a.get(host, "") != diffs_b.get(host, "")
-        },
+        planned=_texts(meant_a, meant_b, a.id, b.id),
+        lines=_texts(diffs_a, diffs_b, a.id, b.id),
     )
+
+
+def _planned_lines(plan: Plan | None) -> dict[str, str]:
+    """Return the lines of a plan by device, each with its step."""
+    return {
+        host.host: "\n".join(f"{step.step}: {line}" for step in host.steps for line in step.lines)
+        for host in (plan.hosts if plan else ())
+    }
+
+
+def _texts(a: Mapping[str, str], b: Mapping[str, str], name_a: str, name_b: str) -> dict[str, str]:
+    return {
+        host: "\n".join(_unified(a.get(host, ""), b.get(host, ""), name_a, name_b))
+        for host in dict.fromkeys((*a, *b))
+        if a.get(host, "") != b.get(host, "")
+    }
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
