@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -111,9 +111,14 @@ def as_step_result(answer: Any) -> StepResult:
     """Turn what a task returned (StepResult, Nornir Result, mapping, None or any value) into a step result."""
     if isinstance(answer, StepResult):
         return answer
-    if hasattr(answer, "failed") and hasattr(answer, "result"):  # nornir.core.task.Result, without importing Nornir
+    if (
+        isinstance(answer, list) and answer and all(_is_nornir(part) for part in answer)
+    ):  # what `task.run` gives: a MultiResult
+        return _of_subtasks(answer)
+    if _is_nornir(answer):  # nornir.core.task.Result, without importing Nornir
         if answer.failed:
-            raise StepError(str(answer.exception or answer.result), hint="see the task's own documentation")
+            text = str(answer.exception or answer.result or "").strip() or "the task says that it failed, and not why"
+            raise StepError(text, hint="see the task's own documentation")
         state = HostState.CHANGED if answer.changed else HostState.OK
         extra = {k: v for k, v in vars(answer).items() if k not in _NORNIR_RESULT and not k.startswith("_")}
         text = answer.result if isinstance(answer.result, str) else ""
@@ -129,6 +134,18 @@ def as_step_result(answer: Any) -> StepResult:
     if isinstance(answer, dict):
         return StepResult(outputs={"result": answer, **{str(k): v for k, v in answer.items()}})
     return StepResult(outputs={"result": answer}, stdout=answer if isinstance(answer, str) else "")
+
+
+def _is_nornir(answer: Any) -> bool:
+    return hasattr(answer, "failed") and hasattr(answer, "result")
+
+
+def _of_subtasks(results: list[Any]) -> StepResult:
+    """Return the first task's result; it is a change when one of its subtasks changed something, and no success if one failed."""
+    failed = next((result for result in results if result.failed), None)
+    first = as_step_result(failed if failed is not None else results[0])
+    changed = any(result.changed for result in results)
+    return replace(first, state=HostState.CHANGED, changed=True) if changed else first
 
 
 _NORNIR_RESULT = frozenset(

@@ -18,7 +18,7 @@ from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
-from nornflow.model.device import HostView, LeaseReport, Target
+from nornflow.model.device import Change, HostView, LeaseReport, Target
 from nornflow.model.event import Event
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.run import RunInfo, StepResult
@@ -52,9 +52,15 @@ class Sandbox(ABC):
 
     @abstractmethod
     def script(
-        self, text: str, *, cwd: str = "", environment: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        text: str,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        stdin: str = "",
     ) -> ProgramResult:
-        """Run a shell script whose values arrive by environment only; needs `shell.script`."""
+        """Run a shell script whose values arrive by environment and standard input only; needs `shell.script`."""
 
     @abstractmethod
     def read_text(self, path: str) -> str:
@@ -91,7 +97,8 @@ class StepContext:
     `names` is the namespace of expressions (inputs, vars, steps, workflow, run, host, env, item); `render` renders a
     template string with it (a string that is one whole `{{ }}` keeps its type), `evaluate` evaluates an expression, both
     take further names as keywords and raise ExpressionError. `emit` shows a line of live output. `nornir_task` imports
-    the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise).
+    the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise). `change` is there while a step
+    applies configuration lines that were planned: what it found, and what it may ask of the engine.
     """
 
     mode: Mode
@@ -107,6 +114,7 @@ class StepContext:
     task: Any = None
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    change: Change | None = None
 
     def render_text(self, text: str, **more: Any) -> str:
         """Render a template whose result is a text, as a file's: ExpressionError when it is one `{{ }}` that gives null."""

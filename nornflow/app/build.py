@@ -19,7 +19,7 @@ from nornflow.settings import Settings, load_settings
 if TYPE_CHECKING:
     from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType
     from nornflow.engine.cancel import StopSwitch
-    from nornflow.model.permission import Mode
+    from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
     from nornflow.store.records import RunRecords
 
@@ -48,6 +48,11 @@ class Project:
         return self.plugin_host.registries.step_types
 
     @property
+    def absent(self) -> Mapping[str, str]:
+        """Return the step types that a plugin would bring, each with the reason why it does not."""
+        return self.plugin_host.absent
+
+    @property
     def filters(self) -> Sequence[TemplateFilter]:
         """Return the template filters that plugins brought."""
         return tuple(self.plugin_host.registries.filters.values())
@@ -67,10 +72,9 @@ class Project:
     def gates(self, mode: Mode) -> tuple[Gate, ...]:
         """Return the built-in gates and, when something is to be applied, those of plugins."""
         from nornflow.model.permission import Mode
-        from nornflow.platforms.paths import paths_of
         from nornflow.policy.gates import built_in_gates
 
-        own = built_in_gates(self.profiles, mode=mode, paths_of=paths_of)
+        own = built_in_gates(self.profiles, mode=mode, refusals=_refused_by_the_guard)
         return own if mode is Mode.PLAN else (*own, *self.plugin_host.registries.gates.values())
 
     def devices(self, inventory: Path | None = None) -> Devices:
@@ -160,6 +164,14 @@ class Project:
             return sandbox
 
         return make
+
+
+def _refused_by_the_guard(
+    platform: str, lines: Sequence[str], rules: Sequence[LineRule]
+) -> Sequence[tuple[str, LineRule]]:
+    from nornflow.devices.guard import refused_lines  # with Nornir below it: only when there are lines to judge
+
+    return refused_lines(platform, lines, rules)
 
 
 def load_project(

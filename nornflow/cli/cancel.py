@@ -32,8 +32,8 @@ def command(run: str, level: str | None, until_end: bool, form: str) -> None:
     from nornflow.app.services.cancel import cancel_run
     from nornflow.cli.output import show, show_json
     from nornflow.errors import UsageError
+    from nornflow.model.plain import plain
     from nornflow.model.wish import Level
-    from nornflow.store.records import plain
 
     if level is None:
         raise UsageError(

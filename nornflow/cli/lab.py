@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,7 @@ def status(form: str) -> None:
         _devices(found)
         click.echo(f"inventory: {state.inventory}")
     if not found["running"]:
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 def _devices(found: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ def list_locks(form: str) -> None:
     from nornflow.app.build import load_project
     from nornflow.app.services.locks import lock_desk
     from nornflow.cli.output import show, show_json
-    from nornflow.store.records import plain
+    from nornflow.model.plain import plain
 
     with lock_desk(load_project()) as desk:
         found = desk.all()

@@ -34,6 +34,10 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
+_LAST_WORDS = 5.0
+"""Seconds that threads which steps left behind get to end before the process ends without them."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and plugins' commands only when none of ours has the name."""
 
@@ -110,6 +114,10 @@ def run_command(words: Sequence[str]) -> int:
     except BrokenPipeError:  # `nornflow plan ... | head`: whoever read us has enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
         return 0
+    except SystemExit as error:  # a plugin's code, which must not choose how we end
+        click.echo(f"internal error: something ended the command by sys.exit({error.code!r})", err=True)
+        click.echo("hint: a plugin did it; `nornflow plugins list` shows which there are", err=True)
+        return 1
     except Exception as error:
         if "--debug" in words:
             raise
@@ -125,5 +133,26 @@ def main() -> None:
     # them, none in a cycle, and was read three times as slowly (docs/explanation/performance.md).
     gc.set_threshold(20_000, 10, 10)
     code = run_command(sys.argv[1:])
+    _end_without_strays(sys.argv[1:], code)
     gc.freeze()  # the interpreter would look for cycles in every module once more as it ends: a tenth of a second
     sys.exit(code)
+
+
+def _end_without_strays(words: Sequence[str], code: int) -> None:
+    """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
+    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan"):
+        return
+    import threading
+
+    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if left and all(thread.daemon for thread in left):
+        import atexit
+
+        sys.stdout.flush()
+        atexit._run_exitfuncs()
+        os._exit(code)  # the interpreter's own end aborts when such a thread holds a stream just then
+    if left:
+        sys.stdout.flush()
+        last = threading.Timer(_LAST_WORDS, os._exit, (code,))
+        last.daemon = True  # it holds up nothing itself
+        last.start()

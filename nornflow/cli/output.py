@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nornflow.cli.strays import behind
 from nornflow.errors import NornFlowError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
+_CONTROLS = {
+    **dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"),
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),  # halves of UTF-16 pairs, which no stream can write
+}
 
 
 def show(text: str) -> None:
     """Print the answer of a command on standard output."""
-    click.echo(text)
+    click.echo(text, file=behind(sys.stdout))
 
 
 def show_json(value: Any) -> None:
@@ -58,7 +62,8 @@ def quiet_libraries() -> None:
 
 def tell(text: str, *, colour: str | None = None) -> None:
     """Print something beside the answer (progress, notes, questions' context) on standard error."""
-    click.secho(text, err=True, fg=colour if colours(sys.stderr) else None)
+    stream = behind(sys.stderr)
+    click.secho(text, file=stream, fg=colour if colours(stream) else None)
 
 
 def show_error(error: NornFlowError) -> None:
@@ -82,7 +87,7 @@ def console(*, answer: bool = True) -> Console:
     """Return a rich console for the answer (standard output) or for what goes beside it (standard error)."""
     from rich.console import Console
 
-    stream = sys.stdout if answer else sys.stderr
+    stream = behind(sys.stdout if answer else sys.stderr)
     terminal = colours(stream)
     return Console(
         file=stream,

@@ -46,7 +46,7 @@ def command(
     masked = project.redactor
     if form == "json":
         from nornflow.cli.output import show_json
-        from nornflow.store.records import plain
+        from nornflow.model.plain import plain
 
         show_json(
             masked.value({**plain(change.plan), "changes": change.plan.changes, "decisions": plain(change.decisions)})

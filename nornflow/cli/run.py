@@ -39,7 +39,7 @@ def command(
 ) -> int:
     """Plan WORKFLOW, ask, apply it in batches, verify, and roll back what must not stay.
 
-    Ctrl-C stops after the devices at work, a second one now.
+    Ctrl-C stops after the devices at work, a second one now (what must not stay is taken back), a third one gives that up too.
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, run_change

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nornflow.cli.plan_view import fence_for
+from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff
 
@@ -28,20 +31,30 @@ def record_text(record: RunRecord) -> Iterator[str]:
         if host.error or host.rollback:
             yield from _host_lines(host)
     for name, value in record.outputs.items():
-        yield f"output {name}: {value}"
+        yield f"output {name}: {_as_yaml(value)}"
     if record.error:
         yield f"error: {record.error}"
-    if record.hint:
+    if record.hint and record.hint not in {host.hint for host in record.hosts}:
         yield f"hint: {record.hint}"
+
+
+def _as_yaml(value: Any) -> str:
+    """Return the value of an output in the words of workflows: a text as it is, all else as JSON, which is YAML too."""
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+
+
+def indented(text: str) -> str:
+    """Return the text with its further lines further in: what a device or a task says must not look like a line of ours."""
+    return text.replace("\n", "\n      ")
 
 
 def _host_lines(host: HostRecord) -> Iterator[str]:
     step = f" at {host.failed_step}" if host.failed_step else ""
-    yield f"  {host.host}: {host.state.value}{step}{f': {host.error}' if host.error else ''}"
+    yield f"  {host.host}: {host.state.value}{step}{f': {indented(host.error)}' if host.error else ''}"
     if host.rollback:
-        yield f"    rollback: {host.rollback}"
+        yield f"    rollback: {indented(host.rollback)}"
     if host.hint:
-        yield f"    hint: {host.hint}"
+        yield f"    hint: {indented(host.hint)}"
 
 
 def record_markdown(record: RunRecord) -> Iterator[str]:

@@ -105,7 +105,7 @@ def show_plan(run: str, form: str) -> None:
     from nornflow.app.services.history import answers, history, last_plan
     from nornflow.cli.output import show, show_diff, show_json
     from nornflow.cli.runs_view import answer_lines
-    from nornflow.store.records import plain
+    from nornflow.model.plain import plain
 
     with history(load_project()) as store:
         found = store.find(run)
@@ -129,7 +129,7 @@ def show_difference(first: str, second: str, form: str) -> None:
     from nornflow.app.services.history import differences, history
     from nornflow.cli.output import show_diff, show_json
     from nornflow.cli.runs_view import difference_lines
-    from nornflow.store.records import plain
+    from nornflow.model.plain import plain
 
     with history(load_project()) as store:
         found = differences(store, first, second)
@@ -154,7 +154,7 @@ def show_statistics(by: str, workflow: str, since: str, form: str) -> None:
     from nornflow.cli.output import show, show_json
     from nornflow.cli.runs_view import statistic_lines
     from nornflow.model.history import Grouping
-    from nornflow.store.records import plain
+    from nornflow.model.plain import plain
 
     with history(load_project()) as store:
         found = store.statistics(Grouping(by), _query(workflow, since))

@@ -11,8 +11,8 @@ from nornflow.model.approval import Approval
 from nornflow.model.event import Event
 from nornflow.model.history import RunSummary, Statistic
 from nornflow.model.lock import Place
+from nornflow.model.plain import plain
 from nornflow.model.plan import Plan
-from nornflow.store.records import plain
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6

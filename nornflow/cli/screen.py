@@ -13,6 +13,8 @@ from nornflow.abc import Observer
 from nornflow.app.services.change import Voices
 from nornflow.cli.answer import answered
 from nornflow.cli.output import colours, console, printable, quiet_libraries, reader_may_leave, show, tell
+from nornflow.cli.run_view import indented
+from nornflow.cli.strays import behind, strays_shown
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.event import Event, EventKind
 
@@ -81,6 +83,8 @@ class Screen(Observer):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            redirect_stdout=False,  # what strangers print is shown by `strays_shown`
+            redirect_stderr=False,
         ) as self._bar:
             yield self
         self._bar = None
@@ -135,7 +139,7 @@ class Screen(Observer):
         if self._sizes.get(event.step, 0) > _QUIET_FROM and not bad:
             return
         where = f"{event.host}: " if event.host else ""
-        text = f": {event.message}" if event.message else ""
+        text = f": {indented(event.message)}" if event.message else ""
         self.line(f"  {where}{event.step} {state}{text}", _COLOURS.get(state, ""))
 
     def output(self, event: Event) -> None:
@@ -152,12 +156,14 @@ class Screen(Observer):
         elif kind is EventKind.STEP_RETRY:
             where = _few(data.get("hosts", ())) or event.host
             count = f" ({data['attempt']} of {data['of']})" if "attempt" in data else ""
-            self.line(f"  {event.step}: again{count}{f' on {where}' if where else ''}: {event.message}", "dim")
+            self.line(
+                f"  {event.step}: again{count}{f' on {where}' if where else ''}: {indented(event.message)}", "dim"
+            )
         elif kind is EventKind.ROLLBACK_STARTED:
             self.line(f"rolling back {_few(data['hosts'])}", "bold magenta")
         elif kind is EventKind.ROLLBACK_FINISHED:
             state = str(data.get("state"))
-            text = event.message or "running == pre-image"
+            text = indented(event.message or "running == pre-image")
             self.line(f"  {event.host}: {state}: {text}", _COLOURS.get(state, ""))
         elif kind is EventKind.QUEUE_WAITING:
             self.line(f"waiting, place {data['place']} in the queue: {event.message}", "yellow")
@@ -197,7 +203,7 @@ class Screen(Observer):
             return False
         with self._bar_away():
             self._console.print(f"{text} [y/N] ", markup=False, highlight=False, end="")
-            answer = answered(sys.stdin.fileno(), self._until)
+            answer = answered(behind(sys.stdin).fileno(), self._until)
             if answer is None:
                 self.line("")  # the question's line is left unanswered; what is told next stands below it
         return (answer or "").strip().lower() in ("y", "yes")
@@ -244,5 +250,5 @@ def screen_for(*, answer: bool, mask: Callable[[str], str], yes: bool = False) -
     """
     quiet_libraries()
     ask = sys.stdin is not None and sys.stdin.isatty()
-    with Screen(answer=answer, yes=yes, ask=ask, mask=mask).shown() as screen:
+    with Screen(answer=answer, yes=yes, ask=ask, mask=mask).shown() as screen, strays_shown(screen.line, answer=answer):
         yield screen

@@ -211,7 +211,13 @@ class NornirDevices(Devices):
 
         for platform in {_platform_name(self._views[host]) for host in hosts}:
             platform_for(platform)  # its grammar is read once here, and not by fifty threads at the same moment
-        runner = HostRunner(self._workers, timeout, expired, lambda host: None, limits=limits)
+
+        def lost(host: str) -> None:
+            # the thread that is left behind has neither lease nor sessions any more, but it may hold the device for good:
+            # what comes next, a rollback above all, must not wait for it
+            self._busy[host] = threading.Lock()
+
+        runner = HostRunner(self._workers, timeout, expired, lost, limits=limits)
         forget = cancellation.on_abort(abort) if cancellation is not None else lambda: None
         try:
             nornir = self._nornir(inventory=self._subset(hosts), runner=runner)

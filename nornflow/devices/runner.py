@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nornflow.devices.guard import current_lease
+from nornflow.errors import GuardDenied
+
 if TYPE_CHECKING:
     from nornir.core.inventory import Host
     from nornir.core.task import AggregatedResult, Task
@@ -23,6 +26,9 @@ class HostRunner:
     Each host has `timeout` seconds, or fewer where `limits` says so. `expired` is called (in the waiting thread) for a host
     whose time is over; it closes the host's sessions, so that the work ends by an error of its own, or answers False while
     that must still wait, and is asked again. A thread that does not end even then is left behind and `lost` is told.
+
+    It runs once: Nornir hands it to every task as `task.nornir.runner`, and a task that ran others with it would take the
+    hosts of the run it is part of.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class HostRunner:
         self._left: set[str] = set()
         self._open = 0
         self._hurry = False
+        self._begun = False
 
     def hurry(self) -> None:
         """Let the time of every host be over, from now on."""
@@ -56,9 +63,13 @@ class HostRunner:
             self._changed.notify()
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
-        """Run the task on the hosts and wait until each has ended or was left behind."""
+        """Run the task on the hosts and wait until each has ended or was left behind; GuardDenied at the second call."""
         from nornir.core.task import AggregatedResult
 
+        with self._changed:
+            if self._begun:
+                raise _no_second_run()
+            self._begun = True
         result: AggregatedResult = AggregatedResult(task.name)
         self._todo = deque(hosts)
         self._open = len(hosts)
@@ -128,3 +139,10 @@ class HostRunner:
                 self._open -= 1
                 if self._todo:
                     self._start_thread(task, result)
+
+
+def _no_second_run() -> GuardDenied:
+    what = "a task may not start another run (task.nornir.run): which devices a step runs on is the workflow's to say"
+    hint = "use task.run() for a subtask on the same device, and a step of its own for other devices"
+    lease = current_lease()
+    return lease.denied(what, hint=hint) if lease is not None else GuardDenied(what, hint=hint)

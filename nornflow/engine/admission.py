@@ -22,13 +22,14 @@ class Admission:
         self, info: RunInfo, workflow: Workflow, inputs: Mapping[str, Any], targets: Sequence[str], tools: Tools
     ) -> None:
         self._request = (info.user, info.profile.name, workflow, inputs, tuple(targets))
+        self._profile = info.profile
         self._workflow = workflow
         self._tools = tools
         self.decisions: tuple[Decision, ...] = ()
 
     def judge(self, plan: Plan | None) -> tuple[Decision, ...]:
         """Return what every gate says of the run, with its plan when there is one."""
-        self.decisions = evaluate_gates(self._tools.gates, GateRequest(*self._request, plan))
+        self.decisions = evaluate_gates(self._tools.gates, GateRequest(*self._request, plan, in_force=self._profile))
         for decision in self.decisions:
             if decision.verdict is not Verdict.ALLOW:
                 self._tools.emitter.emit(

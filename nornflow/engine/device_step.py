@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
@@ -13,6 +14,7 @@ from nornflow.engine.settle import LOOK, NOT_STARTED, Settled, settle
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
+from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import SAVES, Method, PlannedStep
@@ -22,7 +24,6 @@ from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
 from nornflow.platforms.platform import Platform
-from nornflow.policy.grants import grant_for
 
 
 class DeviceStep:
@@ -34,6 +35,7 @@ class DeviceStep:
         self._progress = progress
         self._tools = tools
         self._step = work.step
+        self._aftercare = Aftercare(work, progress, tools)
         self._told: set[str] = set()
         self._done: dict[str, StepResult] = {}
         self._kept: set[str] = set()
@@ -172,22 +174,28 @@ class DeviceStep:
         if final:
             result = self._work.soften(replace(result, attempts=self._attempt_number))
         if self._step.configures and not still_open:
-            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=final)
+            back = host in self._progress.taken_back
+            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=final, taken_back=back)
             if final:
                 self._kept.add(host)
         if final:
             self._tell(host, result)
 
     def _read(self, session: DeviceSession) -> StepResult:
-        return self._leased(session, None)
+        result = self._leased(session, None)
+        if not result.changed:
+            return result
+        # the guard let it read and nothing else, so its word (a comparison, a file that it wrote) is about no device
+        state = HostState.OK if result.state is HostState.CHANGED else result.state
+        return replace(result, state=state, changed=False, diff="", outputs={"diff": result.diff, **result.outputs})
 
-    def _leased(self, session: DeviceSession, planned: PlannedStep | None) -> StepResult:
-        grant = grant_for(self._work.profile, self._step, session.host.name, Mode.APPLY, planned)
+    def _leased(self, session: DeviceSession, planned: PlannedStep | None, change: Change | None = None) -> StepResult:
+        grant = self._work.grant(session.host.name, Mode.APPLY, planned)
         with session.lease(grant) as report:
             error: NornFlowError | None = None
             result = StepResult()
             try:
-                result = self._work.act(Mode.APPLY, session)
+                result = self._work.act(Mode.APPLY, session, change)
             except NornFlowError as raised:
                 error = raised
         if report.denials:  # a task may have swallowed the denial: the lease's own log decides
@@ -196,7 +204,7 @@ class DeviceStep:
             raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
         if error is not None:
             raise error
-        if planned is not None and len(report.sent) < len(planned.lines):
+        if planned is not None and not result.failed and len(report.sent) < len(planned.lines):
             raise StepError(
                 f"the step sent {len(report.sent)} of {len(planned.lines)} planned lines and ended; the next would have"
                 f" been {planned.lines[len(report.sent)]!r}",
@@ -239,10 +247,16 @@ class DeviceStep:
         else:
             image = self._remember(host, planned, before, config_hash(before, platform))
             self._tools.log.intent(planned, before, self._attempt_number)
+        if platform.exec.commit_line in planned.lines:
+            image.commit = platform.exec.commit_line
+        change = Change(image.found[self._step.id])
         error: NornFlowError | None = None
         result = StepResult()
         try:
-            result = self._finish(session, planned, settled.rest) if settled.begun else self._leased(session, planned)
+            if settled.begun:
+                result = self._finish(session, planned, settled.rest)
+            else:
+                result = self._leased(session, planned, change)
         except NornFlowError as raised:
             error = raised
         if saves:
@@ -255,6 +269,7 @@ class DeviceStep:
             return StepResult(
                 HostState.UNKNOWN,
                 changed=True,
+                outputs=change.outputs,
                 error=f"{reason.message}; the configuration could not be read back: {unreadable.message}",
                 reason=reason.reason,
                 hint=reason.hint or LOOK,
@@ -265,9 +280,12 @@ class DeviceStep:
         if self._step.rollback is False and image.steps and diff:
             image.text = predict(image.text, planned.configuration, platform).text
         if error is not None:
-            return replace(self._work.failed(error, host), changed=bool(diff), diff=diff)
-        state = HostState.CHANGED if diff else HostState.OK
-        return replace(result, state=state, changed=bool(diff), diff=diff)
+            result = self._work.failed(error, host)
+        elif not result.failed:  # a step type may say without raising that its step went wrong
+            result = replace(result, state=HostState.CHANGED if diff else HostState.OK)
+        result = replace(result, changed=bool(diff), diff=diff)
+        saved = "" if result.failed else saves
+        return self._aftercare.settled(session, change, planned, after, saved, platform, result)
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
         image = self._progress.pre_images.get(host)
@@ -309,8 +327,7 @@ class DeviceStep:
         host = session.host.name
         if rest:
             sealed = replace(planned, lines=rest)
-            grant = grant_for(self._work.profile, self._step, host, Mode.APPLY, sealed)
-            session.configure(planned.connection, rest, grant)
+            session.configure(planned.connection, rest, self._work.grant(host, Mode.APPLY, sealed))
         sent = f"the rest of it was sent: {', '.join(line.strip() for line in rest)}" if rest else "it was done"
         return replace(
             self._planned.result(host), reason="", warning=f"the run was cut off in this step and went on: {sent}"

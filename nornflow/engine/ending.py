@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from nornflow.engine.emit import Emitter
+from nornflow.engine.progress import Progress
+from nornflow.engine.record import BY_HAND, Ledger, few
 from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.event import EventKind
-from nornflow.model.run import RunState, StepResult
+from nornflow.model.run import RunState
 from nornflow.model.wish import Wish
-from nornflow.model.workflow import Step
 
 
 class WishTeller:
@@ -48,19 +50,27 @@ def end_for(error: NornFlowError) -> RunState:
 
 
 def why_it_ended(
-    state: RunState, failure: tuple[Step, StepResult] | None, wish: Wish | None, *, begun: bool
+    state: RunState, hosts: Sequence[str], progress: Progress, ledger: Ledger, wish: Wish | None
 ) -> tuple[str, str]:
-    """Return the record's error and what to do about it: the run's time, what somebody wished for, or a step of the run.
-
-    `begun` says that a batch of devices was begun.
-    """
+    """Return the record's error and what to do about it: its time, what somebody wished for, or what failed first."""
     if state is RunState.SUCCEEDED:
         return "", ""
+    failure = progress.failure(None)
     if failure is not None:
         return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
+    if state is RunState.ROLLBACK_FAILED:
+        left = [host for host, error in ledger.rollbacks.items() if error is not None]
+        return f"not back at their pre-image: {few(left)}", BY_HAND
     if state is RunState.TIMED_OUT:
         return "the time of the whole run was over", "raise `timeout` of the workflow, as far as the profile lets it"
     if wish is not None:
-        so_far = "" if begun else "; nothing had been sent to a device"
+        so_far = "" if ledger.batch_of else "; nothing had been sent to a device"
         return f"{wish}{so_far}", "run the change again: it is planned anew"
-    return "", ""
+    failures = [(host, found) for host in hosts if (found := progress.failure(host))]
+    if not failures or state is RunState.CANCELLED:
+        return "", ""
+    host, (step, first) = failures[0]
+    borne = progress.workflow.rollout.max_failures
+    beyond = f"more than `max_failures: {borne}` bears" if borne.value else "none may"
+    text = f"{len(failures)} of {len(hosts)} devices failed, {beyond}; {host} at {step.id}: {first.error}"
+    return text.partition("\n")[0], first.hint

@@ -60,11 +60,25 @@ class Logbook:
         data = {"found": found, "planned": compact(planned), "attempt": attempt}
         self._before(Entry(EntryKind.INTENT, planned.step, planned.host, data))
 
-    def outcome(self, step: str, host: str, result: StepResult, image: PreImage | None, *, final: bool) -> None:
-        """A step has ended on a device, for good or (not `final`) one attempt of it; `image` when it changed something."""
+    def outcome(
+        self,
+        step: str,
+        host: str,
+        result: StepResult,
+        image: PreImage | None,
+        *,
+        final: bool,
+        taken_back: bool = False,
+    ) -> None:
+        """A step has ended on a device, for good or (not `final`) one attempt of it; `image` when it changed something.
+
+        `taken_back` says that the step failed and took its own change back.
+        """
         data: dict[str, Any] = {"result": compact(result), "final": final}
+        if taken_back:
+            data["taken_back"] = True
         if image is not None:
-            data["image"] = {"expected": image.expected, "saved": image.saved}
+            data["image"] = {"expected": image.expected, "saved": image.saved, "commit": image.commit}
             if image.steps and image.text != image.found.get(image.steps[0]):
                 data["image"]["text"] = image.text  # with what stays for good, of a step with `rollback: false`
         self._after(Entry(EntryKind.OUTCOME, step, host, data))

@@ -14,6 +14,9 @@ from nornflow.registration import Expression, Words
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.templating import Renderer, has_template
 
+_FLAT = (str, int, float, bool, bytes, frozenset, type(None))
+"""Values that nobody can change: a shallow copy of a model of these is enough."""
+
 
 class BoundParams:
     """The parameters of one step in one run; a step without a template is validated once, not once per host."""
@@ -31,15 +34,17 @@ class BoundParams:
             has_template_inside(value) for name, value in step.params.items() if name not in self._as_they_are
         )
         self._validated: Any = None
+        self._flat = False
 
     def bind(self, names: Mapping[str, Any]) -> Any:
         """Return the validated model for these names; ExpressionError or StepError when that is not possible."""
-        if self._validated is not None:
-            return self._validated
-        params = self._validate(self.rendered(names))
-        if self._static:
-            self._validated = params
-        return params
+        if not self._static:
+            return self._validate(self.rendered(names))
+        if self._validated is None:
+            self._validated = self._validate(self.rendered(names))
+            self._flat = all(isinstance(value, _FLAT) for value in vars(self._validated).values())
+        # a step type may change its parameters while it works: the next device must not get what the last one made of them
+        return self._validated.model_copy(deep=not self._flat)
 
     def rendered(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return the step's keys with their templates rendered, and expressions and scripts as they are."""
@@ -47,7 +52,7 @@ class BoundParams:
 
     def _value(self, name: str, value: Any, names: Mapping[str, Any]) -> Any:
         if name in self._as_they_are:
-            return value
+            return value if isinstance(value, _FLAT) else copy.deepcopy(value)
         if name in self._words and isinstance(value, str):
             return self._renderer.render_words(value, names)
         return self._renderer.render_value(value, names)

@@ -79,7 +79,7 @@ class Planning:
     def _plan_run_step(self, step: Step, work: StepWork) -> StepResult:
         try:
             skipped = work.skipped(None)
-            return skipped if skipped is not None else work.act(Mode.PLAN, None)
+            return skipped if skipped is not None else work.act_aside(Mode.PLAN)
         except NornFlowError as error:
             if is_unplannable(error, self._progress, step):
                 return StepResult(HostState.PLANNED, reason=UNPLANNED)
@@ -110,7 +110,7 @@ class Planning:
         def unit(session: DeviceSession) -> StepResult:
             began = self._tools.clock()
             try:
-                result = self._planned[step.id].plan(session)
+                result = work.soften(self._planned[step.id].plan(session))
             except NornFlowError as error:
                 result = self._result_of(step, work, error, session.host.name)
             self._progress.times.use(session.host.name, max(0.0, (self._tools.clock() - began).total_seconds()))

@@ -16,7 +16,6 @@ from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Step
 from nornflow.planning.planner import Planner
 from nornflow.platforms.load import platform_for
-from nornflow.policy.grants import grant_for
 
 
 class PlannedWork:
@@ -46,7 +45,7 @@ class PlannedWork:
         `afresh` plans on the configuration that the device has now, not on what the steps before should have left.
         """
         host = session.host.name
-        grant = grant_for(self._work.profile, self._work.step, host, Mode.PLAN, None)
+        grant = self._work.grant(host, Mode.PLAN)
         error: NornFlowError | None = None
         result = StepResult()
         with session.lease(grant) as report:
@@ -58,8 +57,8 @@ class PlannedWork:
             raise GuardDenied(report.denials[0], hint="see: nornflow policy explain")
         if error is not None:
             raise error
-        if not self._work.step.configures:
-            return result
+        if result.failed or not self._work.step.configures:
+            return result  # a step type that could not plan its step may say so without raising
         connection = report.connections[-1] if report.connections else ""
         if report.captured:
             planner = None if afresh else self._planners.get(host)

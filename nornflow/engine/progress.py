@@ -25,6 +25,8 @@ UNPLANNED = "unplanned"
 class PreImage:
     """A device before the run changed it: over which connection it was read, the text, and the command that saved it since.
 
+    `commit` is the line that put the change in force, where the connection itself does not do that.
+
     `steps` are those whose changes may be taken back, `found` is what each step found when it first came to the device.
     `expected` is the hash of the configuration that the run left last, empty when nobody knows it.
     """
@@ -32,6 +34,7 @@ class PreImage:
     connection: str
     text: str
     saved: str = ""
+    commit: str = ""
     steps: list[str] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
     expected: str = ""
@@ -76,6 +79,8 @@ class Progress:
         self.results: dict[str, StepResult] = {}
         self.host_results: dict[str, dict[str, StepResult]] = {}
         self.pre_images: dict[str, PreImage] = {}
+        self.taken_back: set[str] = set()
+        """Devices on which a step failed and took its own change back at once."""
         self.batch_of: dict[str, int] = {}
         self.past = Past()
         self.times = HostTimes(workflow.rollout.host_timeout)

@@ -38,6 +38,7 @@ class ReadingSandbox(Sandbox):
         cwd: str = "",
         environment: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        stdin: str = "",
     ) -> ProgramResult:
         """Refuse: nobody knows what a script writes."""
         _refuse("running a script")

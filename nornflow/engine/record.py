@@ -8,8 +8,7 @@ from datetime import datetime
 
 from nornflow.engine.progress import NOT_TAKEN, Progress
 from nornflow.errors import NornFlowError
-from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, HostRecord, HostState, StepRecord, StepResult
+from nornflow.model.run import HostRecord, HostState, StepRecord, StepResult
 from nornflow.model.workflow import Scope, Step
 
 
@@ -26,7 +25,7 @@ class Ledger:
     """What the run keeps beside the results: batches, planning failures, who is left out, rollbacks, times of steps."""
 
     batch_of: dict[str, int] = field(default_factory=dict)
-    unplanned: dict[str, StepResult] = field(default_factory=dict)
+    unplanned: frozenset[str] = frozenset()
     left_out: dict[str, StepResult] = field(default_factory=dict)
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
@@ -65,7 +64,8 @@ def host_records(
     return tuple(_host_record(host, body, progress, ledger) for host in hosts)
 
 
-_BY_HAND = "read the device, compare it with the diff in the record, and bring it back by hand"
+BY_HAND = "read the device, compare it with the diff in the record, and bring it back by hand"
+"""What to do about a device that could not be taken back."""
 
 
 def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Ledger) -> HostRecord:
@@ -76,8 +76,6 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
     diff = "".join(result.diff for result in results.values() if result.state is not HostState.PLANNED)
     failure = progress.failure(host)
     step_id, bad = (failure[0].id, failure[1]) if failure else ("", None)
-    if bad is None and host in ledger.unplanned:
-        bad = ledger.unplanned[host]
     if bad is None and host in ledger.left_out:
         bad = ledger.left_out[host]
     state = bad.state if bad else _good_state(host, results, body, ledger)
@@ -88,7 +86,9 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
         rollback = error.message if error else "running == pre-image"
     error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
     if error is not None:
-        hint = error.hint or _BY_HAND
+        hint = error.hint or BY_HAND
+    elif host in ledger.rollbacks and bad and bad.state is HostState.UNKNOWN:
+        hint = "the device was read since: run the change again, it is planned anew"
     return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback)
 
 
@@ -119,15 +119,6 @@ def _why(state: HostState) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def plan_failures(plan: Plan) -> dict[str, StepResult]:
-    """Return the devices that could not be planned, each with a result that says why."""
-    return {
-        host.host: StepResult(HostState.FAILED, error=host.error, reason=host.reason, hint=host.hint)
-        for host in plan.hosts
-        if host.error
-    }
-
-
-def failed_hosts(records: Sequence[HostRecord]) -> list[str]:
-    """Return the devices that ended badly."""
-    return [record.host for record in records if record.state in BAD_ENDS]
+def few(hosts: Sequence[str]) -> str:
+    """Return the first of these names, and how many more there are."""
+    return ", ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")

@@ -13,6 +13,7 @@ from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
 from nornflow.errors import RollbackFailed, UsageError
+from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunState, StepResult
@@ -103,16 +104,21 @@ class Recovery:
             return
         images = self._progress.pre_images
         if entry.host not in images:
-            view = self._progress.hosts[entry.host]
-            digest = config_hash(found, platform_for(view.data.get("nos") or view.platform))
+            digest = config_hash(found, platform_for(_platform(self._progress.hosts[entry.host])))
             images[entry.host] = PreImage(planned.connection, found, expected=digest)
         images[entry.host].remember(self._workflow.step(entry.step), found)
+        commit = platform_for(_platform(self._progress.hosts[entry.host])).exec.commit_line
+        if commit in planned.lines:
+            images[entry.host].commit = commit
 
     def _outcome(self, entry: Entry) -> None:
         self._image_after(entry)
         result = result_of(entry.data["result"])
         step = self._workflow.step(entry.step)
         self._progress.past.open.pop((entry.step, entry.host), None)
+        if entry.data.get("taken_back"):
+            self._progress.taken_back.add(entry.host)
+            self._progress.pre_images[entry.host].found.pop(entry.step, None)
         if entry.data["final"]:
             self._progress.record(step, {entry.host: result})
             if step.once:
@@ -122,7 +128,7 @@ class Recovery:
     def _image_after(self, entry: Entry) -> None:
         image, said = self._progress.pre_images.get(entry.host), entry.data.get("image")
         if image is not None and said is not None:
-            image.expected, image.saved = said["expected"], said["saved"]
+            image.expected, image.saved, image.commit = said["expected"], said["saved"], said["commit"]
             image.text = said.get("text", image.text)
 
     def _begun(self, entry: Entry) -> None:
@@ -159,6 +165,10 @@ class Recovery:
         else:
             known.started = min(known.started, result.started_at)
             known.ended = max(known.ended or result.completed_at, result.completed_at)
+
+
+def _platform(view: HostView) -> str:
+    return str(view.data.get("nos") or view.platform)
 
 
 def leave_open(progress: Progress) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.progress import PreImage, Progress
@@ -12,12 +11,10 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, RollbackFailed, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
-from nornflow.model.plan import PlannedStep
-from nornflow.model.workflow import Step
+from nornflow.model.plan import EXEC, PlannedStep
 from nornflow.planning.diff import unified
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.load import platform_for
-from nornflow.policy.grants import grant_for
 
 PASSES = 2
 """How often the remaining difference is worked out and sent; some lines only go once others are gone (planning.md)."""
@@ -86,8 +83,11 @@ class Rollback:
         return ends
 
     def _unit(self, session: DeviceSession) -> bool:
+        return self.restore(session, self._progress.pre_images[session.host.name])
+
+    def restore(self, session: DeviceSession, image: PreImage) -> bool:
+        """Bring one device to what an image holds and prove it by reading; raises RollbackFailed and the device errors."""
         host = session.host.name
-        image = self._progress.pre_images[host]
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         own = () if host in self._progress.past.rolling else self._own_lines(image, host)
         remaining = ""
@@ -138,8 +138,10 @@ class Rollback:
 
     def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         work = self._works[image.steps[0]]
+        if image.commit and not any(line.startswith(EXEC) for line in lines):
+            lines = (*lines, image.commit)
         planned = PlannedStep("rollback", session.host.name, lines=lines, connection=image.connection)
-        grant = grant_for(work.profile, _as_rollback(work.step), session.host.name, Mode.APPLY, planned)
+        grant = work.grant(session.host.name, Mode.APPLY, planned, name="rollback")
         session.configure(image.connection, lines, grant)
 
     def _send(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
@@ -161,7 +163,3 @@ class Rollback:
                 f"{error.message}",
                 hint="save it by hand: the device would start with the change that was taken back",
             ) from error
-
-
-def _as_rollback(step: Step) -> Step:
-    return replace(step, id="rollback")

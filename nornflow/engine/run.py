@@ -16,7 +16,7 @@ from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
-from nornflow.engine.record import Ledger, Times, host_records, plan_failures, step_records
+from nornflow.engine.record import Ledger, Times, host_records, step_records
 from nornflow.engine.recovery import Earlier, Recovered, Recovery, leave_open
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
@@ -27,7 +27,7 @@ from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState
+from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.workflow import OnFailure, Scope, Step, Workflow
 from nornflow.planning.planner import Planner
 from nornflow.policy.lowering import lower
@@ -149,7 +149,7 @@ class Run:
         self._recovered = Recovery(self._progress, self._ledger, self._planned_works).play(earlier)
         self._plan = self._recovered.plan
         if self._plan is not None:
-            self._ledger.unplanned = plan_failures(self._plan)
+            self._ledger.unplanned = frozenset(host.host for host in self._plan.hosts if host.error)
         if self._recovered.reason:  # it was about to end early
             self._short = True
             switch = self._tools.switch
@@ -158,13 +158,15 @@ class Run:
     def _ready(self) -> bool:
         """Plan and ask; False when the run was ended before anything is done."""
         self._admission.demand(None)
+        unplanned: dict[str, tuple[Step, StepResult]] = {}
         if any(step.configures for step in self._workflow.steps):
             self._move(RunState.PLANNING)
             self._plan = self._make_plan()
             self._admission.demand(self._plan)
             if self._cut_short():
                 return False
-            self._ledger.unplanned = plan_failures(self._plan)
+            unplanned = self._unplanned()
+            self._ledger.unplanned = frozenset(unplanned)
             if not self._approved(self._plan):
                 if self._cut_short():
                     return False
@@ -174,7 +176,14 @@ class Run:
         if self._earlier is not None:
             Recovery(self._progress, self._ledger, self._planned_works).play(self._earlier)
         self._tools.log.approved(self._plan, self._planned_works, self._earlier.entries if self._earlier else ())
+        for host, (step, result) in unplanned.items():  # they are not begun: this is how they ended
+            self._progress.record(step, {host: result})
+            self._tools.log.outcome(step.id, host, result, None, final=True)
         return True
+
+    def _unplanned(self) -> dict[str, tuple[Step, StepResult]]:
+        """Return the devices that could not be planned, each with the step that was not and how it ended."""
+        return {host: failure for host in self._targets if (failure := self._progress.failure(host))}
 
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
@@ -293,9 +302,7 @@ class Run:
         return self._progress.failure(None) is not None
 
     def _failed_hosts(self) -> list[str]:
-        return [
-            host for host in self._targets if host in self._ledger.unplanned or self._progress.failure(host) is not None
-        ]
+        return [host for host in self._targets if self._progress.failure(host) is not None]
 
     def _too_many_failed(self) -> bool:
         """Tell whether more devices failed than the rollout bears; `on_failure: continue` bears any until the end."""
@@ -304,7 +311,7 @@ class Run:
         return self._beyond_thresholds()
 
     def _beyond_thresholds(self) -> bool:
-        return len(self._failed_hosts()) > self._workflow.rollout.max_failures.of(len(self._targets))
+        return self._workflow.rollout.max_failures.exceeded_by(len(self._failed_hosts()), len(self._targets))
 
     def _tell_over(self) -> None:
         self._progress.over = self._run_failed() or self._beyond_thresholds() or self._cut
@@ -328,9 +335,13 @@ class Run:
             self._roll_back(self._targets)
 
     def _roll_back(self, hosts: Sequence[str]) -> None:
-        todo = [host for host in hosts if host not in self._ledger.rollbacks and self._progress.changed(host)]
+        todo = [host for host in hosts if host not in self._ledger.rollbacks and self._touched(host)]
         self._ledger.rollbacks.update(Rollback(self._progress, self._works, self._tools).roll_back(todo))
         self._tools.log.settle()
+
+    def _touched(self, host: str) -> bool:
+        """Tell whether the device was changed; what a step took back itself is proven with the rest."""
+        return self._progress.changed(host) or host in self._progress.taken_back
 
     def _end_state(self) -> RunState:
         rollbacks = self._ledger.rollbacks
@@ -407,4 +418,4 @@ class Run:
 
     def _why(self) -> tuple[str, str]:
         wish = self._tools.switch.wish if self._cut else None
-        return why_it_ended(self.state, self._progress.failure(None), wish, begun=bool(self._ledger.batch_of))
+        return why_it_ended(self.state, self._targets, self._progress, self._ledger, wish)

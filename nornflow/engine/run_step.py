@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from dataclasses import replace
 
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.progress import Progress
-from nornflow.engine.strangers import told
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
+from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.run import HostState, StepResult
-
-GRACE = 10.0
-"""Seconds that a step gets beyond its timeout to end its own children before the engine goes on without it."""
 
 
 class RunStep:
@@ -79,27 +74,10 @@ class RunStep:
         return result
 
     def _attempt(self) -> StepResult:
-        answer: list[StepResult | BaseException] = []
-
-        def work() -> None:
-            try:
-                answer.append(self._work.act(Mode.APPLY, None))
-            except BaseException as error:  # noqa: BLE001 - a stranger's step may raise anything; it fails its step
-                answer.append(error)
-
-        thread = threading.Thread(target=work, name=f"step-{self._step.id}", daemon=True)
-        thread.start()
-        thread.join(self._work.timeout + GRACE)
-        if not answer:
-            return self._work.failed(
-                StepTimeout(
-                    f"step {self._step.id} did not end within {self._work.timeout:g} s", hint="raise its timeout"
-                )
-            )
-        outcome = answer[0]
-        if isinstance(outcome, StepResult):
-            return self._until(outcome)
-        return self._work.failed(outcome if isinstance(outcome, NornFlowError) else told(outcome, "the step type"))
+        try:
+            return self._until(self._work.act_aside(Mode.APPLY))
+        except NornFlowError as error:
+            return self._work.failed(error)
 
     def _until(self, result: StepResult) -> StepResult:
         if not self._step.until or result.failed:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nornflow.abc import DeviceSession, StepContext, StepType
+from nornflow.engine.aside import aside
 from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.reading import ReadingSandbox
+from nornflow.engine.strangers import answered, asked
 from nornflow.engine.tools import Tools
 from nornflow.errors import (
     ExpressionError,
@@ -25,11 +28,14 @@ from nornflow.errors import (
     StepError,
     StepTimeout,
 )
+from nornflow.model.device import Change
 from nornflow.model.event import EventKind
-from nornflow.model.permission import Mode
+from nornflow.model.permission import Grant, Mode
+from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import OnFailure, Step
+from nornflow.policy.grants import grant_for
 from nornflow.policy.permissions import effective
 
 DEFAULT_STEP_TIMEOUT = 300.0
@@ -53,7 +59,14 @@ class StepWork:
         self._tools = tools
         self._run = run
         self._progress = progress
+        folders = (run.workspace, run.project, Path(progress.workflow.file).parent)
+        self._folders = folders if progress.workflow.file else folders[:2]
         self._params = BoundParams(step, step_type, tools.renderer)
+
+    def grant(self, host: str, mode: Mode, planned: PlannedStep | None = None, *, name: str = "") -> Grant:
+        """Return what the step may do on a device, under a name of its own when something else is done for it."""
+        step = replace(self.step, id=name) if name else self.step
+        return grant_for(self.profile, step, host, mode, planned, permissions=self.permissions, folders=self._folders)
 
     def skipped(self, host: str | None) -> StepResult | None:
         """Return the result of a step that must not run here, or None when it must."""
@@ -94,17 +107,21 @@ class StepWork:
                 f"step {self.step.id} ({self.step.location}): {error.message}", hint=error.hint
             ) from None
 
-    def act(self, mode: Mode, session: DeviceSession | None) -> StepResult:
+    def act(self, mode: Mode, session: DeviceSession | None, change: Change | None = None) -> StepResult:
         """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it."""
         rounds = self._rounds(session.host.name if session else None)
         if self.step.for_each is None:
-            return self._act_once(mode, session, rounds[0], self.timeout)
+            return self._act_once(mode, session, rounds[0], self.timeout, change)
         deadline = self._tools.clock() + timedelta(seconds=self.timeout)
         results = []
         for number, names in enumerate(rounds):
             self._go_on(mode, session, number, len(rounds))
-            results.append(self._act_once(mode, session, names, self._left(deadline)))
+            results.append(self._act_once(mode, session, names, self._left(deadline), change))
         return _merged(results)
+
+    def act_aside(self, mode: Mode) -> StepResult:
+        """Do (or plan) a step of the run in a thread of its own; raises what ended it, StepTimeout when it hangs."""
+        return aside(self.step.id, lambda: self.act(mode, None), self.timeout, self._tools.switch)
 
     def _go_on(self, mode: Mode, session: DeviceSession | None, done: int, of: int) -> None:
         """Raise StepCancelled between two items when the run shall end; a device's change is not left half done for that."""
@@ -148,26 +165,24 @@ class StepWork:
         own = self._tools.renderer.render_value(self.step.inputs, names)
         return {**names, "inputs": {**names["inputs"], **own}}
 
-    def _act_once(self, mode: Mode, session: DeviceSession | None, names: dict[str, Any], timeout: float) -> StepResult:
+    def _act_once(
+        self,
+        mode: Mode,
+        session: DeviceSession | None,
+        names: dict[str, Any],
+        timeout: float,
+        change: Change | None,
+    ) -> StepResult:
         params = self._params.bind(names)
-        context = self._context(mode, session, names, timeout)
+        context = replace(self._context(mode, session, names, timeout), change=change)
+        kind, who = self.step.type, f"the step type {self.step.type}"
         if mode is Mode.PLAN:
-            planned = self.step_type.plan(context, params)
-            return planned if planned is not None else StepResult(HostState.PLANNED, reason=UNPLANNED)
-        result = self.step_type.apply(context, params)
-        if result.outputs:
-            self._look_through(result.outputs)
+            planned = asked(self.step_type.plan, context, params, who=who)
+            if planned is None:
+                return StepResult(HostState.PLANNED, reason=UNPLANNED)
+            return answered(planned, kind, planning=True)
+        result = answered(asked(self.step_type.apply, context, params, who=who), kind)
         return with_outputs(self.step, result, context.sandbox, partial(self.evaluate, names=names))
-
-    def _look_through(self, outputs: Mapping[str, Any]) -> None:
-        """Refuse outputs that no record could hold: a step type may bring whatever it likes."""
-        try:
-            json.dumps(outputs, default=str, skipkeys=True)
-        except (ValueError, RecursionError) as error:
-            raise StepError(
-                f"{self.step.type} gives a result that is not plain data: {error}",
-                hint="see the plugin's documentation",
-            ) from None
 
     def _items(self, names: Mapping[str, Any]) -> list[Any]:
         items = self.step.for_each

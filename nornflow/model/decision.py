@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from nornflow.model.plan import Plan
+from nornflow.model.profile import Profile
 from nornflow.model.workflow import Workflow
 
 
@@ -38,7 +39,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """Everything a gate may look at: who wants to run what, under which profile, with which plan."""
+    """Everything a gate may look at: who wants to run what, under which profile, with which plan.
+
+    `in_force` is the profile as this run has it: a workflow's own profile is taken together with that of the settings, so
+    it may be narrower than the profile of the name. None means that the name says it all.
+    """
 
     user: str
     profile: str
@@ -47,6 +52,7 @@ class GateRequest:
     hosts: tuple[str, ...]
     plan: Plan | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    in_force: Profile | None = None
 
 
 def strictest(decisions: Iterable[Decision]) -> Verdict:

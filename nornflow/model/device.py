@@ -49,3 +49,19 @@ class LeaseReport:
     denials: list[str] = field(default_factory=list)
     connections: list[str] = field(default_factory=list)
     native_diff: str | None = None
+
+
+@dataclass(slots=True)
+class Change:
+    """One step's change of a device while it is applied: what the step found there, and what it asks the engine for.
+
+    `before` is the running configuration that the engine read just before. A step sets `verify` to have the device held
+    against the plan afterwards (the result tells it in `validation_passed`), and `take_back` to have the device brought
+    back to `before` when the step fails (`rollback_attempted`, `rollback_successful`); false means that it is said that
+    nothing of the kind is done, None that the step has no such notion. `outputs` stand in the record however the step ends.
+    """
+
+    before: str
+    verify: bool | None = None
+    take_back: bool | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 PERMISSIONS: dict[str, str] = {
     "workflow.plan": "plan a workflow: read devices, write nothing",
@@ -60,7 +61,8 @@ class Grant:
 
     `sealed` is the ordered sequence of configuration lines (and `exec:` commands) that may be sent; None means that no
     plan binds the step, and each line is judged by the rules alone. `deny` and `allow_exec` are line rules of the profile;
-    an empty `allow_exec` allows every read that the platform's grammar knows.
+    an empty `allow_exec` allows every read that the platform's grammar knows. `folders` are those from which a task may
+    have a file read that holds lines; None sets no bound.
     """
 
     host: str
@@ -70,3 +72,4 @@ class Grant:
     sealed: tuple[str, ...] | None = None
     deny: tuple[LineRule, ...] = ()
     allow_exec: tuple[LineRule, ...] = ()
+    folders: tuple[Path, ...] | None = None

@@ -31,7 +31,8 @@ class Surface:
     `reads` are methods that only read, and so are those that begin with one of `read_prefixes`: each text given to them
     must be one printable line. `commands` (method -> parameter) take one or more exec lines, `configures` configuration
     lines, `configure_files` the path of a file with such lines. `raw` methods need `device.raw`. `multiline` names the
-    parameters whose text may have several lines (templates).
+    parameters whose text may have several lines (templates), `closed` those that no task may give, because the driver would
+    run code of the caller's or open a file for it.
     """
 
     attributes: frozenset[str] = frozenset()
@@ -44,3 +45,4 @@ class Surface:
     candidate: Candidate | None = None
     raw: frozenset[str] = frozenset()
     multiline: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()

@@ -131,6 +131,10 @@ class Amount:
             return int(self.value)
         return -int(-(total * self.value) // 100)
 
+    def exceeded_by(self, count: int, total: int) -> bool:
+        """Tell whether `count` of `total` devices is more than this; a share is exact: one of four is more than 2%."""
+        return count * 100 > total * self.value if self.percent else count > self.value
+
     def __str__(self) -> str:
         return f"{self.value:g}{'%' if self.percent else ''}"
 

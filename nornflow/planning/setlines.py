@@ -24,6 +24,8 @@ def play_set_lines(before: str, lines: Sequence[str], platform: Platform) -> str
     for raw in lines:
         line = tracker.feed(raw)
         verb, _, rest = line.partition(" ")
+        if line == "commit check":
+            raise Unpredictable("the lines are loaded, compared and checked by the device, and not committed")
         if not line or line[0] == "#" or verb in _LEAVES_NOTHING:
             continue
         if verb == "set" and rest:

@@ -65,6 +65,7 @@ class ExecGrammar:
     does the same for the first arguments of a verb. `reads` are verbs and beginnings of canonical lines that only read,
     `writes` beginnings that do more than their verb says, `never_config` verbs that no configuration line begins with.
     `filters` may follow a pipe; `other_filters` exist too and may not. `separator` stands between two commands in one line.
+    `commit_line` puts lines in force on a platform with a candidate, `discard_question` is what it asks who leaves without.
     `longest` is how many characters of a line the device reads; the rest is lost or is another line.
     """
 
@@ -80,6 +81,8 @@ class ExecGrammar:
     leave: frozenset[str]
     enter_line: str = "configure terminal"
     leave_line: str = "end"
+    commit_line: str = ""
+    discard_question: str = ""
     leave_config: frozenset[str] = frozenset({"end"})
     do: tuple[str, ...] = ("do",)
     separator: str = ""
@@ -105,7 +108,10 @@ class ExecGrammar:
         patterns: Sequence[str] = table.get("session", ())
         texts: dict[str, Any] = {
             name: table[name]
-            for name in ("enter_line", "leave_line", "virtual_prompt", "virtual_greeting", "running_config")
+            for name in (
+                *("enter_line", "leave_line", "commit_line", "discard_question"),
+                *("virtual_prompt", "virtual_greeting", "running_config"),
+            )
             if name in table
         }
         texts |= {

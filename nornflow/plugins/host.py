@@ -30,12 +30,14 @@ _MOST_RECORDS = 10_000  # of one hook of one plugin: a generator that never ends
 class PluginHost:
     """The plugins of one process, project or test, and what they registered. Frozen; two hosts share nothing.
 
-    `notes` are what is odd about the way plugins were asked for, and no error.
+    `notes` are what is odd about the way plugins were asked for, and no error. `absent` are the step types that a plugin
+    would bring, each with the reason why it does not.
     """
 
     plugins: tuple[PluginInfo, ...]
     registries: Registries
     notes: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def plugin(self, name: str) -> PluginInfo:
         """Return the plugin of this name; PluginError with did-you-mean when there is none."""
@@ -117,7 +119,9 @@ def load_plugins(
             if draft.state is PluginState.LOADED:
                 _load(draft, manager)
     _refuse_shared_records([draft for draft in drafts if draft.state is PluginState.LOADED])
-    host = PluginHost(tuple(draft.info() for draft in drafts), _registries(drafts), _notes(drafts, disabled))
+    host = PluginHost(
+        tuple(draft.info() for draft in drafts), _registries(drafts), _notes(drafts, disabled), _absent(drafts)
+    )
     if required is not None:
         _demand(host, drafts, required)
     return host
@@ -240,6 +244,17 @@ def _registries(drafts: Sequence[_Draft]) -> Registries:
                 collected[kind.registry][name] = record
                 suppliers[kind.registry, name] = draft.source.name
     return Registries(**collected, suppliers=suppliers)
+
+
+def _absent(drafts: Sequence[_Draft]) -> dict[str, str]:
+    """Return the step types of plugins that did not load, each with what is wrong with its plugin."""
+    return {
+        step_type.name: f"the plugin {draft.source.name}, which brings it, is {draft.state}: {draft.problems[0]}"
+        for draft in drafts
+        if draft.state in (PluginState.BROKEN, PluginState.REFUSED) and draft.problems
+        for step_type in draft.records.get("step_types", ())
+        if isinstance(step_type, StepType)
+    }
 
 
 def _notes(drafts: Sequence[_Draft], disabled: Collection[str]) -> tuple[str, ...]:

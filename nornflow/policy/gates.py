@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from nornflow.abc import Gate
 from nornflow.errors import NornFlowError
@@ -10,18 +10,28 @@ from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import HostPlan, PlannedStep
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.workflow import Step
 from nornflow.policy.lowering import lower
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profiles import profile_named
-from nornflow.policy.rules import RuleBook, readable, rule_book, sections
+from nornflow.policy.rules import readable, rule_book, sections
 
-PathsOf = Callable[[str, Sequence[str]], Iterable[tuple[str, str]]]
-"""Yields for a platform's name and its lines each line with its section path."""
+Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
+"""Returns for a platform's name, its lines and rules those lines that a rule refuses, with their section path."""
 
 
-def _by_indentation(platform: str, lines: Sequence[str]) -> Iterable[tuple[str, str]]:
-    return sections(lines)
+def by_indentation(platform: str, lines: Sequence[str], rules: Sequence[LineRule]) -> Sequence[tuple[str, LineRule]]:
+    """Judge lines as they are written, whatever the platform: what can be done without a grammar of it."""
+    book = rule_book(tuple(rules))
+    found = []
+    for line, path in sections(lines):
+        command = line.removeprefix("exec:").strip()
+        # an exec command is held against both: what it does depends on the mode in which the device reads it
+        both = book.judge(command, "exec") or book.judge(command)
+        rule = both if line.startswith("exec:") else book.judge(path)
+        if rule is not None:
+            found.append((path, rule))
+    return found
 
 
 class _ProfileGate(Gate):
@@ -33,10 +43,17 @@ class _ProfileGate(Gate):
         self._profiles = profiles
 
     def _profile(self, request: GateRequest) -> Profile:
-        return profile_named(self._profiles, request.profile)
+        return request.in_force or profile_named(self._profiles, request.profile)
 
     def _step_profile(self, base: Profile, step: Step) -> Profile:
         return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base
+
+    def _configuring(self, request: GateRequest) -> Iterator[Profile]:
+        """Yield the run's profile, when a step changes devices, and that of each such step which lowers it."""
+        base = self._profile(request)
+        steps = [step for step in request.workflow.steps if step.configures]
+        yield from (base for _ in steps[:1])
+        yield from (self._step_profile(base, step) for step in steps if step.profile)
 
 
 class PermissionGate(_ProfileGate):
@@ -98,9 +115,9 @@ class LineGate(_ProfileGate):
 
     name = "lines"
 
-    def __init__(self, profiles: Mapping[str, Profile], paths_of: PathsOf = _by_indentation) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], refusals: Refusals = by_indentation) -> None:
         super().__init__(profiles)
-        self._paths_of = paths_of
+        self._refusals = refusals
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Deny each planned line that must never reach a device, with host, step and rule."""
@@ -109,22 +126,18 @@ class LineGate(_ProfileGate):
         base = self._profile(request)
         if not base.allows("device.configure"):  # no line may reach a device: the permission gate says so, once
             return ()
-        books = {step.id: rule_book(self._step_profile(base, step).deny_rules) for step in request.workflow.steps}
-        return [
-            self._denied(base, host, planned, path, rule)
-            for host in request.plan.hosts
-            for planned in host.steps
-            for path, rule in self._refused(host, planned, books.get(planned.step, rule_book(base.deny_rules)))
-        ]
-
-    def _refused(self, host: HostPlan, planned: PlannedStep, book: RuleBook) -> Iterator[tuple[str, LineRule]]:
-        for line, path in self._paths_of(host.platform, planned.lines):
-            command = line.removeprefix("exec:").strip()
-            is_exec = line.startswith("exec:")
-            # an exec command is held against both: what it does depends on the mode in which the device reads it
-            rule = (book.judge(command, "exec") or book.judge(command)) if is_exec else book.judge(path)
-            if rule is not None:
-                yield path, rule
+        profiles = {step.id: self._step_profile(base, step) for step in request.workflow.steps}
+        # many devices have the same lines
+        known: dict[tuple[str, str, tuple[str, ...]], Sequence[tuple[str, LineRule]]] = {}
+        decisions = []
+        for host in request.plan.hosts:
+            for planned in host.steps:
+                profile = profiles.get(planned.step, base)
+                key = (planned.step, host.platform, tuple(planned.lines))
+                if key not in known:
+                    known[key] = self._refusals(host.platform, planned.lines, profile.deny_rules)
+                decisions += [self._denied(profile, host, planned, path, rule) for path, rule in known[key]]
+        return decisions
 
     def _denied(self, profile: Profile, host: HostPlan, planned: PlannedStep, path: str, rule: LineRule) -> Decision:
         refused = f"which profile {profile.name!r} refuses: {rule.reason or readable(rule.pattern)}"
@@ -136,14 +149,15 @@ class LineGate(_ProfileGate):
 
 
 class CanaryGate(_ProfileGate):
-    """A profile with `canary` changes one device first when there are several."""
+    """A profile with `canary` changes one device first when there are several; so does a step that lowers to such a one."""
 
     name = "canary"
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Deny a first batch of more than one device."""
-        profile, workflow = self._profile(request), request.workflow
-        if not profile.canary or len(request.hosts) < 2 or not _configures(workflow):
+        workflow = request.workflow
+        profile = next((profile for profile in self._configuring(request) if profile.canary), None)
+        if profile is None or len(request.hosts) < 2:
             return ()
         first = workflow.rollout.batches[0].of(len(request.hosts)) if workflow.rollout.batches else len(request.hosts)
         if first <= 1:
@@ -188,8 +202,8 @@ class ApprovalGate(_ProfileGate):
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Hold a plan that would change a device."""
-        profile = self._profile(request)
-        if not profile.sealed_only or not _configures(request.workflow):
+        profile = next((profile for profile in self._configuring(request) if profile.sealed_only), None)
+        if profile is None:
             return ()
         if request.plan is not None and not request.plan.changes:
             return ()
@@ -207,24 +221,23 @@ def needed(step: Step, mode: Mode) -> frozenset[str]:
     return frozenset({"device.read"} if any(name.startswith("device.") for name in step.permissions) else ())
 
 
-def _configures(workflow: Workflow) -> bool:
-    return any(step.configures for step in workflow.steps)
-
-
 def built_in_gates(
     profiles: Mapping[str, Profile],
     *,
     mode: Mode = Mode.APPLY,
-    paths_of: PathsOf = _by_indentation,
+    refusals: Refusals = by_indentation,
     user_permissions: Callable[[str], Collection[str] | None] = lambda user: None,
 ) -> tuple[Gate, ...]:
-    """Return the gates that every run passes, in the order in which they are told."""
+    """Return the gates that every run passes, in the order in which they are told.
+
+    `refusals` is what judges planned lines; the guard's own way is that of an adapter, which the application brings.
+    """
     if mode is Mode.PLAN:
-        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, paths_of))
+        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, refusals))
     return (
         PermissionGate(profiles, mode, user_permissions),
         LimitsGate(profiles),
-        LineGate(profiles, paths_of),
+        LineGate(profiles, refusals),
         CanaryGate(profiles),
         ApprovalGate(profiles),
     )

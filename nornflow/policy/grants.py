@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 from nornflow.errors import PolicyDenied
-from nornflow.model.permission import Grant, Mode
+from nornflow.model.permission import PERMISSIONS, Grant, Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
@@ -12,7 +15,16 @@ _WRITES = frozenset({"device.configure", "device.command", "device.raw"})
 _CAPTURED = frozenset({"device.configure", "device.command"})
 
 
-def grant_for(profile: Profile, step: Step, host: str, mode: Mode, planned: PlannedStep | None = None) -> Grant:
+def grant_for(
+    profile: Profile,
+    step: Step,
+    host: str,
+    mode: Mode,
+    planned: PlannedStep | None = None,
+    *,
+    permissions: Collection[str] | None = None,
+    folders: tuple[Path, ...] | None = None,
+) -> Grant:
     """Return what a step may do on a device.
 
     A step that needs no more than `device.read` gets no more. In plan mode `device.configure` and `device.command` mean
@@ -20,13 +32,19 @@ def grant_for(profile: Profile, step: Step, host: str, mode: Mode, planned: Plan
     that judges the whole plan; rules over exec commands hold, for reads do reach the device. In apply mode a step that
     changes the device is bound to its planned lines when there is a plan. Raises PolicyDenied when the profile takes only
     planned lines and there are none, or does not allow what the step needs.
+
+    `permissions` are those that profile, workflow and user all give, when they are fewer than the profile's; `folders` those
+    that a task may have read.
     """
+    given = frozenset(
+        name for name in PERMISSIONS if profile.allows(name) and (permissions is None or name in permissions)
+    )
     wanted = frozenset(name for name in step.permissions if name.startswith("device."))
-    reads = frozenset({"device.read"} if profile.allows("device.read") else ())
+    reads = given & {"device.read"}
     if mode is Mode.PLAN:
         rules = tuple(rule for rule in profile.deny_rules if rule.on == "exec")
-        return Grant(host, step.id, mode, reads | (wanted & _CAPTURED), None, rules, profile.read_rules)
-    if missing := sorted(name for name in wanted if not profile.allows(name)):
+        return Grant(host, step.id, mode, reads | (wanted & _CAPTURED), None, rules, profile.read_rules, folders)
+    if missing := sorted(wanted - given):
         raise PolicyDenied(
             f"step {step.id!r} needs {', '.join(missing)} on {host}, which profile {profile.name!r} does not allow",
             hint="`nornflow policy explain` names the rule; take another profile, or leave the step out",
@@ -37,4 +55,4 @@ def grant_for(profile: Profile, step: Step, host: str, mode: Mode, planned: Plan
             f"profile {profile.name!r} changes devices by planned lines only, and step {step.id!r} has no plan for {host}",
             hint="plan the workflow with this device among its targets, and run that plan",
         )
-    return Grant(host, step.id, mode, reads | wanted, sealed, profile.deny_rules, profile.read_rules)
+    return Grant(host, step.id, mode, reads | wanted, sealed, profile.deny_rules, profile.read_rules, folders)

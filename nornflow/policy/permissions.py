@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nornflow.model.permission import PERMISSIONS, covers
 from nornflow.model.profile import Profile
@@ -88,8 +88,3 @@ def effective(
         None if user_permissions is None else frozenset(user_permissions),
         workflow_where,
     )
-
-
-def narrowed(allowance: Allowance) -> Profile:
-    """Return the profile with exactly the allowance's permissions: what sandbox and grants are built with."""
-    return replace(allowance.profile, allow=allowance.names, deny=frozenset())

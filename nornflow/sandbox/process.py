@@ -19,6 +19,7 @@ from typing import Any
 from nornflow.abc import Cancellation
 from nornflow.errors import ResourceExhausted, StepCancelled, StepError, StepTimeout
 from nornflow.model.sandbox import ProgramResult
+from nornflow.sandbox.supervisor import descendants
 from nornflow.sandbox.text import LineStream, clean_line
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -40,13 +41,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One program to run: the file to execute, its words, folder and whole environment."""
+    """One program to run: the file to execute, its words, folder and whole environment, and the file it reads from."""
 
     program: str
     argv: Sequence[str]
     cwd: Path
     environment: Mapping[str, str]
     limits: Limits
+    stdin: Path = Path(os.devnull)
 
 
 def run(order: Order, emit: Callable[[str], None], cancellation: Cancellation | None = None) -> ProgramResult:
@@ -108,6 +110,7 @@ class _Conversation:
             "argv": list(self._order.argv),
             "cwd": str(self._order.cwd),
             "environment": dict(self._order.environment),
+            "stdin": str(self._order.stdin),
             "timeout": limits.seconds,
             "grace": limits.grace,
             "memory": memory,
@@ -140,15 +143,24 @@ class _Conversation:
         with suppress(OSError):
             self._control.close()
         try:
-            self._supervisor.wait(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._supervisor.kill()
-            self._supervisor.wait()
+            self._supervisor.wait(timeout=_PATIENCE if "ended" in self._report else 1.0)
+        except subprocess.TimeoutExpired:  # a program may have stopped its supervisor: the process behind that goes on
+            for pid in descendants(self._supervisor.pid):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            self._end_supervisor()
         if "ended" not in self._report and "started" in self._report:
             with suppress(ProcessLookupError, PermissionError):  # the supervisor was killed: its group must not live on
                 os.killpg(self._report["started"], signal.SIGKILL)
         for stream in (*self._streams, self._status):
             stream.close()
+
+    def _end_supervisor(self) -> None:
+        try:
+            self._supervisor.wait(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._supervisor.kill()
+            self._supervisor.wait()
 
     def _say(self, words: bytes) -> None:
         with suppress(OSError, ValueError):  # a supervisor that is gone says so on the status pipe

@@ -93,7 +93,13 @@ class LocalSandbox(Sandbox):
         return self._run(program, argv, folder, variables, timeout)
 
     def script(
-        self, text: str, *, cwd: str = "", environment: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        text: str,
+        *,
+        cwd: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        stdin: str = "",
     ) -> ProgramResult:
         """Run a shell script with `-eu` (bash when its first line asks for it); needs `shell.script`."""
         self._require("shell.script", "running a script")
@@ -101,12 +107,16 @@ class LocalSandbox(Sandbox):
         variables = self._environment(environment)
         shell, *options = ("/bin/bash", "-eu", "-o", "pipefail") if _BASH.match(text) else ("/bin/sh", "-eu")
         name = f".script-{os.urandom(6).hex()}"
-        file = self._files.write_text(name, text, mode=0o600)
+        made = [self._files.write_text(name, text, mode=0o600)]
         try:
-            return self._run(shell, [Path(shell).name, *options, str(file)], folder, variables, timeout)
+            if stdin:
+                made.append(self._files.write_text(f"{name}.in", stdin, mode=0o600))
+            argv = [Path(shell).name, *options, str(made[0])]
+            return self._run(shell, argv, folder, variables, timeout, stdin=made[1:])
         finally:
-            with suppress(FileNotFoundError):
-                file.unlink()
+            for file in made:
+                with suppress(FileNotFoundError):
+                    file.unlink()
 
     def read_text(self, path: str) -> str:
         """Read a UTF-8 file of the workspace or the project; needs `file.read`; symlinks out of there are refused."""
@@ -162,7 +172,13 @@ class LocalSandbox(Sandbox):
             raise type(error)(self._redactor.text(error.message), hint=error.hint) from None
 
     def _run(
-        self, program: str, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float | None
+        self,
+        program: str,
+        argv: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        timeout: float | None,
+        stdin: Sequence[Path] = (),
     ) -> ProgramResult:
         self._go_on()
         limits = process.Limits(
@@ -171,7 +187,8 @@ class LocalSandbox(Sandbox):
             file_size_mb=self._profile.max_file_size_mb,
         )
         try:
-            return process.run(process.Order(program, argv, cwd, environment, limits), self._show, self._cancellation)
+            order = process.Order(program, argv, cwd, environment, limits, *stdin)
+            return process.run(order, self._show, self._cancellation)
         except NornFlowError as error:
             raise type(error)(self._redactor.text(error.message), hint=error.hint) from None
 

@@ -4,6 +4,8 @@ It is a separate, single-threaded process because limits belong on the child alo
 is unsafe in a program with threads. Fd 0 is the control pipe: first a line of JSON with the order, then `cancel` or `kill`
 lines; its end means that whoever ordered is gone. Fd 1 and 2 are the program's. The fd named by argv[1] takes the answer
 as lines of JSON: `{"started": pid}`, then `{"ended": code, "why": word, "cpu": seconds, "peak_mb": MiB}`, or `{"error": text}`.
+
+It is two processes: one that supervises, and one behind it that inherits what is left when a program kills the first.
 """
 
 from __future__ import annotations
@@ -26,10 +28,15 @@ _SET_CHILD_SUBREAPER, _SET_PDEATHSIG, _SET_NO_NEW_PRIVS = 36, 1, 38
 
 def main(status: int) -> None:
     """Take the order from the control pipe, carry it out and report."""
+    prctl = _prctl()
+    prctl(_SET_CHILD_SUBREAPER, 1)
+    supervisor = os.fork()
+    if supervisor:
+        _stand_behind(supervisor, status)
+        return
     os.set_inheritable(status, False)
     with open(0, "rb", buffering=0, closefd=False) as control:
         order = json.loads(control.readline())
-    prctl = _prctl()
     prctl(_SET_CHILD_SUBREAPER, 1)
     wake_reader, wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
     os.set_blocking(wake_writer, False)
@@ -43,6 +50,33 @@ def main(status: int) -> None:
         return
     _tell(status, {"started": child})
     _tell(status, Watch(child, order).until_over(wake_reader))
+
+
+def _stand_behind(supervisor: int, status: int) -> None:
+    """Wait for the supervisor's end and kill what it left behind: orphans that nobody supervises any more come here."""
+    for each in (0, 1, 2, status):  # whoever waits for the end of these must not wait for this process
+        os.close(each)
+    with contextlib.suppress(ChildProcessError):
+        while os.wait()[0] != supervisor:
+            pass
+    _sweep(lambda: None)
+
+
+def _sweep(first: Callable[[], None]) -> None:
+    """Kill every descendant until there are none, for at most five seconds; `first` is done before each look at them."""
+    deadline = time.monotonic() + 5.0
+    while time.monotonic() < deadline:
+        first()
+        family = descendants(os.getpid())
+        if not family:
+            return
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.002)
 
 
 class Watch:
@@ -131,13 +165,12 @@ class Watch:
 
     def _end_all(self) -> None:
         """Kill what the child left behind; orphans become our children, so this ends when there are none."""
-        deadline = time.monotonic() + 5.0
-        while time.monotonic() < deadline:
+
+        def group() -> None:
             self._signal_all(signal.SIGKILL)
             self._reap()
-            if not descendants(os.getpid()):
-                return
-            time.sleep(0.002)
+
+        _sweep(group)
 
 
 def descendants(pid: int) -> list[int]:
@@ -184,9 +217,9 @@ def _become(order: dict[str, Any], prctl: Callable[[int, int], None]) -> None:
     prctl(_SET_NO_NEW_PRIVS, 1)
     os.chdir(order["cwd"])
     os.umask(0o022)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    stdin = os.open(order["stdin"], os.O_RDONLY)
+    os.dup2(stdin, 0)
+    os.close(stdin)
     for name, most in order["limits"].items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:

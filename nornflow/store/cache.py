@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -24,7 +23,10 @@ _KEPT = frozenset(field.name for field in fields(StepResult)) - {"started_at", "
 
 
 class SqlResultCache(ResultCache):
-    """Keeps results in the table `caches`, masked as everything; one that cannot be read or kept is simply not there."""
+    """Keeps results in the table `caches`, sealed where a secret is in them.
+
+    One that cannot be read or kept is simply not there.
+    """
 
     def __init__(self, store: SqlRunStore, most: int = MOST) -> None:
         self._engine = store.engine
@@ -39,7 +41,7 @@ class SqlResultCache(ResultCache):
                 row = connection.execute(select(caches).where(caches.c.key == key)).mappings().one_or_none()
             if row is None:
                 return None
-            entry = json.loads(self._blobs.get(row["blob"]) if row["blob"] else row["data"])
+            entry = self._rows.value(self._blobs.get(row["blob"]) if row["blob"] else row["data"])
             if datetime.fromisoformat(entry["expires"]) <= now:
                 return None
             values: dict[str, Any] = {name: item for name, item in entry["result"].items() if name in _KEPT}
@@ -49,7 +51,7 @@ class SqlResultCache(ResultCache):
 
     def put(self, key: str, result: StepResult, now: datetime, ttl: int) -> None:
         """Store a result for `ttl` seconds and drop the oldest entries beyond the limit."""
-        text = self._rows.text({"expires": (now + timedelta(seconds=ttl)).isoformat(), "result": result})
+        text = self._rows.exact({"expires": (now + timedelta(seconds=ttl)).isoformat(), "result": result})
         try:
             blob = self._blobs.put(text) if len(text) >= LIMIT else None
             row = {"key": key, "kept_at": now, "data": None if blob else text, "blob": blob}

@@ -12,13 +12,13 @@ from sqlalchemy import func, insert, select
 
 from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
+from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
 from nornflow.redaction import MASK
 from nornflow.store.blobs import LIMIT
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of
 from nornflow.store.patience import PatientRunStore
-from nornflow.store.records import plain
 from nornflow.store.tables import approvals, plans
 
 

@@ -4,54 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
-from enum import Enum
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nornflow.errors import UsageError
+from nornflow.model.plain import plain
 from nornflow.model.run import HostState, RunRecord
 from nornflow.redaction import Redactor
 
 FILE = "run.json"
 DEPTH = 4
 """Down to which level of a record file each entry has a line of its own; a result on a device is one line."""
-_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
-
-
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    """Return the names of what is shown of a dataclass."""
-    return (*(field.name for field in fields(kind)), *(("duration",) if _is_timed(kind) else ()))
-
-
-def _is_timed(kind: type) -> bool:
-    return isinstance(getattr(kind, "duration", None), property)
-
-
-def plain(value: Any) -> Any:
-    """Return a record as JSON types: dataclasses become objects, times ISO 8601 (UTC), anything strange its text."""
-    if type(value) in _AS_THEY_ARE:  # most values of a record, so this is asked first
-        return value
-    if type(value) is dict:
-        return {str(key): plain(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, (str, int, float)):
-        return value
-    return str(value)
 
 
 def record_json(record: RunRecord) -> dict[str, Any]:

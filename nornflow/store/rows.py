@@ -10,10 +10,10 @@ from typing import Any
 
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.plain import plain
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import LIMIT, Blobs
-from nornflow.store.records import plain
 from nornflow.store.vault import Vault
 
 Row = Mapping[str, Any]

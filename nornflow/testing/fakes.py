@@ -64,6 +64,7 @@ class FakeSandbox(Sandbox):
         cwd: str = "",
         environment: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        stdin: str = "",
     ) -> ProgramResult:
         """Note the call and answer nothing."""
         self.calls.append(("script", text))

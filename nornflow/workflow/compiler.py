@@ -20,7 +20,7 @@ from nornflow.workflow import build, order
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft, read_steps
-from nornflow.workflow.forms import Reader
+from nornflow.workflow.forms import NONE_ABSENT, Reader
 from nornflow.workflow.functions import regex
 from nornflow.workflow.inputs import why_unfit
 from nornflow.workflow.keys import WORKFLOW
@@ -36,9 +36,10 @@ def compile_workflow(
     checks: Sequence[Check] = (),
     profiles: Collection[str] | None = None,
     filters: Sequence[TemplateFilter] = (),
+    absent: Mapping[str, str] = NONE_ABSENT,
 ) -> Workflow:
     """Return the compiled workflow; raises InvalidDocument with every diagnostic when one of them is an error."""
-    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters)
+    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters, absent)
     if workflow is None:
         errors = [one for one in diagnostics if one.severity is Severity.ERROR]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -57,12 +58,14 @@ def check_workflow(
     checks: Sequence[Check] = (),
     profiles: Collection[str] | None = None,
     filters: Sequence[TemplateFilter] = (),
+    absent: Mapping[str, str] = NONE_ABSENT,
 ) -> tuple[Workflow | None, tuple[Diagnostic, ...]]:
     """Return the compiled workflow (None when there is an error) and every diagnostic, in the order of the document.
 
-    `profiles` are the names of the profiles that exist; None leaves profile names unchecked.
+    `profiles` are the names of the profiles that exist; None leaves profile names unchecked. `absent` says of step types
+    that an installed plugin would bring why it does not.
     """
-    workflow, reader = _Compilation(document, step_types, profiles, filters).run()
+    workflow, reader = _Compilation(document, step_types, profiles, filters, absent).run()
     found = list(dict.fromkeys(reader.diagnostics))
     if workflow is not None:
         for check in checks:
@@ -80,6 +83,13 @@ def _plugin_check(check: Check, workflow: Workflow, document: Document) -> list[
         return [problem("NF501", message, document.at(()), hint="report this to whoever wrote the plugin")]
 
 
+def _names(permissions: Any) -> frozenset[str]:
+    """Return the permissions that a step type asks for; TypeError when they are no set of names (one text is none)."""
+    if isinstance(permissions, str) or not all(isinstance(name, str) for name in permissions):
+        raise TypeError(f"needs() returned {permissions!r:.80}, a set of permissions is expected")
+    return frozenset(permissions)
+
+
 class _Compilation:
     """One document on its way to a workflow."""
 
@@ -89,9 +99,10 @@ class _Compilation:
         step_types: Mapping[str, StepType],
         profiles: Collection[str] | None,
         filters: Sequence[TemplateFilter],
+        absent: Mapping[str, str],
     ) -> None:
         self.document = document
-        self.reader = Reader(document)
+        self.reader = Reader(document, absent)
         self.step_types = step_types
         self.profiles = profiles
         self.filters = filters
@@ -260,8 +271,8 @@ class _Compilation:
 
     def _step(self, draft: Draft, after: tuple[Any, ...], keys: Mapping[str, Any]) -> Step:
         try:
-            permissions = draft.type.needs(draft.params)
-        except Exception as error:  # noqa: BLE001 - a plugin's code, given values that may be wrong; the author is told
+            permissions = _names(draft.type.needs(draft.params))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code, given values that may be wrong
             message = f"{draft.type.name} cannot say what permissions it needs: {error!r:.200}"
             self.reader.report("NF206", message, (*draft.path, "type"))
             permissions = frozenset(draft.type.permissions)

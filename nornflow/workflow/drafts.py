@@ -102,10 +102,13 @@ def _read_step(item: dict[str, Any], path: Path, reader: Reader, step_types: Map
     step_type = step_types.get(name) if isinstance(name, str) else None
     if step_type is None:
         if isinstance(name, str):
-            near = did_you_mean(name, step_types)
+            reason = reader.absent.get(name, "")
+            near = "" if reason else did_you_mean(name, step_types)
             hint = "" if near else f"installed step types: {listing(sorted(step_types), 40)}"
             hint = hint if step_types else "no plugin that brings step types is installed"
-            message = f"there is no step type {name!r}"
+            if reason:
+                hint = "`nornflow plugins list` shows every plugin with what is wrong with it"
+            message = f"there is no step type {name!r}{f': {reason}' if reason else ''}"
             reader.report("NF201", message, (*path, "type"), found=name, suggestion=near, hint=hint)
         return None
     try:

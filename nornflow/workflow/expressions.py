@@ -5,20 +5,25 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
-from nornflow.workflow.closures import CONSTANTS, ClosureBuilder
 from nornflow.workflow.diagnostics import did_you_mean, listing
-from nornflow.workflow.functions import FUNCTIONS, regex
-from nornflow.workflow.loops import Code, Frame
-from nornflow.workflow.syntax import HYPHEN, ExpressionSyntax, Source, parse
+from nornflow.workflow.functions import FUNCTIONS
+from nornflow.workflow.lowering import LOCAL, Lowering
+from nornflow.workflow.syntax import ExpressionSyntax, Source, parse
+from nornflow.workflow.walker import Walker
 
 NAMES = ("inputs", "vars", "steps", "workflow", "run", "host", "env", "item", "index", "execution_id")
 """The names that expressions and templates of a step can have."""
 
 _KEPT = 4096
+_MAKING = Lock()
+"""Held where a walker is made: simpleeval quietens warnings for that moment, which Python does for all threads at once."""
+_MAKERS = (ast.BinOp, ast.Dict, ast.GeneratorExp, ast.List, ast.ListComp, ast.Slice, ast.Tuple)
+"""The nodes that build texts, lists or mappings, so that the size of the whole has to be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +56,34 @@ class Evaluator:
     ) -> None:
         self._names = None if names is None else frozenset(names)
         self._step_ids = tuple(step_ids)
-        self._functions = {**FUNCTIONS, **(functions or {})}
+        self._functions = {**FUNCTIONS, **(functions or {}), "default": _default}
         self._lenient = missing_is_null
-        self._kept: dict[str, tuple[Code, bool]] = {}
+        self._kept: dict[str, tuple[ast.expr, bool]] = {}
+        self._idle: list[Walker] = []  # taken and put back whole, so that each is in one thread at a time
 
     def evaluate(self, expression: str, names: Mapping[str, Any]) -> Any:
         """Return the value of an expression; ExpressionError when it has none, never "false" instead."""
-        known = self._kept.get(expression) or self._compile(expression)
-        code, weighed = known
-        frame = Frame(names)
+        tree, weighed = self._kept.get(expression) or self._keep(expression)
+        walker = self._walker()
         try:
-            value = code(frame)
-            return frame.budget.weigh(value) if weighed else value
-        except ExpressionSyntax:
-            raise
+            value = walker.run(tree, names)
+            return walker.budget.weigh(value) if weighed else value
         except ExpressionError as error:
-            raise type(error)(f"{error.message} (in `{expression.strip()[:200]}`)", hint=error.hint) from None
+            raise ExpressionError(f"{error.message} (in `{expression.strip()[:200]}`)", hint=error.hint) from None
         except ZeroDivisionError:
             raise ExpressionError(f"a division by zero (in `{expression.strip()[:200]}`)") from None
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
             raise ExpressionError(f"{error} (in `{expression.strip()[:200]}`)") from None
+        finally:
+            self._idle.append(walker)
 
     def check(self, expression: str) -> tuple[Reference, ...]:
         """Parse an expression without evaluating it and return the names it uses.
 
         Raises ExpressionSyntax (an ExpressionError with `code` and `offset`) when it can never be evaluated.
         """
-        source = parse(expression, self._step_ids)
-        ClosureBuilder(source, self._functions, self._lenient).build(source.tree)
-        _check_patterns(source)
-        found = references(source)
+        source, tree = self._parsed(expression)
+        found = _references(tree, source)
         for reference in found:
             name = reference.path[0]
             if self._names is not None and name not in self._names and not reference.optional:
@@ -92,35 +95,32 @@ class Evaluator:
 
     def names_used(self, expression: str) -> frozenset[str]:
         """Return the names (not the keys after them) that an expression uses and cannot do without."""
-        found = references(parse(expression, self._step_ids))
-        return frozenset(reference.path[0] for reference in found if not reference.optional)
+        source, tree = self._parsed(expression)
+        return frozenset(one.path[0] for one in _references(tree, source) if not one.optional)
 
-    def _compile(self, expression: str) -> tuple[Code, bool]:
+    def _parsed(self, expression: str) -> tuple[Source, ast.expr]:
         source = parse(expression, self._step_ids)
-        builder = ClosureBuilder(source, self._functions, self._lenient)
-        code = builder.build(source.tree)
+        tree: ast.expr = Lowering(source, self._functions).visit(source.tree)
+        return source, tree
+
+    def _walker(self) -> Walker:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            with _MAKING:
+                return Walker(self._functions, self._lenient)
+
+    def _keep(self, expression: str) -> tuple[ast.expr, bool]:
+        tree = self._parsed(expression)[1]
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        self._kept[expression] = (code, builder.makes_values)
-        return code, builder.makes_values
+        kept = self._kept[expression] = tree, any(isinstance(node, _MAKERS) for node in ast.walk(tree))
+        return kept
 
 
-def _check_patterns(source: Source) -> None:
-    """Compile the regular expressions that are written out; raises ExpressionSyntax for one that RE2 does not take."""
-    for node in ast.walk(source.tree):
-        candidates: list[ast.expr] = []
-        if isinstance(node, ast.Compare):
-            pairs = zip(node.ops, node.comparators, strict=True)
-            candidates = [right for op, right in pairs if isinstance(op, ast.Is | ast.IsNot)]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("matches", "capture"):
-            candidates = node.args[1:2]
-        for candidate in candidates:
-            if isinstance(candidate, ast.Constant) and isinstance(candidate.value, str):
-                try:
-                    regex(source.string(candidate))
-                except ExpressionError as error:
-                    offset = source.offset(candidate)
-                    raise ExpressionSyntax("NF107", error.message, offset, hint=error.hint) from None
+def _default(value: Any, instead: Any = "", /) -> Any:
+    """Stand for `default` where functions are looked up; the walker looks before it evaluates."""
+    return instead if value is None else value
 
 
 def names_used(expression: str, step_ids: Collection[str] = ()) -> frozenset[str]:
@@ -142,59 +142,33 @@ def host_names(host: HostView) -> HostNames:
     )
 
 
-def references(source: Source) -> tuple[Reference, ...]:
-    """Return the names that a parsed expression uses, without the variables of its loops, in the order they stand."""
+def _references(tree: ast.expr, source: Source) -> tuple[Reference, ...]:
+    """Return the names that an expression uses, without the variables of its loops, in the order they stand."""
     found: list[Reference] = []
-    _collect(source.tree, source, frozenset(CONSTANTS), False, found)
+    _collect(tree, source, False, found)
     return tuple(sorted(found, key=lambda reference: reference.offset))
 
 
-def _collect(node: ast.AST, source: Source, scope: frozenset[str], optional: bool, found: list[Reference]) -> None:
-    path = _path(node, source)
+def _collect(node: ast.AST, source: Source, optional: bool, found: list[Reference]) -> None:
+    path = _path(node)
     if path:
-        if path[0] not in scope:
-            found.append(Reference(path, source.offset(_root(node)), optional))
-        return
-    if isinstance(node, ast.ListComp | ast.GeneratorExp):
-        for generator in node.generators:
-            _collect(generator.iter, source, scope, optional, found)
-            scope = scope | {one.id for one in ast.walk(generator.target) if isinstance(one, ast.Name)}
-            for test in generator.ifs:
-                _collect(test, source, scope, optional, found)
-        _collect(node.elt, source, scope, optional, found)
-        return
-    if isinstance(node, ast.Call):
+        if LOCAL not in path[0]:
+            found.append(Reference(path, source.offset(node), optional))
+    elif isinstance(node, ast.Call):
         lenient = isinstance(node.func, ast.Name) and node.func.id == "default"
-        for position, arg in enumerate((*node.args, *(keyword.value for keyword in node.keywords))):
-            _collect(arg, source, scope, optional or (lenient and position == 0), found)
-        return
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        name = node.right.func if isinstance(node.right, ast.Call) else node.right
-        lenient = isinstance(name, ast.Name) and name.id == "default"
-        _collect(node.left, source, scope, optional or lenient, found)
-        if isinstance(node.right, ast.Call):
-            for arg in (*node.right.args, *(keyword.value for keyword in node.right.keywords)):
-                _collect(arg, source, scope, optional, found)
-        return
-    for child in ast.iter_child_nodes(node):
-        _collect(child, source, scope, optional, found)
+        for position, arg in enumerate((*node.args, *node.keywords)):
+            _collect(arg, source, optional or (lenient and position == 0), found)
+    else:
+        for child in ast.iter_child_nodes(node):
+            _collect(child, source, optional, found)
 
 
-def _path(node: ast.AST, source: Source) -> tuple[str, ...]:
+def _path(node: ast.AST) -> tuple[str, ...]:
     """Return the keys of a path such as `steps.a["b"].c`; empty when the node is something else."""
     match node:
         case ast.Name():
-            return (node.id.replace(HYPHEN, "-"),)
-        case ast.Attribute():
-            parent = _path(node.value, source)
-            return (*parent, node.attr.replace(HYPHEN, "-")) if parent else ()
-        case ast.Subscript(slice=ast.Constant() as key) if isinstance(key.value, str):
-            parent = _path(node.value, source)
-            return (*parent, source.string(key)) if parent else ()
+            return (node.id,)
+        case ast.Attribute(value=owner, attr=key) | ast.Subscript(value=owner, slice=ast.Constant(value=str() as key)):
+            parent = _path(owner)
+            return (*parent, key) if parent else ()
     return ()
-
-
-def _root(node: ast.AST) -> ast.AST:
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return node

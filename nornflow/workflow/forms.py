@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from nornflow.model.diagnostic import Diagnostic
@@ -22,11 +24,16 @@ class Missing:
 MISSING: Final = Missing()
 
 
+NONE_ABSENT: Mapping[str, str] = MappingProxyType({})
+"""No step type that a plugin would bring is missing."""
+
+
 @dataclass(slots=True)
 class Reader:
     """A document while it is read, and every problem found in it so far."""
 
     document: Document
+    absent: Mapping[str, str] = field(default_factory=lambda: NONE_ABSENT)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def report(self, code: str, message: str, path: Path, *, key: bool = False, **more: str) -> None:

@@ -104,20 +104,25 @@ def _round(number: Any, digits: int = 0) -> Any:
     return round(number, int(digits)) if digits else round(number)
 
 
+def _scalar(value: Any, name: str) -> Any:
+    # anything else is not even shown: the text of a list that holds itself many times over would fill the memory
+    if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= 60):
+        return value
+    raise ExpressionError(f"{name}() takes a number, or a text of at most 60 characters, not {kind(value)}")
+
+
 def _int(value: Any) -> int:
-    if isinstance(value, str) and len(value) > 60:
-        raise ExpressionError("int() takes a text of at most 60 characters")
     try:
-        return int(bounded(int(value)))
-    except (TypeError, ValueError, OverflowError):
-        raise ExpressionError(f"int(): {str(value)[:60]!r} is not a whole number") from None
+        return int(bounded(int(_scalar(value, "int"))))
+    except (ValueError, OverflowError):
+        raise ExpressionError(f"int(): {str(value)!r} is not a whole number") from None
 
 
 def _float(value: Any) -> float:
     try:
-        return float(bounded(float(value)))
-    except (TypeError, ValueError, OverflowError):
-        raise ExpressionError(f"float(): {str(value)[:60]!r} is not a number") from None
+        return float(bounded(float(_scalar(value, "float"))))
+    except (ValueError, OverflowError):
+        raise ExpressionError(f"float(): {str(value)!r} is not a number") from None
 
 
 def _str(value: Any) -> str:

@@ -30,6 +30,10 @@ class _Wrong(Exception):
     """A value does not fit its input; the text says why."""
 
 
+_MOST_UNKNOWN = 5
+"""So many unknown names are told one by one; a file with more of them is probably another file."""
+
+
 def resolve_inputs(
     declared: Mapping[str, Input], given: Mapping[str, Any], *, max_string: int, base: Path
 ) -> dict[str, Any]:
@@ -41,11 +45,14 @@ def resolve_inputs(
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for name in given:
-        if name not in declared:
-            near = did_you_mean(name, declared)
-            known = f"did you mean {near!r}?" if near else f"inputs: {listing(declared) or 'none'}"
-            faults.append(f"{name[:80]!r} is not an input of this workflow; {known}")
+    unknown = [name for name in given if name not in declared]
+    for name in unknown[:_MOST_UNKNOWN]:
+        near = did_you_mean(name, declared)
+        known = f"did you mean {near!r}?" if near else f"inputs: {listing(declared) or 'none'}"
+        faults.append(f"{name[:80]!r} is not an input of this workflow; {known}")
+    if len(unknown) > _MOST_UNKNOWN:
+        more = len(unknown) - _MOST_UNKNOWN
+        faults.append(f"and {more} more names are no inputs of this workflow: is it the file that you meant?")
     for name, wanted in declared.items():
         if name in given:
             value = given[name]

@@ -86,7 +86,9 @@ _CACHE = OneOf((Boolean(), CACHE), what="true, false or a mapping such as {ttl: 
 _ROLLOUT = Record(
     {
         "batches": Key(ListOf(_AMOUNT, 1, 100), "sizes of the batches, the last one repeats", default=["100%"]),
-        "max_failures": Key(_AMOUNT, "how many devices may fail before the rollout stops", default=0),
+        "max_failures": Key(
+            _AMOUNT, "how many devices may fail before the rollout stops (1 of 4 is more than 2%)", default=0
+        ),
         "soak": Key(Number(0, DAY, unit="seconds"), "seconds to wait after each batch", default=0),
         "pause_after": Key(Number(0, 100, whole=True), "the batch after which a human is asked; 0 is never", default=0),
         "host_timeout": Key(

@@ -12,11 +12,41 @@ from nornflow.errors import ExpressionError
 from nornflow.workflow.budget import Budget, add, is_number, kind, mismatch, modulo, multiply, power
 from nornflow.workflow.functions import matches
 
-Comparison = Callable[[Any, Any, Budget], bool]
+Operation = Callable[[Any, Any], Any]
 _SCALARS = (str, int, float, type(None))
 
 
-def _numeric(symbol: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def table(budget: Budget, lenient: bool) -> dict[type[ast.AST], Callable[..., Any]]:
+    """Return what each operator does; when lenient, null is in no order and in no container."""
+
+    def found(item: Any, container: Any) -> bool:
+        return not (lenient and container is None) and _contains(item, container, budget)
+
+    return {
+        ast.Add: add,
+        ast.Mult: multiply,
+        ast.Mod: modulo,
+        ast.Pow: power,
+        ast.Sub: _numeric("-", operator.sub),
+        ast.Div: _numeric("/", operator.truediv),
+        ast.FloorDiv: _numeric("//", operator.floordiv),
+        ast.Not: operator.not_,
+        ast.USub: lambda value: -_signed(value),
+        ast.UAdd: _signed,
+        ast.Eq: lambda left, right: _equal(left, right, budget),
+        ast.NotEq: lambda left, right: not _equal(left, right, budget),
+        ast.In: found,
+        ast.NotIn: lambda item, container: not found(item, container),
+        ast.Is: lambda text, pattern: _matches(text, pattern, budget),
+        ast.IsNot: lambda text, pattern: not _matches(text, pattern, budget),
+        ast.Lt: _ordering("<", operator.lt, lenient),
+        ast.LtE: _ordering("<=", operator.le, lenient),
+        ast.Gt: _ordering(">", operator.gt, lenient),
+        ast.GtE: _ordering(">=", operator.ge, lenient),
+    }
+
+
+def _numeric(symbol: str, function: Operation) -> Operation:
     def apply(left: Any, right: Any) -> Any:
         if is_number(left) and is_number(right):
             return function(left, right)
@@ -25,27 +55,13 @@ def _numeric(symbol: str, function: Callable[[Any, Any], Any]) -> Callable[[Any,
     return apply
 
 
-BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: add,
-    ast.Sub: _numeric("-", operator.sub),
-    ast.Mult: multiply,
-    ast.Div: _numeric("/", operator.truediv),
-    ast.FloorDiv: _numeric("//", operator.floordiv),
-    ast.Mod: modulo,
-    ast.Pow: power,
-}
-"""What each arithmetic operator does."""
-
-
-def signed(sign: int, value: Any) -> Any:
-    """Return a number with its sign kept or turned."""
+def _signed(value: Any) -> Any:
     if not is_number(value):
         raise ExpressionError(f"a sign before {kind(value)}")
-    return -value if sign < 0 else value
+    return value
 
 
-def equal(left: Any, right: Any, budget: Budget) -> bool:
-    """Tell whether two values are the same; lists and tuples of the same values are."""
+def _equal(left: Any, right: Any, budget: Budget) -> bool:
     if isinstance(left, _SCALARS) or isinstance(right, _SCALARS):
         return bool(left == right)
     budget.weigh(left)
@@ -57,8 +73,7 @@ def equal(left: Any, right: Any, budget: Budget) -> bool:
     return bool(left == right)
 
 
-def contains(item: Any, container: Any, budget: Budget) -> bool:
-    """Tell whether an item is in a list, a key in a mapping, or a text in a text."""
+def _contains(item: Any, container: Any, budget: Budget) -> bool:
     if isinstance(container, str):
         if not isinstance(item, str):
             raise mismatch("in", item, container)
@@ -75,44 +90,15 @@ def contains(item: Any, container: Any, budget: Budget) -> bool:
     raise mismatch("in", item, container)
 
 
-def _ordering(symbol: str, function: Callable[[Any, Any], bool], lenient: bool) -> Comparison:
-    def compare(left: Any, right: Any, budget: Budget) -> bool:
+def _ordering(symbol: str, function: Operation, lenient: bool) -> Operation:
+    def compare(left: Any, right: Any) -> bool:
         if (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str)):
-            return function(left, right)
+            return bool(function(left, right))
         if lenient and (left is None or right is None):
             return False
         raise mismatch(symbol, left, right)
 
     return compare
-
-
-def comparison(op: ast.cmpop, lenient: bool) -> Comparison:
-    """Return the function of a comparison; when lenient, null is in no order and in no container."""
-    match op:
-        case ast.Eq():
-            return equal
-        case ast.NotEq():
-            return lambda left, right, budget: not equal(left, right, budget)
-        case ast.In():
-            if lenient:
-                return lambda item, box, budget: box is not None and contains(item, box, budget)
-            return contains
-        case ast.NotIn():
-            if lenient:
-                return lambda item, box, budget: box is None or not contains(item, box, budget)
-            return lambda item, box, budget: not contains(item, box, budget)
-        case ast.Is():
-            return _matches
-        case ast.IsNot():
-            return lambda text, pattern, budget: not _matches(text, pattern, budget)
-        case ast.Lt():
-            return _ordering("<", operator.lt, lenient)
-        case ast.LtE():
-            return _ordering("<=", operator.le, lenient)
-        case ast.Gt():
-            return _ordering(">", operator.gt, lenient)
-        case _:
-            return _ordering(">=", operator.ge, lenient)
 
 
 def _matches(text: Any, pattern: Any, budget: Budget) -> bool:
@@ -122,36 +108,25 @@ def _matches(text: Any, pattern: Any, budget: Budget) -> bool:
 
 
 def pick(value: Any, which: Any) -> Any:
-    """Return an item of a list or text by its position, or of a mapping by its key; LookupError when it is not there."""
-    if isinstance(value, Mapping):
-        return value[which]
-    if isinstance(value, Sequence):
+    """Return an item or slice of a list or text, or the value of a mapping's key; LookupError when it is not there."""
+    if isinstance(which, slice):
+        if not isinstance(value, Sequence):
+            raise ExpressionError(f"{kind(value)} cannot be sliced")
+        if any(part is not None and type(part) is not int for part in (which.start, which.stop, which.step)):
+            raise ExpressionError("a slice takes whole numbers")
+    elif isinstance(value, Sequence):
         if isinstance(which, bool) or not isinstance(which, int):
             raise ExpressionError(f"{kind(value)} has items by number, not by {kind(which)}")
-        return value[which]
-    raise ExpressionError(f"{kind(value)} has no items")
+    elif not isinstance(value, Mapping):
+        raise ExpressionError(f"{kind(value)} has no items")
+    return value[which]
 
 
-def cut(value: Any, lower: Any, upper: Any, step: Any) -> Any:
-    """Return a slice of a list or text."""
-    if not isinstance(value, Sequence):
-        raise ExpressionError(f"{kind(value)} cannot be sliced")
-    if any(part is not None and (isinstance(part, bool) or not isinstance(part, int)) for part in (lower, upper, step)):
-        raise ExpressionError("a slice takes whole numbers")
-    return value[slice(lower, upper, step)]
-
-
-def iterated(value: Any) -> Sequence[Any]:
-    """Return what a loop runs over: a list, or the keys of a mapping."""
-    if isinstance(value, Mapping | AbstractSet):
-        return list(value)
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return value
-    raise ExpressionError(f"a loop runs over a list, not over {kind(value)}")
-
-
-def unpacked(names: Sequence[str], item: Any) -> dict[str, Any]:
-    """Return the variables of a loop with several names."""
-    if not isinstance(item, list | tuple) or len(item) != len(names):
-        raise ExpressionError(f"an item of the loop does not have {len(names)} parts")
-    return dict(zip(names, item, strict=True))
+def iterated(value: Any, parts: int) -> Sequence[Any]:
+    """Return what a loop runs over, a list or the keys of a mapping, each item of it in so many parts (0: whole)."""
+    items = list(value) if isinstance(value, Mapping | AbstractSet) else value
+    if not isinstance(items, Sequence) or isinstance(items, str | bytes):
+        raise ExpressionError(f"a loop runs over a list, not over {kind(value)}")
+    if parts and any(not isinstance(item, list | tuple) or len(item) != parts for item in items):
+        raise ExpressionError(f"an item of the loop does not have {parts} parts")
+    return items

@@ -76,7 +76,7 @@ def check_params(step_type: StepType, params: Mapping[str, Any], path: Path, rea
         for fault in error.errors(include_url=False):
             if not broken.intersection(fault["loc"][:1]):
                 _report(fault, model, step_type, values, path, reader)
-    except Exception as error:  # noqa: BLE001 - a plugin's validator may raise anything; the document's author is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's validator may raise anything; the author is told
         reader.report("NF206", f"{step_type.name} broke on its parameters: {error!r:.200}", path)
 
 

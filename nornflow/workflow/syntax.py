@@ -83,9 +83,10 @@ class Source:
         column = getattr(node, "col_offset", 0)
         return len(self.python.encode()[:column].decode(errors="replace"))
 
-    def string(self, node: ast.Constant) -> str:
-        """Return the text that a string constant of the tree stands for."""
-        return self.strings[self.offset(node)]
+    def written(self, node: ast.AST) -> str:
+        """Return what a node is in the text, cut to a length that fits a message."""
+        end = len(self.python.encode()[: getattr(node, "end_col_offset", 0)].decode(errors="replace"))
+        return self.text[self.offset(node) : end][:120]
 
 
 def parse(text: str, step_ids: Collection[str] = ()) -> Source:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,15 +125,23 @@ class TestConfig:
             ConfigStep().Params(**params)
 
     def test_a_platform_with_a_candidate_is_sent_to_napalm(self, bench: Bench) -> None:
-        bench.host = type(bench.host)("r1", platform="juniper_junos")
+        bench.host = type(bench.host)("r1", platform="cisco_xr")
         bench.connections["netmiko"] = None
         with pytest.raises(StepError, match="candidate") as refused:
-            bench.apply(ConfigStep(), lines=["set system host-name x"])
+            bench.apply(ConfigStep(), lines=["hostname x"])
         assert "napalm.config" in refused.value.hint
 
+    def test_where_lines_act_at_once_nothing_can_be_left_uncommitted(self, router: Any, bench: Bench) -> None:
+        for attempt in (bench.plan, bench.apply):
+            with pytest.raises(StepError, match="cisco_ios has no candidate") as refused:
+                attempt(ConfigStep(), lines=["ntp server 192.0.2.9"], commit=False)
+        assert "commit: false" in refused.value.hint
+        assert router.counters.config_lines == 0
+
     def test_a_template_needs_leave_to_read_files(self) -> None:
-        assert ConfigStep().needs({"template": "x.j2"}) == {"device.configure", "file.read"}
-        assert ConfigStep().needs({"lines": ["x"]}) == {"device.configure"}
+        assert ConfigStep().needs({"template": "x.j2"}) == {"device.configure", "file.read", "file.write"}
+        assert ConfigStep().needs({"lines": ["x"], "backup_before": False}) == {"device.configure"}
+        assert "file.write" in ConfigStep().needs({"lines": ["x"], "backup_before": "{{ inputs.keep }}"})
 
     def test_save_alone(self, router: Any, bench: Bench) -> None:
         router.configure("ntp server 192.0.2.44")
@@ -178,6 +187,29 @@ class TestCommand:
     def test_expect_string_is_a_text_and_not_a_pattern(self, router: Any, bench: Bench) -> None:
         result = bench.apply(CommandStep(), command="show version", expect_string="(a+)+$|r1#")
         assert "Version" in result.outputs["output"]
+
+    def test_a_slow_device_is_waited_for_as_many_times_as_long(self, fleet: Any, bench: Bench) -> None:
+        routers = fleet(count=1, latency=0.01)
+        bench.connections["netmiko"] = ConnectHandler(**routers.login("r1"))
+        routers.fault("r1", "slow", after=60)
+        with pytest.raises(UnexpectedPrompt):
+            bench.apply(CommandStep(), command="show version", read_timeout=0.2)
+        bench.connections["netmiko"] = ConnectHandler(**routers.login("r1"), global_delay_factor=2)
+        patient = bench.apply(CommandStep(), command="show version", read_timeout=0.2, delay_factor=30)
+        assert "Version" in patient.outputs["output"]
+
+    @pytest.mark.parametrize(
+        "waits",
+        [
+            {"delay_factor": 0},
+            {"delay_factor": 101},
+            {"read_timeout": 100, "delay_factor": 50},
+            {"delay_factor": "nan"},
+        ],
+    )
+    def test_no_output_is_waited_for_without_an_end(self, waits: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            CommandStep().Params(command="show version", **waits)
 
     def test_what_changes_something_needs_more(self) -> None:
         assert CommandStep().needs({"command": "clear counters", "changes": True}) == {"device.command"}
@@ -234,6 +266,10 @@ class TestValidate:
         with pytest.raises(ValidationError, match="give commands"):
             ValidateStep().Params()
 
+    def test_a_script_needs_leave_of_its_own(self) -> None:
+        assert ValidateStep().needs({"commands": ["show version"]}) == {"device.read"}
+        assert ValidateStep().needs({"custom_validation": "true"}) == {"device.read", "shell.script"}
+
     def test_it_is_left_out_of_plans(self) -> None:
         assert ValidateStep().verifies
 
@@ -266,6 +302,22 @@ class TestBackupAndRestore:
         planned = bench.plan(self.step)
         assert planned.outputs["size_bytes"] > 100
         assert list(bench.folder.iterdir()) == []
+
+    @pytest.mark.parametrize("template", ["{host}_{timestamp}.cfg", "{host}-{timestamp}.cfg", "{timestamp}{host}.cfg"])
+    def test_without_the_time_the_name_is_the_same_every_time(self, router: Any, bench: Bench, template: str) -> None:
+        first = bench.apply(self.step, filename_template=template, include_timestamp=False).outputs
+        again = bench.apply(self.step, filename_template=template, include_timestamp=False).outputs
+        assert first == again
+        assert first["backup_file"].endswith("/backups/r1.cfg")
+        assert len(list((bench.folder / "backups").iterdir())) == 1
+
+    def test_the_startup_configuration_is_the_one_that_was_saved(self, router: Any, bench: Bench) -> None:
+        router.save()
+        router.configure("ntp server 192.0.2.77")
+        kept = bench.apply(self.step, config_type="startup").outputs["backup_file"]
+        now = bench.apply(self.step, backup_dir="now").outputs["backup_file"]
+        assert "192.0.2.77" not in Path(kept).read_text()
+        assert "192.0.2.77" in Path(now).read_text()
 
     def test_a_restore_brings_back_what_is_missing_and_lists_what_is_left(self, router: Any, bench: Bench) -> None:
         backup = bench.apply(self.step).outputs["backup_file"]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from nornflow.devices.guard import Lease, held
+from nornflow.devices.guard import Lease, held, refused_lines
 from nornflow.devices.guard.judge import Judge
 from nornflow.errors import GuardDenied
 from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
-from nornflow.platforms.paths import paths_of
 from nornflow.platforms.spellings import MOST, spellings
 from nornflow.policy.profiles import load_profiles
-from nornflow.policy.rules import rule_book
 
 SITE = {"extends": "standard", "management_interfaces": ["eth0", "<<gi|gabitethernet>> ?0/0"]}
 PROFILES = load_profiles({"site": SITE})
@@ -21,6 +19,13 @@ EVERYTHING = frozenset({"device.read", "device.configure", "device.command"})
 
 # platform, profile, lines: each sequence ends in what the profile refuses, spelled as the device takes it too
 SPELLED: list[tuple[str, str, list[str]]] = [
+    ("cisco_ios", "standard", ["li vt 0 4", "tr i n"]),
+    ("cisco_ios", "standard", ["line vty 0 4", "tr i n"]),
+    ("cisco_ios", "standard", ["lin vt 0 4", "no exec"]),
+    ("cisco_ios", "standard", ["line vty 0 4", "autoc reload"]),
+    ("cisco_ios", "standard", ["user bob autocommand reload"]),
+    ("cisco_ios", "standard", ["shell processing full"]),
+    ("cisco_ios", "elevated", ["interface Loopback0", "do rel"]),
     ("cisco_ios", "standard", ["interface range GigabitEthernet0/0 - 1", "shutdown"]),
     ("cisco_ios", "standard", ["interface range gi0/1 , gi0/0", "shutdown"]),
     ("cisco_ios", "standard", ["int ran gi0/1,gi0/0", "shut"]),
@@ -63,6 +68,13 @@ SPELLED: list[tuple[str, str, list[str]]] = [
 
 # what hides a line from whoever reads lines one by one
 HIDDEN: list[tuple[str, list[str]]] = [
+    ("cisco_nxos", ["run bash sudo reboot"]),
+    ("cisco_nxos", ["python bootflash:x.py"]),
+    ("cisco_nxos", ["install all nxos bootflash:x"]),
+    ("cisco_nxos", ["guestshell destroy"]),
+    ("cisco_nxos", ["attach module 1"]),
+    ("cisco_nxos", ["vsh -c reload"]),
+    ("cisco_nxos", ["terminal alias x reload"]),
     ("cisco_ios", ["interface Gi0/1", "description hi\rno username admin"]),
     ("arista_eos", ["interface Et1", "description hi\nno username admin"]),
     ("arista_eos", ["interface Et1", "description hi\u2028no username admin"]),
@@ -90,6 +102,8 @@ HIDDEN: list[tuple[str, list[str]]] = [
 ]
 
 HARMLESS: list[tuple[str, list[str]]] = [
+    ("cisco_ios", ["interface Gi1/0/1", "auto qos trust", "exit", "line vty 0 4", "exec-timeout 5 0"]),
+    ("cisco_nxos", ["monitor session 1", "source interface Ethernet1/1", "install-default x"]),
     ("cisco_ios", ["interface range Gi1/0/1 - 24 , Gi2/0/1", "description users", "no shutdown", "shutdown"]),
     ("cisco_ios", ["default interface GigabitEthernet1/0/5"]),
     ("cisco_ios", ["interface GigabitEthernet1", "default ip ospf cost", "exit", "ip route 0.0.0.0 0.0.0.0 192.0.2.1"]),
@@ -122,8 +136,7 @@ def test_a_denied_line_is_denied_in_every_spelling_by_guard_and_gate_alike(
 ) -> None:
     with pytest.raises(GuardDenied):
         judged(platform, lines, profile)
-    book = rule_book(PROFILES[profile].deny_rules)
-    assert any(book.judge(path) for _, path in paths_of(platform, lines))
+    assert refused_lines(platform, lines, PROFILES[profile].deny_rules)
 
 
 @pytest.mark.parametrize(("platform", "lines"), HIDDEN, ids=repr)
@@ -135,8 +148,7 @@ def test_a_line_that_hides_another_is_denied(platform: str, lines: list[str]) ->
 @pytest.mark.parametrize(("platform", "lines"), HARMLESS, ids=repr)
 def test_what_is_harmless_passes_guard_and_gate(platform: str, lines: list[str]) -> None:
     judged(platform, lines, "standard")
-    book = rule_book(PROFILES["standard"].deny_rules)
-    assert [path for _, path in paths_of(platform, lines) if book.judge(path)] == []
+    assert refused_lines(platform, lines, PROFILES["standard"].deny_rules) == []
 
 
 def test_a_range_is_every_interface_in_it() -> None:
@@ -150,3 +162,11 @@ def test_a_range_that_nobody_can_look_at_is_refused() -> None:
     assert spellings(f"interface Ethernet1-{MOST * 2} / shutdown") is None
     with pytest.raises(GuardDenied, match="nobody can say"):
         judged("arista_eos", [f"interface Ethernet1-{MOST * 2}"], "standard")
+
+
+def test_a_configuration_line_does_not_pass_for_a_command_in_the_plan() -> None:
+    grant = Grant("r1", "it", Mode.PLAN, EVERYTHING, None, (), ())
+    with held(Lease(grant, platform_for("cisco_ios"), LeaseReport())) as lease:
+        with pytest.raises(GuardDenied, match="is no configuration"):
+            Judge(lease).config_line(" exec:write memory")
+        assert lease.report.captured == []

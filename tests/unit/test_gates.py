@@ -9,7 +9,7 @@ import pytest
 from nornflow.abc import Gate
 from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
-from nornflow.model.permission import Mode
+from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.workflow import Amount, Rollout, Scope, Step, Workflow
 from nornflow.policy.evaluate import enforce, evaluate_gates
@@ -81,15 +81,16 @@ def test_a_planned_exec_command_is_judged_as_one() -> None:
     assert "restarts the device" in decision.reason
 
 
-def test_the_platforms_grammar_can_tell_the_sections_of_flat_lines() -> None:
+def test_the_application_can_bring_a_judge_that_knows_more_of_a_platform() -> None:
     asked = request("standard", lines=("interface Management1", "shutdown"))
     assert decide(asked) == ()
 
-    def grammar(platform: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    def judge(platform: str, lines: Sequence[str], rules: Sequence[LineRule]) -> list[tuple[str, LineRule]]:
         assert platform == "cisco_ios"
-        return [(lines[0], lines[0]), (lines[1], f"{lines[0]} / {lines[1]}")]
+        return [(f"{lines[0]} / {lines[1]}", rules[0])]
 
-    assert len(decide(asked, paths_of=grammar)) == 1
+    (decision,) = decide(asked, refusals=judge)
+    assert "interface Management1 / shutdown" in decision.reason
 
 
 def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:
@@ -100,6 +101,32 @@ def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:
     with pytest.raises(ApprovalRequired, match="approved plan"):
         enforce(decisions)
     enforce(decisions, approved=True)
+
+
+def test_a_step_that_lowers_to_restricted_is_treated_as_restricted_says() -> None:
+    asked = request("standard")
+    lowered = tuple(replace(step, profile="restricted") for step in asked.workflow.steps)
+    asked = replace(asked, workflow=replace(asked.workflow, steps=lowered))
+    assert {(d.gate, d.verdict) for d in decide(asked)} >= {("canary", Verdict.DENY), ("approval", Verdict.HOLD)}
+
+
+def test_a_line_is_refused_by_the_profile_of_its_step() -> None:
+    asked = request("standard", lines=("hostname elsewhere",))
+    assert decide(asked) == ()
+    lowered = tuple(replace(step, profile="restricted") for step in asked.workflow.steps)
+    asked = replace(asked, workflow=replace(asked.workflow, steps=lowered))
+    (decision,) = [decision for decision in decide(asked) if decision.gate == "lines"]
+    assert "profile 'restricted' refuses" in decision.reason
+
+
+def test_the_profile_in_force_counts_and_not_what_its_name_alone_says() -> None:
+    rule = LineRule("^ntp server 192", reason="the site says no", where="site.yaml:4")
+    asked = request("standard", lines=("ntp server 192.0.2.66",))
+    assert decide(asked) == ()
+    standard = load_profiles()["standard"]
+    in_force = replace(standard, deny_rules=(*standard.deny_rules, rule))
+    (decision,) = decide(replace(asked, in_force=in_force))
+    assert decision.where == "site.yaml:4"
 
 
 def test_restricted_does_not_hold_a_plan_without_changes() -> None:

@@ -31,6 +31,13 @@ class ApiDriver:
         self.did += commands
         return [f"output of {command}" for command in commands]
 
+    def parse(self, command: str, wait: int = 0, program: str = "") -> str:
+        self.did.append(command)
+        return "parsed"
+
+    def old_parse(self, *arguments: Any, **options: Any) -> str:
+        return self.parse(*arguments, **options)
+
     def configure(self, lines: Any, comment: str = "") -> str:
         self.did += list(lines)
         return "done"
@@ -55,11 +62,12 @@ class ApiGuard(ConnectionGuard):
         attributes=frozenset({"hostname"}),
         reads=frozenset({"facts"}),
         read_prefixes=("get_",),
-        commands={"run": "commands"},
+        commands={"run": "commands", "parse": "command", "old_parse": "command"},
         configures={"configure": "lines"},
         configure_files={"configure_file": "path"},
         raw=frozenset({"reboot"}),
         multiline=frozenset({"template"}),
+        closed=frozenset({"program"}),
     )
 
     def __init__(self) -> None:
@@ -155,6 +163,39 @@ def test_an_object_that_is_no_plain_value_is_refused(network: GuardedNetwork) ->
 def test_an_iterator_is_judged_like_a_list(network: GuardedNetwork, guard: ApiGuard) -> None:
     assert isinstance(network.plan("sw1", using(lambda c: c.run(iter(["reload"])))).error, GuardDenied)
     assert network.plan("sw1", using(lambda c: c.run(x for x in ["show version"]))).error is None
+    assert guard.opened[0].did == ["show version"]
+
+
+@pytest.mark.parametrize(
+    "command", [{"cmd": "reload"}, ["show version", "reload"], ("show version", "reload"), b"reload", 7], ids=repr
+)
+def test_an_object_that_an_api_would_take_for_other_commands_is_none(
+    command: Any, network: GuardedNetwork, guard: ApiGuard
+) -> None:
+    everything = {"permissions": ("device.*",)}
+    for way in (network.plan, network.apply):
+        outcome = way("sw1", using(lambda driver: driver.run([command])), grant=everything)
+        assert isinstance(outcome.error, GuardDenied), outcome
+        assert "is no text but a" in str(outcome.error)
+    assert guard.opened[0].did == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda driver: driver.parse("show version", program="<macro>"),
+        lambda driver: driver.parse("show version", 5, "<macro>"),
+        lambda driver: driver.old_parse("show version", 5, "<macro>"),
+    ],
+    ids=["by name", "by place", "behind *args"],
+)
+def test_an_argument_that_would_be_run_is_refused_wherever_it_stands(
+    call: Callable[[Any], Any], network: GuardedNetwork, guard: ApiGuard
+) -> None:
+    outcome = network.plan("sw1", using(call))
+    assert isinstance(outcome.error, GuardDenied), outcome
+    assert "would run code" in str(outcome.error)
+    assert network.plan("sw1", using(lambda driver: driver.parse("show version", 5, ""))).error is None
     assert guard.opened[0].did == ["show version"]
 
 

@@ -9,7 +9,7 @@ from nornflow.model.permission import PERMISSIONS, Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.workflow import Scope, Step
 from nornflow.policy.grants import grant_for
-from nornflow.policy.permissions import effective, narrowed
+from nornflow.policy.permissions import effective
 from nornflow.policy.profiles import load_profiles
 
 PROFILES = load_profiles({"quiet": {"extends": "standard", "deny": ["http.*"]}}, where="site.yaml")
@@ -46,10 +46,14 @@ def test_without_workflow_permissions_and_user_the_profile_decides_alone() -> No
     assert effective(profile).names == {name for name in PERMISSIONS if profile.allows(name)}
 
 
-def test_a_narrowed_profile_allows_no_more_than_the_allowance() -> None:
-    profile = narrowed(effective(PROFILES["standard"], {"device.read"}))
-    assert [name for name in PERMISSIONS if profile.allows(name)] == ["device.read"]
-    assert profile.max_memory_mb == PROFILES["standard"].max_memory_mb
+def test_a_step_gets_no_more_on_a_device_than_the_workflow_gives() -> None:
+    nothing_said = replace(SHOW, permissions=frozenset())
+    assert grant_for(PROFILES["standard"], nothing_said, "ams-1", Mode.APPLY).permissions == {"device.read"}
+    for mode in Mode:
+        grant = grant_for(PROFILES["standard"], nothing_said, "ams-1", mode, permissions={"workflow.execute"})
+        assert grant.permissions == frozenset()
+    with pytest.raises(PolicyDenied, match=r"needs device\.configure"):
+        grant_for(PROFILES["standard"], CONFIGURE, "ams-1", Mode.APPLY, permissions={"device.read"})
 
 
 def test_a_reading_step_gets_no_more_than_reading_even_under_elevated() -> None:

@@ -13,6 +13,7 @@ from nornir.core.inventory import Host, Hosts, Inventory
 
 from nornflow.devices import runner
 from nornflow.devices.runner import HostRunner
+from nornflow.errors import GuardDenied
 
 
 def nornir_of(count: int, host_runner: HostRunner) -> Nornir:
@@ -102,6 +103,23 @@ def test_in_a_hurry_threads_that_do_not_end_are_left_behind_without_any_timeout(
     nornir_of(3, made).run(task=task)
     stuck.set()
     assert lost == ["r0"]
+
+
+def test_a_task_that_starts_another_run_leaves_the_one_that_it_is_part_of_alone() -> None:
+    refused: list[str] = []
+
+    def task(task: Any) -> str:
+        try:
+            task.nornir.run(task=lambda task: None)
+        except GuardDenied as error:
+            refused.append(error.message)
+        return str(task.host.name)
+
+    seen = run(20, task)
+    assert sorted(seen.results) == sorted(f"r{number}" for number in range(20))
+    assert all(result[0].result == name for name, result in seen.results.items())
+    assert len(refused) == 20
+    assert "may not start another run" in refused[0]
 
 
 def test_a_host_that_may_not_be_cut_yet_is_asked_for_again_and_its_answer_taken() -> None:

@@ -12,6 +12,7 @@ from nornflow.abc import Cancellation
 from nornflow.errors import PolicyDenied, ResourceExhausted, StepCancelled, StepError, StepTimeout, UsageError
 from nornflow.policy.profiles import load_profiles
 from nornflow.redaction import Redactor
+from nornflow.sandbox import process
 from nornflow.sandbox.sandbox import LocalSandbox
 from nornflow.sandbox.text import LineStream, clean_line
 
@@ -176,7 +177,7 @@ def test_a_cancel_from_another_thread_ends_the_family(make: Make, tmp_path: Path
         threading.Thread(target=abort.pull).start()
 
     with pytest.raises(StepCancelled):
-        make(cancellation=abort, emit=ready).script("echo $$ | tee self; sleep 60 & wait")
+        make(cancellation=abort, emit=ready).script("echo $$ > self; echo ready; sleep 60 & wait")
     assert not alive(int((tmp_path / "workspace" / "self").read_text()))
     with pytest.raises(StepCancelled):
         make(cancellation=abort).program(["echo", "never"])
@@ -186,6 +187,26 @@ def test_a_child_that_kills_its_supervisor_does_not_outlive_it(make: Make, tmp_p
     with pytest.raises(StepError, match="ended without a report"):
         make().program(["sh", "-c", "echo $$ > self; sleep 60 & kill -9 $PPID; sleep 60"])
     assert not alive(int((tmp_path / "workspace" / "self").read_text()))
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_a_daemon_does_not_outlive_a_supervisor_that_its_script_killed_or_stopped(
+    signal: str, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_PATIENCE", 1.0)
+    script = f"""
+        setsid sh -c 'echo $$ > daemon; exec sleep 60' &
+        while ! test -s daemon; do :; done
+        kill -{signal} $PPID
+        sleep 60
+    """
+    with pytest.raises(StepError, match="ended without a report"):
+        make().script(script, timeout=1)
+    daemon = int((tmp_path / "workspace" / "daemon").read_text())
+    deadline = time.monotonic() + 5
+    while alive(daemon) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(daemon)
 
 
 def test_a_fork_bomb_is_bounded(make: Make) -> None:
@@ -225,6 +246,14 @@ def test_a_script_gets_values_by_environment_only_and_stops_at_the_first_error(m
     result = sandbox.script('echo "$VALUE" | tr a-z A-Z\nfalse\necho unreached', environment={"VALUE": value})
     assert (result.exit_code, result.stdout) == (1, "X; TOUCH PWNED $(TOUCH PWNED)\n")
     assert sandbox.script("#!/bin/bash\nfalse | true").exit_code == 1
+    assert list((tmp_path / "workspace").iterdir()) == []
+
+
+def test_a_script_reads_what_it_is_given_and_nothing_of_it_is_left(make: Make, tmp_path: Path) -> None:
+    given = "one\n'$(touch pwned)'\n" * 20_000  # more than a pipe holds
+    result = make().script("grep -c pwned; cat", stdin=given)
+    assert (result.exit_code, result.stdout) == (0, "20000\n")
+    assert make().script("cat").stdout == ""
     assert list((tmp_path / "workspace").iterdir()) == []
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nornflow.model.plain import plain
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
-from nornflow.store.records import plain
 
 Pair = tuple[Any, Any]
 

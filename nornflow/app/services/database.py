@@ -11,7 +11,8 @@ from typing import Any
 
 from nornflow.app.build import Project
 from nornflow.model.history import RunQuery
-from nornflow.store.records import RunRecords, plain
+from nornflow.model.plain import plain
+from nornflow.store.records import RunRecords
 
 
 @dataclass(frozen=True, slots=True)

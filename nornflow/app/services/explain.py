@@ -63,6 +63,7 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
         checks=project.checks,
         profiles=project.profiles,
         filters=project.filters,
+        absent=project.absent,
     )
     profile = chosen_profile(project, profile_name, workflow)
     if inputs:
@@ -100,7 +101,7 @@ def _judged(
 
 
 def _limits(workflow: Workflow, profile: Profile, profiles: Mapping[str, Profile]) -> list[Explained]:
-    decisions = LimitsGate(profiles).check(GateRequest("", profile.name, workflow, {}, ()))
+    decisions = LimitsGate(profiles).check(GateRequest("", profile.name, workflow, {}, (), in_force=profile))
     return [Explained(d.step, "timeout", False, d.reason, d.where, d.hint) for d in decisions]
 
 

@@ -27,6 +27,10 @@ class Language(Protocol):
         """Every installed step type by name."""
 
     @property
+    def absent(self) -> Mapping[str, str]:
+        """The step types that a plugin would bring, each with the reason why it does not."""
+
+    @property
     def checks(self) -> Sequence[Check]:
         """The further diagnostics that plugins brought."""
 
@@ -67,7 +71,7 @@ def validate_file(path: Path, language: Language) -> tuple[FileResult, Document 
     except InvalidDocument as error:
         return FileResult(str(path), None, error.diagnostics, _text_of(path)), None
     workflow, diagnostics = check_workflow(
-        document, language.step_types, language.checks, language.profiles, language.filters
+        document, language.step_types, language.checks, language.profiles, language.filters, language.absent
     )
     return FileResult(str(path), workflow, diagnostics, document.source), document
 

@@ -1,5 +1,6 @@
 """The guard: what stands between a task and a device, down to the bytes on the wire."""
 
+from nornflow.devices.guard.foresight import refused_lines
 from nornflow.devices.guard.host import (
     GuardedHost,
     abort_host,
@@ -22,5 +23,6 @@ __all__ = [
     "guarded_read_config",
     "guarded_replace",
     "held",
+    "refused_lines",
     "revoke",
 ]

@@ -43,6 +43,21 @@ class Given:
         return method(*arguments, **options)
 
 
+def closed_argument(
+    method: Callable[..., Any], closed: frozenset[str], arguments: tuple[Any, ...], options: Mapping[str, Any]
+) -> str:
+    """Return the name of the first closed parameter that a call gives a value for, or an empty string."""
+    named = next((name for name in sorted(closed) if options.get(name)), "")
+    if named or len(arguments) < 2:
+        return named
+    places = _parameters(getattr(method, "__func__", method))[1 if hasattr(method, "__self__") else 0 :]
+    for number, value in enumerate(arguments):
+        name = places[min(number, len(places) - 1)] if places else "*"
+        if value and (name in closed or (name.startswith("*") and number)):
+            return name  # behind `*args` nobody can tell which parameter it becomes
+    return ""
+
+
 def exact(value: Any) -> Any:
     """Return a text as a plain `str`, whose methods give the judge what the driver sends; pairs of texts likewise."""
     if isinstance(value, str):
@@ -55,6 +70,18 @@ def _place(function: Callable[..., Any], parameter: str) -> int:
     """Return the place of a parameter in a signature; the first after `self` when it is hidden in `*args`."""
     names = list(inspect.signature(function).parameters)
     return names.index(parameter) if parameter in names else 1
+
+
+@lru_cache(maxsize=256)
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    """Return the names of what can be given by place; `*args` with its star."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = inspect.signature(function).parameters.values()
+    return [
+        f"*{each.name}" if each.kind is inspect.Parameter.VAR_POSITIONAL else each.name
+        for each in given
+        if each.kind in (*kinds, inspect.Parameter.VAR_POSITIONAL)
+    ]
 
 
 def commands_in(given: Any) -> list[str]:

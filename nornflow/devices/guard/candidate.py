@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.arguments import exact
+from nornflow.devices.guard.files import text_of
 from nornflow.devices.guard.judge import Act, Judge
 from nornflow.devices.guard.lease import Lease
 from nornflow.errors import DeviceError, GuardDenied
@@ -70,7 +70,7 @@ class CandidateDesk:
 
     def _load(self, filename: str | None, config: Any, *, replaces: bool) -> None:
         if filename is not None:
-            config = Path(filename).read_text(encoding="utf-8")
+            config = text_of(filename, self._lease)
         text = exact(config) if isinstance(config, str) else "\n".join(config or ())
         lines = [line.rstrip() for line in text.splitlines()]
         if self._native:

@@ -214,7 +214,13 @@ class GuardedChannel(paramiko.Channel):
             return
         wire.leave()
         self._real.sendall(wire.platform.exec.leave_line.encode() + b"\n")
-        self._until(lambda data: wire.at_prompt, timeout, "the exec prompt")
+        question = wire.platform.exec.discard_question.encode()
+        left = self._until(
+            lambda data: wire.at_prompt or (bool(question) and question in data), timeout, "the exec prompt"
+        )
+        if not wire.at_prompt and question and question in left:
+            self._real.sendall(b"yes\n")
+            self._until(lambda data: wire.at_prompt, timeout, "the exec prompt")
 
     def settimeout(self, timeout: float | None) -> None:
         """Set how many seconds `recv` waits."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from nornflow.abc import ConnectionGuard
-from nornflow.devices.guard.arguments import Given, commands_in, lines_in, texts_in
+from nornflow.devices.guard.arguments import Given, closed_argument, commands_in, lines_in, texts_in
 from nornflow.devices.guard.candidate import CandidateDesk
+from nornflow.devices.guard.files import text_of
 from nornflow.devices.guard.judge import Act, Judge
 from nornflow.devices.guard.wire import Wire
 
@@ -139,11 +139,32 @@ class _Resolver:
 
         def call(*arguments: Any, **options: Any) -> Any:
             in_force()
+            self._check_closed(method, arguments, options)
             given = Given(method, parameter, arguments, options)
+            if self._wire is None:
+                self._check_texts(method.__name__, given.value)
             self._check_commands(method.__name__, commands_in(given.value))
             return given.call(method)
 
         return call
+
+    def _check_closed(self, method: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        closed = self._surface.closed
+        name = closed_argument(method, closed, arguments, options) if closed else ""
+        if name:
+            raise self._lease.denied(
+                f"{method.__name__}({name}=...) is not allowed: it would run code that comes as data",
+                hint="take the output as text and parse it in a step of its own (`ttp.show`), or give arguments by name",
+            )
+
+    def _check_texts(self, method: str, given: Any) -> None:
+        """Refuse commands that are no texts: an API takes objects that hold other commands, and no wire looks at them below."""
+        for item in [given] if isinstance(given, str) else given or ():
+            if type(item) is not str:
+                raise self._lease.denied(
+                    f"{method}: {str(item)[:60]!r} is no text but a {type(item).__name__}",
+                    hint="give each command as a text of its own",
+                )
 
     def _check_commands(self, method: str, commands: list[str]) -> None:
         """Judge commands before the driver gets them: an early denial leaves driver and device in step."""
@@ -171,7 +192,7 @@ class _Resolver:
                     f"{method.__name__}: a file could change between judging and sending", hint="give the lines"
                 )
             given = Given(method, parameter, arguments, options)
-            self._check_block(Path(given.value).read_text(encoding="utf-8").splitlines())
+            self._check_block(text_of(given.value, self._lease).splitlines())
             return given.call(method)
 
         return call

@@ -110,10 +110,12 @@ def _guarded_class(book: Book, addresses: Addresses) -> type[GuardedHost]:
             return self.connections[connection]
 
         def close_connection(self, connection: str) -> None:
+            _may_close(self)
             self.connections.pop(connection, None)
             book.close(self.name, connection)
 
         def close_connections(self) -> None:
+            _may_close(self)
             self.connections.clear()
             book.close(self.name)
 
@@ -142,6 +144,18 @@ def _lease_for(host: Host, connection: str) -> Lease:
             f"the step may not use the connection of {host.name}", hint="run the step on that device too"
         )
     return lease
+
+
+def _may_close(host: Host) -> None:
+    """Raise GuardDenied where a task closes the session of a device that it does not work on: another step may be using it."""
+    lease = current_lease()
+    if lease is None:
+        raise GuardDenied(
+            f"{host.name}: no step holds a lease in this thread, so its sessions stay open",
+            hint="leave closing to NornFlow",
+        )
+    if lease.grant.host != host.name or lease.thread != get_ident():
+        raise lease.denied(f"the step may not close the sessions of {host.name}", hint="leave closing to NornFlow")
 
 
 def _inside(host: Host) -> tuple[Book, Callable[[Host, str], Session]]:

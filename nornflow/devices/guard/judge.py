@@ -141,6 +141,8 @@ class Judge:
         line = raw.rstrip()
         text = line.strip()
         self._check_one_line(line)
+        if text.startswith("exec:"):  # in a plan this marks a command of exec mode, which a line must not pass for
+            raise lease.denied(f"{text!r} is no configuration", hint="leave it out")
         if self.in_text:
             self._tracker.feed(line)
             return self._configured(line)
@@ -165,11 +167,16 @@ class Judge:
         return self._configured(line)
 
     def _check_config_rules(self, path: str, line: str) -> None:
-        """Match the line in its section, and below each line that may have opened one that the grammar does not know."""
+        """Match the line in its section, and below each line that may have opened one that the grammar does not know.
+
+        There it is matched as it was typed, too: the grammar gave its words in full as those of another section.
+        """
         above = list(self._perhaps.values())[-_MOST_SECTIONS:]
-        places = [path, *(f"{section}{SEPARATOR}{path}" for section in above)]
-        if len(above) > 1:
-            places.append(SEPARATOR.join((*above, path)))
+        places = [path]
+        for text in dict.fromkeys((path, " ".join(line.split()))):
+            places += [f"{section}{SEPARATOR}{text}" for section in above]
+            if len(above) > 1:
+                places.append(SEPARATOR.join((*above, text)))
         for number, place in enumerate(places):
             understood = number == 0 and self._tracker.understood
             rule = self.lease.rules.denies_config(place, line, understood=understood)

@@ -14,12 +14,22 @@ from nornflow.errors import GuardDenied, LineRejected, LockLost, NornFlowError
 from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode, covers
 from nornflow.platforms.platform import Platform
+from nornflow.policy.rules import readable
 
 _HELD: ContextVar[Lease | None] = ContextVar("nornflow_lease", default=None)
 
 
 class GuardDeniedAttribute(GuardDenied, AttributeError):
     """An attribute that tasks may not use; also an AttributeError, so that `hasattr` and `getattr` stay well-behaved."""
+
+
+class GuardDeniedByRule(GuardDenied):
+    """A line that a rule refuses; `line` is the line in full words with its section path."""
+
+    def __init__(self, message: str, *, hint: str, rule: LineRule, line: str) -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
+        self.line = line
 
 
 class Lease:
@@ -123,12 +133,12 @@ class Lease:
         """Put a denial by a rule on record, saying which rule it was and where it stands."""
         where = f" ({rule.where})" if rule.where else ""
         why = f": {rule.reason}" if rule.reason else ""
+        what = f"{line!r} is refused by the rule {readable(rule.pattern)!r}{where}{why}"
+        hint = "take the line out of the change, or use a profile without this rule"
         if not rule.pattern:
-            return self.denied(f"{line!r} was refused{why}", hint="write the line in full words")
-        return self.denied(
-            f"{line!r} is refused by the rule {rule.pattern!r}{where}{why}",
-            hint="take the line out of the change, or use a profile without this rule",
-        )
+            what, hint = f"{line!r} was refused{why}", "write the line in full words"
+        error = self.denied(what, hint=hint)
+        return GuardDeniedByRule(error.message, hint=hint, rule=rule, line=line)
 
     def next_sealed(self) -> str | None:
         """Return the line that the plan has next, None when all were used."""

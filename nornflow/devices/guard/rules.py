@@ -15,7 +15,7 @@ from nornflow.platforms.spellings import spellings
 from nornflow.platforms.tree import SEPARATOR
 
 _MOST_READINGS = 256
-_WHOLE = frozenset(("ip", "no"))  # short words that are no abbreviations
+_WHOLE = frozenset(("ip", "no", "auto"))  # words that are no abbreviations: `auto qos` begins no `autocommand`
 _NO_LITERAL = re.compile(r"\\[bBdDsSwWAzZpP]|\\.|\[\^?\]?[^\]]*\]|\(\?[a-zA-Z-]*:?|\(\?P?<\w+>|\{[^}]*\}")
 _LITERAL = re.compile(r"[a-z][a-z-]+")
 _WORD = re.compile(r"([A-Za-z][A-Za-z-]*)(.*)", re.DOTALL)

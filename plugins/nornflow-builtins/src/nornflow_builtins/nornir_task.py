@@ -99,5 +99,6 @@ def _cause(error: Any, path: str) -> NornFlowError:
         cause = cause.result.exception
     if isinstance(cause, NornFlowError):
         return cause
-    text = str(cause).strip().rpartition("\n")[2] or "it failed without a word"
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()] or ["it failed without a word"]
+    text = lines[-1] if lines[0].startswith("Traceback") else lines[0]
     return StepError(f"{path}: {type(cause).__name__}: {text}", hint="the task itself failed; see its documentation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +19,11 @@ _VOLATILE = re.compile(
     r"^\s*(?:Building configuration.*|(?:Current|Startup) configuration\b.*|Using \d+ .*|ntp clock-period .*|end)\s*$"
 )
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def _command(context: StepContext, config_type: str) -> str:
+    platform = context.host.platform if context.host else ""
+    return _COMMANDS.get(platform, {}).get(config_type, f"show {config_type}-config")
 
 
 class BackupParams(BaseModel):
@@ -54,15 +60,14 @@ class BackupStep(StepType):
     def apply(self, context: StepContext, params: BackupParams) -> StepResult:
         """Read and write; raises LineRejected, PolicyDenied for the file, and the device errors."""
         text = self._config(context, params)
-        path = context.sandbox.write_text(self._path(context, params), text, mode=0o600)
+        path = keep(context, self._path(context, params), text)
         size = len(text.encode())
         return StepResult(
             outputs={"backup_file": str(path), "size_bytes": size}, stdout=f"{size} bytes of configuration in {path}"
         )
 
     def _config(self, context: StepContext, params: BackupParams) -> str:
-        platform = context.host.platform if context.host else ""
-        command = _COMMANDS.get(platform, {}).get(params.config_type, f"show {params.config_type}-config")
+        command = _command(context, params.config_type)
         text = read_accepted(context, context.connection("netmiko"), command, read_timeout=params.read_timeout)
         if not text.strip():
             raise StepError(
@@ -78,7 +83,7 @@ class BackupStep(StepType):
         if not params.include_timestamp:
             template = re.sub(r"[_-]?\{timestamp\}", "", template)
         values = {
-            "host": re.sub(r"[^A-Za-z0-9._-]", "_", device(context)),
+            "host": file_name(context),
             "timestamp": f"{self.clock():%Y%m%dT%H%M%SZ}",
             "config_type": params.config_type,
         }
@@ -91,6 +96,22 @@ class BackupStep(StepType):
             return values[match[1]]
 
         return f"{params.backup_dir}/{_PLACEHOLDER.sub(fill, template)}"
+
+
+def file_name(context: StepContext) -> str:
+    """Return the device's name as it may stand in the name of a file."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", device(context))
+
+
+def keep(context: StepContext, path: str, text: str) -> Path:
+    """Write a configuration into the run's workspace, for its owner's eyes; PolicyDenied and StepError."""
+    try:
+        return context.sandbox.write_text(path, text, mode=0o600)
+    except OSError as error:
+        raise StepError(
+            f"the backup of {device(context)} cannot be written to {path}: {error.strerror or error}",
+            hint="see to the rights and the space of the run's workspace; nothing was sent to the device",
+        ) from error
 
 
 class RestoreParams(BaseModel):
@@ -129,7 +150,7 @@ class RestoreStep(StepType):
         results: dict[str, Any] = {"lines": len(lines)}
         if context.mode is Mode.PLAN:
             return StepResult(HostState.CHANGED, changed=True, outputs=results, stdout=output)
-        now = read_accepted(context, connection, "show running-config", read_timeout=params.read_timeout)
+        now = read_accepted(context, connection, _command(context, "running"), read_timeout=params.read_timeout)
         wanted, shown = _paths(backup), _paths(now)
         missing = [path for path in wanted if path not in set(shown)]
         remaining = [path for path in shown if path not in set(wanted)]

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from nornflow import HostState, StepContext, StepError, StepResult, StepType
 from nornflow_netmiko.session import device, read_accepted
 
+_LONGEST = 3600
+
 
 class CommandParams(BaseModel):
     """The keys of a `netmiko.command` step."""
@@ -28,6 +30,12 @@ class CommandParams(BaseModel):
         None, description="Text (not a pattern) that ends the output instead of the prompt; `|` separates several."
     )
     read_timeout: float = Field(30.0, description="Seconds to wait for the end of one output.", gt=0, le=3600)
+    delay_factor: float = Field(
+        1.0,
+        description="Multiplies `read_timeout`, for slow devices: what is left of netmiko's `delay_factor` since netmiko 4.",
+        ge=0.1,
+        le=100,
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -36,12 +44,21 @@ class CommandParams(BaseModel):
         for command in self.all:
             if "\n" in command or "\r" in command:
                 raise ValueError(f"a command is one line: {command!r}")
+        if self.patience > _LONGEST:
+            raise ValueError(
+                f"read_timeout times delay_factor is {self.patience:g} s, and no output is waited for longer than {_LONGEST} s"
+            )
         return self
 
     @property
     def all(self) -> list[str]:
         """The commands in their order."""
         return [self.command] if self.command is not None else list(self.commands or ())
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for the end of one output."""
+        return self.read_timeout * self.delay_factor
 
 
 class CommandStep(StepType):
@@ -64,7 +81,7 @@ class CommandStep(StepType):
     def apply(self, context: StepContext, params: CommandParams) -> StepResult:
         """Run the commands; raises LineRejected, StepError when an output cannot be parsed, and the device errors."""
         connection = context.connection("netmiko")
-        options: dict[str, Any] = {"read_timeout": params.read_timeout}
+        options: dict[str, Any] = {"read_timeout": params.patience}
         if params.expect_string:
             # escaped: netmiko would run it on Python's backtracking engine, where a pattern can hang the whole process
             options["expect_string"] = "|".join(re.escape(text) for text in params.expect_string.split("|"))

@@ -74,7 +74,6 @@ SURFACE = Surface(
                 "read_channel_timing",
                 "read_until_pattern",
                 "read_until_prompt",
-                "run_ttp",
                 "save_config",
             ),
             *("read_until_prompt_or_pattern", "select_delay_factor", "set_base_prompt", "strip_ansi_escape_codes"),
@@ -91,6 +90,7 @@ SURFACE = Surface(
     configures={"send_config_set": "config_commands"},
     configure_files={"send_config_from_file": "config_file"},
     raw=frozenset(("write_channel", "channel", "remote_conn")),
+    closed=frozenset(("use_ttp", "ttp_template")),  # TTP runs the Python that a template holds
 )
 
 
@@ -148,7 +148,7 @@ class NetmikoGuard(ConnectionGuard):
 
     def configure(self, driver: Any, lines: Sequence[str]) -> None:
         """Send the lines one by one, each after the device's answer to the one before."""
-        driver.remote_conn.push(lines)
+        driver.remote_conn.push(lines, self.read_timeout)
 
     def execute(self, driver: Any, command: str) -> str:
         """Run one granted exec command."""

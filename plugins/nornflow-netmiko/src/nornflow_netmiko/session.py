@@ -20,7 +20,14 @@ from nornflow import (
 )
 from nornflow_netmiko.blocks import Block
 
-CANDIDATE_PLATFORMS = frozenset({"juniper_junos", "juniper", "junos", "cisco_xr", "iosxr", "vyos", "paloalto_panos"})
+COMMITTING = frozenset({"juniper_junos", "juniper", "junos"})
+"""Platforms whose lines go into a candidate that this plugin commits."""
+
+CANDIDATE_PLATFORMS = frozenset({"cisco_xr", "iosxr", "vyos", "paloalto_panos"})
+"""Platforms with a candidate whose change nobody here can predict or take back."""
+
+_EXCLUSIVE = "configure exclusive"
+_COMMIT_TIMEOUT = 120.0
 
 _SYSLOG = r"[A-Z0-9_]+(?:-[A-Z0-9_]+)*-\d-[A-Z0-9_]+:"
 _NOTE = (
@@ -29,7 +36,9 @@ _NOTE = (
 REJECTED = rf"^[ \t]*(?:%(?!{_SYSLOG}|{_NOTE}) ?[A-Z].*|syntax error.*|[Ee]rror: .*|unknown command.*)"
 """How the platforms refuse a configuration line: `% Invalid input ...`, `error: ...`; syslog and notes are no refusals."""
 
-_NAMES = re.compile(r"\s*(?:no\s+|default\s+)?(?:hostname|switchname|sysname)\b", re.IGNORECASE)
+_NAMES = re.compile(
+    r"\s*(?:no\s+|default\s+)?(?:(?:hostname|switchname|sysname)\b|(?:set|delete) system host-name\b)", re.IGNORECASE
+)
 _REFUSED_COMMAND = re.compile(
     r"[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
     r"|syntax error.*|unknown command.*)",
@@ -66,26 +75,32 @@ def read_accepted(context: StepContext, connection: Any, command: str, **options
     return output
 
 
-def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], *, read_timeout: float) -> str:
+def commits(context: StepContext) -> bool:
+    """Tell whether the step's device takes lines into a candidate that has to be committed."""
+    return (context.host.platform if context.host else "") in COMMITTING
+
+
+def send_blocks(
+    context: StepContext, connection: Any, blocks: Sequence[Block], *, read_timeout: float, commit: bool = True
+) -> str:
     """Send configuration block by block and leave configuration mode; return what the device said.
 
     Every ordinary line is sent only after the device's answer to the one before it; the first refused line stops the
-    rest. Lines of a banner have no answers of their own: the device's answer to the whole block is judged.
-    Raises LineRejected with the line and the device's words, StepError on a platform with a candidate configuration.
+    rest. Lines of a banner have no answers of their own: the device's answer to the whole block is judged. On a platform
+    with a candidate the lines are committed, or without `commit` compared, checked and discarded.
+    Raises LineRejected with the line and the device's words, StepError where a candidate is not known well enough.
     """
-    platform = context.host.platform if context.host else ""
-    if platform in CANDIDATE_PLATFORMS:
-        raise StepError(
-            f"{platform} takes lines into a candidate that must be committed; this step sends lines that act at once",
-            hint="use napalm.config, which compares, commits and can take a commit back",
-        )
     from netmiko.exceptions import ConfigInvalidException
 
+    candidate = commits(context)
+    _check_platform(context, commit)
     heard: list[str] = []
     with device_errors(context, "sending configuration"):
         try:
             for number, block in enumerate(blocks):
                 options: dict[str, Any] = {"enter_config_mode": number == 0, "exit_config_mode": False}
+                if candidate and number == 0:
+                    options |= {"config_mode_command": _EXCLUSIVE}
                 if block.answered:
                     options |= {"error_pattern": REJECTED, "bypass_commands": ""}
                 else:
@@ -95,13 +110,48 @@ def send_blocks(context: StepContext, connection: Any, blocks: Sequence[Block], 
                 found = None if block.answered else re.search(REJECTED, output, re.MULTILINE)
                 if found:
                     raise _rejected(context, block.lines[0], found.group(0).strip())
+            if candidate:
+                heard.append(_concluded(connection, commit))
         except (ConfigInvalidException, LineRejected) as error:
-            _leave(connection, error)
+            if not candidate:  # there the guard leaves, and says that the candidate is to be discarded
+                _leave(connection, error)
             raise
+        if candidate and not commit:
+            return "".join(heard)
         heard.append(connection.exit_config_mode() if blocks else "")
         if any(_NAMES.match(line) for block in blocks for line in block.lines):
             connection.set_base_prompt()  # netmiko goes by the prompt of the login, which is now another one
     return "".join(heard)
+
+
+def _check_platform(context: StepContext, commit: bool) -> None:
+    platform = context.host.platform if context.host else ""
+    if platform in CANDIDATE_PLATFORMS:
+        raise StepError(
+            f"{platform} takes lines into a candidate that must be committed; this step knows only that of Junos",
+            hint="use napalm.config, which compares, commits and can take a commit back",
+        )
+    if not commit and platform not in COMMITTING:
+        raise StepError(
+            f"{platform or 'this platform'} has no candidate: a line acts as soon as it is taken, so nothing can be left"
+            " uncommitted",
+            hint="leave `commit: false` out; `nornflow plan` shows what the step would change",
+        )
+
+
+def _concluded(connection: Any, commit: bool) -> str:
+    """Commit what was loaded, or have it compared and checked; return what the device said."""
+    last = ["commit"] if commit else ["show | compare", "commit check"]
+    return str(
+        connection.send_config_set(
+            last,
+            read_timeout=_COMMIT_TIMEOUT,
+            enter_config_mode=False,
+            exit_config_mode=False,
+            error_pattern=REJECTED,
+            bypass_commands="",
+        )
+    )
 
 
 @contextmanager
