@@ -96,6 +96,7 @@ class Project:
             redactor=self.redactor,
             tasks=self.folder / self.settings.tasks,
             login=self._login(),
+            patience=float(self.settings.commit_patience),
         )
 
     def _login(self) -> tuple[str, str]:

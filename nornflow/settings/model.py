@@ -109,6 +109,12 @@ class Settings(_Frozen):
     default_timeout: Whole = Field(
         default=3600, ge=1, le=604_800, description="how long a workflow without its own timeout may take, in seconds"
     )
+    commit_patience: Whole = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="how long a commit or a save may still take when the work on its device is to end, in seconds",
+    )
     max_log_length: Whole = Field(
         default=1000, ge=80, le=100_000, description="after how many characters a line of live output is cut"
     )

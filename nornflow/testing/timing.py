@@ -16,7 +16,7 @@ class Timing:
     jitter: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(1))
 
-    def delay(self, slow: Fault | None) -> float:
-        """Return the time that the next answer takes."""
+    def delay(self, slow: Fault | None, command: str = "") -> float:
+        """Return the time that the answer to a command takes."""
         seconds = self.latency + (self.rng.random() * self.jitter if self.jitter else 0.0)
-        return seconds * (slow.after or 20.0) if slow is not None else seconds
+        return seconds * (slow.after or 20.0) if slow is not None and slow.slows(command) else seconds

@@ -133,7 +133,8 @@ class EapiListener(Listener):
     async def _meet_faults(self, writer: asyncio.StreamWriter, command: str, number: int) -> None:
         faults, counters = self._switch.faults, self._switch.counters
         counters.commands += 1
-        delay = self._timing.delay(faults.get("slow"))
+        self._switch.last_command = command
+        delay = self._timing.delay(faults.get("slow"), command)
         if delay > 0:
             await asyncio.sleep(delay)
         for kind in ("drop", "hang", "reload"):

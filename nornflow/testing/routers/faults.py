@@ -18,7 +18,7 @@ KINDS: Mapping[str, str] = {
     "noanswer": "the TCP connection is taken, no SSH banner ever comes",
     "drop": "the session is cut when a command comes: after N commands, or at one that matches",
     "hang": "the session never answers: after N commands, or at a command that matches",
-    "slow": "every answer takes N times the latency (default 20)",
+    "slow": "every answer, or that to a command that matches, takes N times the latency (default 20)",
     "reject": "configuration lines that match get the device's error marker (default: every line)",
     "readonly": "configuration mode and saving answer `% Authorization failed`",
     "prompt": "the prompt is the given text instead of the host name's",
@@ -27,7 +27,7 @@ KINDS: Mapping[str, str] = {
 """The kinds of fault by name, in words."""
 
 _NUMBERED = frozenset({"flap", "drop", "hang", "slow", "reload"})
-_MATCHING = frozenset({"drop", "hang", "reject", "reload"})
+_MATCHING = frozenset({"drop", "hang", "reject", "reload", "slow"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class Fault:
             return re.search(self.at, command) is not None
         return count > (self.after or 0)
 
+    def slows(self, command: str) -> bool:
+        """Tell whether the answer to a command takes longer."""
+        return not self.at or re.search(self.at, command) is not None
+
     def to_json(self) -> dict[str, Any]:
         """Return the fault as JSON values, without what was left out."""
         fields = {"kind": self.kind, "after": self.after, "at": self.at, "text": self.text}
@@ -72,12 +76,13 @@ class Fault:
 class Faulty:
     """A device that misbehaves on demand; the base of every simulated one. Safe to use from several threads.
 
-    `unheard` are the commands during which the client went away: it cut its session before it had the answer.
+    `last_command` is the one that came last, done or not. `unheard` are the commands during which the client went away: it cut its session before it had the answer.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.faults: dict[str, Fault] = {}
+        self.last_command = ""
         self.unheard: list[str] = []
         self.on_faults_changed: Callable[[], None] | None = None
 

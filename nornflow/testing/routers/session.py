@@ -103,6 +103,7 @@ class Session(asyncssh.SSHServerSession[str]):
         self._commands += 1
         counters.commands += 1
         self._busy, self._at_work = True, line.strip()
+        self._router.last_command = self._at_work
         if _strikes(faults.get("drop"), line, self._commands):
             counters.drops += 1
             self._at_work = ""
@@ -113,7 +114,7 @@ class Session(asyncssh.SSHServerSession[str]):
         elif _strikes(faults.get("hang"), line, self._commands):
             counters.hangs += 1
         else:
-            delay = self._timing.delay(faults.get("slow"))
+            delay = self._timing.delay(faults.get("slow"), self._at_work)
             if delay > 0:
                 asyncio.get_running_loop().call_later(delay, self._finish, line, True)
             else:
