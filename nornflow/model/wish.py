@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -41,16 +42,16 @@ class Wish:
     via: str = ""
 
     def written(self) -> str:
-        """Return the wish as one line of text, as the store keeps it."""
-        return f"{self.level} {self.at.isoformat()} {self.via or '-'} {self.by}"
+        """Return the wish as JSON, as the store keeps it."""
+        return json.dumps([self.level.value, self.by, self.at.isoformat(), self.via], ensure_ascii=False)
 
     @classmethod
     def read(cls, text: str) -> Wish | None:
         """Return the wish that was written so, None for an empty text; ValueError for another one."""
         if not text:
             return None
-        level, at, via, by = text.split(" ", 3)
-        return cls(Level(level), by, datetime.fromisoformat(at), "" if via == "-" else via)
+        level, by, at, via = json.loads(text)
+        return cls(Level(level), by, datetime.fromisoformat(at), via)
 
     def __str__(self) -> str:
         means = f" ({self.via})" if self.via else ""

@@ -91,6 +91,10 @@ class Listener(ABC):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def open(self) -> int:
+        """Return how many connections clients hold at this moment."""
+        return sum(not task.done() for task in self._tasks) + sum(map(_is_open, self._silent))
+
     def drop(self) -> None:
         """Cut every connection, as a reload does."""
         self.cut()
@@ -109,3 +113,15 @@ class Listener(ABC):
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _is_open(silent: socket.socket) -> bool:
+    """Tell whether the client of a connection that nobody answers is still there; what it has sent is thrown away."""
+    try:
+        while silent.recv(65536):
+            pass
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

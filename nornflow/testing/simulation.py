@@ -144,6 +144,12 @@ class Simulation(ABC, Generic[Device]):
         if self._loop is not None:
             self._loop.call(function)
 
+    def open_sessions(self) -> dict[str, int]:
+        """Return the devices to which clients hold connections at this moment, with how many."""
+        found: dict[str, int] = {}
+        self._in_loop(lambda: found.update({name: server.open() for name, server in self._servers.items()}))
+        return {name: count for name, count in found.items() if count}
+
     def inventory(self) -> dict[str, dict[str, Any]]:
         """Return the hosts as Nornir's SimpleInventory takes them."""
         return {device.name: self._host(device) for device in self}

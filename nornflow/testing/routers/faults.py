@@ -76,7 +76,8 @@ class Fault:
 class Faulty:
     """A device that misbehaves on demand; the base of every simulated one. Safe to use from several threads.
 
-    `last_command` is the one that came last, done or not. `unheard` are the commands during which the client went away: it cut its session before it had the answer.
+    `last_command` is the one that came last, done or not. `unheard` are the commands during which the client went away: it
+    cut its session before it had the answer.
     """
 
     def __init__(self) -> None:
