@@ -37,7 +37,7 @@ class RunStep:
             self._work.soften(result),
             started_at=started,
             completed_at=ended,
-            duration=(ended - started).total_seconds(),
+            duration=max(0.0, (ended - started).total_seconds()),  # a clock may be set back
         )
 
     def _cut_off(self) -> StepResult | None:

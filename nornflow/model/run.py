@@ -173,7 +173,7 @@ class RunRecord:
         """Return how long the run took, in seconds; 0 while it is not over."""
         if self.started_at is None or self.completed_at is None:
             return 0.0
-        return (self.completed_at - self.started_at).total_seconds()
+        return max(0.0, (self.completed_at - self.started_at).total_seconds())  # a clock may be set back
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def summaries(connection: Connection, query: RunQuery, run: str = "") -> Sequenc
     """Return the runs that fit the query, newest first; only the one of an id when it is given."""
     names = ("id", "workflow", "version", "state", "user", "profile", "hosts", "started_at", "completed_at", "error")
     statement = narrowed(select(*(runs.c[name] for name in names)), query)
-    statement = statement.order_by(runs.c.started_at.desc(), runs.c.number.desc())
+    statement = statement.order_by(runs.c.number.desc())  # as they began, whatever clocks said
     if run:
         statement = statement.where(runs.c.id == run)
     if query.last is not None:
@@ -52,6 +52,7 @@ def statistics(connection: Connection, by: Grouping, query: RunQuery) -> Sequenc
         took = (cast(runs.c.completed_at, runs.c.number.type) - cast(runs.c.started_at, runs.c.number.type)) / (
             _MICROSECONDS
         )
+        took = case((took > 0, took), else_=0.0)  # a clock may have been set back
         good = case((runs.c.state == RunState.SUCCEEDED.value, 1.0), else_=0.0)
         timed = select(runs.c.workflow.label("name"), took.label("took"), good.label("good"))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -188,3 +189,18 @@ class RunStoreContract(RunOwnersContract):
         assert [run.id for run in store.runs(RunQuery())] == ["run-3", "run-2"]
         store.begin(new_run("run-1"))  # nothing of the old one is in the way
         assert list(store.events("run-1")) == []
+
+    def test_a_clock_that_is_set_back_turns_nothing_around(self, store: RunStore) -> None:
+        """Runs and events keep the order in which they came, and nothing takes less than no time."""
+        back = NOON - timedelta(hours=1)
+        for run, at in (("run-1", NOON), ("run-2", back)):
+            store.begin(new_run(run, started_at=at))
+            store.move(run, RunState.PENDING, RunState.RUNNING, at)
+        told = [replace(event("before"), time=NOON), replace(event("after"), time=back)]
+        store.append("run-1", 1, told)
+        store.finish(replace(ended_run(), completed_at=back), RunState.RUNNING)
+        assert [run.id for run in store.runs(RunQuery())] == ["run-2", "run-1"]
+        assert [stored.event for stored in store.events("run-1")] == told
+        assert store.record("run-1").duration == 0
+        (found,) = store.statistics(Grouping.WORKFLOW, RunQuery())
+        assert (found.p50, found.p95) == (0, 0)
