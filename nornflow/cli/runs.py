@@ -45,7 +45,7 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
     from nornflow.app.build import load_project
     from nornflow.app.services.history import history
     from nornflow.app.services.locks import queue_places
-    from nornflow.cli.output import show, show_json
+    from nornflow.cli.output import show, show_json, tell
     from nornflow.cli.runs_view import summary_json, summary_lines
     from nornflow.model.run import RunState
 
@@ -57,6 +57,8 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
         return
     for line in summary_lines(found, places):
         show(line)
+    if len(found) == last:
+        tell(f"these are the newest {last}; --last shows more")
 
 
 @command.command("show")

@@ -26,10 +26,13 @@ def summary_json(run: RunSummary, place: Place | None) -> dict[str, Any]:
 
 def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place]) -> Iterator[str]:
     """Yield a line for each run, with its place in the queue if it waits in one."""
-    for run in runs:
+    columns = [(f"{run.workflow} {run.version}", run.user, run.profile) for run in runs]
+    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
+    for run, row in zip(runs, columns, strict=True):
+        words = "  ".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True))
         devices = f"  {run.hosts} device{'' if run.hosts == 1 else 's'}" if run.hosts else ""
         queue = _queue(places.get(run.id))
-        yield f"{run.id}  {run.state:<16} {run.workflow} {run.version}  {run.user}  {run.profile}{devices}{queue}"
+        yield f"{run.id}  {run.state:<16} {words}{devices}{queue}".rstrip()
     if not runs:
         yield "no runs"
 

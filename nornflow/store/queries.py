@@ -49,12 +49,13 @@ def statistics(connection: Connection, by: Grouping, query: RunQuery) -> Sequenc
     final = [state.value for state in RunState if state not in RUN_MOVES]
     timed: Select[Any]
     if by is Grouping.WORKFLOW:
-        took = (cast(runs.c.completed_at, runs.c.number.type) - cast(runs.c.started_at, runs.c.number.type)) / (
+        span = (cast(runs.c.completed_at, runs.c.number.type) - cast(runs.c.started_at, runs.c.number.type)) / (
             _MICROSECONDS
         )
-        took = case((took > 0, took), else_=0.0)  # a clock may have been set back
+        took = case((span > 0, span), else_=0.0)  # a clock may have been set back
         good = case((runs.c.state == RunState.SUCCEEDED.value, 1.0), else_=0.0)
-        timed = select(runs.c.workflow.label("name"), took.label("took"), good.label("good"))
+        columns: list[Any] = [runs.c.workflow.label("name"), took.label("took"), good.label("good")]
+        timed = select(*columns)
     else:
         name: Any = cast(runs.c.workflow, String) + " / " + run_steps.c.step
         if by is Grouping.PLATFORM:
