@@ -18,7 +18,7 @@ space := $(empty) $(empty)
 export MYPYPATH := $(subst $(space),:,$(SOURCES))
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help install demo test killed check docs lab bench clean
+.PHONY: help install demo test killed hung check docs lab bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: $(VENV)/.stamp-dev ## run every test (lab tests need root and FRR, and say
 
 killed: $(VENV)/.stamp-dev ## kill a change at every single entry of its journal and resume it (half an hour; `make test` takes some)
 	EVERY_ENTRY=1 $(BIN)/python -m pytest -n $(WORKERS) -q tests/e2e/test_killed.py
+
+hung: $(VENV)/.stamp-dev ## let 200 devices hang beside 300 that do not, in a command and in the login (a minute and a half)
+	MANY_HUNG=1 $(BIN)/python -m pytest -q --durations=2 tests/functional/test_deadlines.py -k healthy
 
 check: $(VENV)/.stamp-dev ## lint, types, layers and the tests of the documentation
 	$(BIN)/ruff check .

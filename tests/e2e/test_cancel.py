@@ -150,6 +150,19 @@ def test_a_run_that_asks_ends_at_once(site: ProjectFolder, network: Fleet) -> No
     assert "nothing had been sent to a device" in record["error"]
 
 
+def test_a_run_that_waits_for_its_devices_ends_at_once(site: ProjectFolder, network: Fleet) -> None:
+    network.fault("r1", "hang", at="192.0.2.11")
+    with at_work(site):
+        assert soon(lambda: network["r1"].counters.hangs == 1)
+        with at_work(site) as second:
+            assert soon(lambda: events(site, "queue.waiting") != [])
+            cancel(site, "--now-and-roll-back", "--wait").ok()
+            assert second.wait(20) == 1
+            [run] = [run for run in site.run("runs", "list", "--format", "json").json() if run["state"] == "cancelled"]
+            assert "nothing had been sent to a device" in site.run("runs", "show", run["id"]).json()["error"]
+    assert len(sent(network, "r1")) == 1  # what the first run had sent
+
+
 def test_a_wish_goes_up_and_never_down(site: ProjectFolder, network: Fleet) -> None:
     network.fault("r1", "hang", at="192.0.2.11")
     with at_work(site) as run:
