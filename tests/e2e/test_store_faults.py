@@ -34,6 +34,7 @@ steps:
   - id: configure
     type: netmiko.config
     depends_on: [before]
+    backup_before: false
     lines: ["ntp server 192.0.2.10 prefer"]
 """
 
