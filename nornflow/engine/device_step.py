@@ -8,9 +8,10 @@ from dataclasses import replace
 from nornflow.abc import DeviceSession
 from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
-from nornflow.engine.settle import LOOK, NOT_STARTED, Settled, settle
+from nornflow.engine.settle import LOOK
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
@@ -23,7 +24,6 @@ from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
-from nornflow.platforms.platform import Platform
 
 
 class DeviceStep:
@@ -36,6 +36,7 @@ class DeviceStep:
         self._tools = tools
         self._step = work.step
         self._aftercare = Aftercare(work, progress, tools)
+        self._cut_off = CutOff(work, planned, progress)
         self._told: set[str] = set()
         self._done: dict[str, StepResult] = {}
         self._kept: set[str] = set()
@@ -67,7 +68,7 @@ class DeviceStep:
                 again = []  # the run was stopped while it waited
             for host, result in found.items():
                 if host not in again:
-                    results[host] = self._work.soften(self._still_open(host, result))
+                    results[host] = self._work.soften(self._cut_off.unreached(host, result))
                     self._end(host, results[host])
             self._progress.record(self._step, {host: results[host] for host in found if host not in again})
             if again:
@@ -90,15 +91,6 @@ class DeviceStep:
     def _image(self, host: str) -> PreImage | None:
         image = self._progress.pre_images.get(host)
         return image if image is not None and self._step.id in image.found else None
-
-    def _still_open(self, host: str, result: StepResult) -> StepResult:
-        """Return the result of a device that a process before this one was changing, if it could not even be read."""
-        if self._progress.past.open.pop((self._step.id, host), None) is None:
-            return result
-        image = self._image(host)
-        if image is not None:
-            image.expected = ""
-        return replace(result, state=HostState.UNKNOWN, changed=True, hint=result.hint or LOOK)
 
     def _before(self, host: str) -> StepResult | None:
         if (self._step.id, host) in self._progress.past.open:
@@ -221,7 +213,7 @@ class DeviceStep:
             if changed is not None and saves:
                 changed.saved = saves
             if planned.diff:
-                done = self._done_before(session, planned)
+                done = self._cut_off.without_lines(session, planned)
                 if done is not None:
                     return done
                 self._planned.still_holds(session, planned)
@@ -239,9 +231,9 @@ class DeviceStep:
             return self._planned.result(host)
         platform = platform_for(session.host.data.get("nos") or session.host.platform)
         before = session.read_config(planned.connection)
-        settled = self._settled(host, planned, before, platform)
+        settled = self._cut_off.settled(host, planned, before, platform)
         if not settled.known:
-            return self._nobody_knows(host, before, platform)
+            return self._cut_off.nobody_knows(host, before, platform)
         if settled.begun:
             image = self._progress.pre_images[host]
         else:
@@ -254,7 +246,7 @@ class DeviceStep:
         result = StepResult()
         try:
             if settled.begun:
-                result = self._finish(session, planned, settled.rest)
+                result = self._cut_off.finish(session, planned, settled.rest)
             else:
                 result = self._leased(session, planned, change)
         except NornFlowError as raised:
@@ -303,53 +295,6 @@ class DeviceStep:
             image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)
         image.remember(self._step, before)
         return image
-
-    def _settled(self, host: str, planned: PlannedStep, now: str, platform: Platform) -> Settled:
-        """Return how far the step came here in a process before this one; not at all when there was none."""
-        found = self._progress.past.open.pop((self._step.id, host), None)
-        return NOT_STARTED if found is None else settle(found, now, planned, platform)
-
-    def _nobody_knows(self, host: str, now: str, platform: Platform) -> StepResult:
-        image = self._progress.pre_images[host]
-        image.expected = ""
-        return StepResult(
-            HostState.UNKNOWN,
-            changed=True,
-            diff=unified(image.found[self._step.id], now, platform),
-            error=f"{host}: the run was cut off in this step, and the configuration is neither what the step found nor "
-            "what so many of its lines leave",
-            reason="interrupted",
-            hint=LOOK,
-        )
-
-    def _finish(self, session: DeviceSession, planned: PlannedStep, rest: tuple[str, ...]) -> StepResult:
-        """Send what a process before this one did not come to; the step's task is not run again."""
-        host = session.host.name
-        if rest:
-            sealed = replace(planned, lines=rest)
-            session.configure(planned.connection, rest, self._work.grant(host, Mode.APPLY, sealed))
-        sent = f"the rest of it was sent: {', '.join(line.strip() for line in rest)}" if rest else "it was done"
-        return replace(
-            self._planned.result(host), reason="", warning=f"the run was cut off in this step and went on: {sent}"
-        )
-
-    def _done_before(self, session: DeviceSession, planned: PlannedStep) -> StepResult | None:
-        """Return the result of a step without lines that a process before this one began, if it is not to be done now."""
-        host = session.host.name
-        if (self._step.id, host) not in self._progress.past.open:
-            return None
-        self._planned.plan(session, afresh=True)
-        now, self._planned.planned[host] = self._planned.planned[host], planned
-        del self._progress.past.open[self._step.id, host]
-        if now.diff == planned.diff:
-            return None
-        result = replace(self._planned.result(host), reason="", changed=True, diff=planned.diff)
-        if not now.changes:
-            return replace(
-                result, state=HostState.CHANGED, warning="the run was cut off in this step and went on: it was done"
-            )
-        error = f"{host}: the run was cut off in this step, which would now do something else than what was planned"
-        return replace(result, state=HostState.UNKNOWN, error=error, reason="interrupted", hint=LOOK)
 
     def _tell(self, host: str, result: StepResult) -> None:
         if host in self._told:
