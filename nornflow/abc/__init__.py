@@ -211,6 +211,12 @@ class ConnectionGuard(ABC):
             hint="a platform with a native candidate can (NAPALM on Arista EOS); here the change is taken back by lines",
         )
 
+    def begin_candidate(self, driver: Any, run: str) -> None:  # noqa: B027 - only devices that hold candidates need it
+        """Make ready for a new candidate of a run: throw away what a process of the same run left uncommitted on the device.
+
+        Called before the first load of a candidate, and before `configure` and `replace` of drivers without a wire.
+        """
+
     def settle(self, driver: Any) -> None:  # noqa: B027 - most drivers have no idea of their own
         """Bring the driver's own idea of its session back to exec mode; the wire below does so for the session itself."""
 

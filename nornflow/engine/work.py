@@ -66,7 +66,8 @@ class StepWork:
     def grant(self, host: str, mode: Mode, planned: PlannedStep | None = None, *, name: str = "") -> Grant:
         """Return what the step may do on a device, under a name of its own when something else is done for it."""
         step = replace(self.step, id=name) if name else self.step
-        return grant_for(self.profile, step, host, mode, planned, permissions=self.permissions, folders=self._folders)
+        grant = grant_for(self.profile, step, host, mode, planned, permissions=self.permissions, folders=self._folders)
+        return replace(grant, run=self._run.id)
 
     def skipped(self, host: str | None) -> StepResult | None:
         """Return the result of a step that must not run here, or None when it must."""

@@ -62,7 +62,8 @@ class Grant:
     `sealed` is the ordered sequence of configuration lines (and `exec:` commands) that may be sent; None means that no
     plan binds the step, and each line is judged by the rules alone. `deny` and `allow_exec` are line rules of the profile;
     an empty `allow_exec` allows every read that the platform's grammar knows. `folders` are those from which a task may
-    have a file read that holds lines; None sets no bound.
+    have a file read that holds lines; None sets no bound. `run` is the run that the step belongs to: what a device keeps of
+    it until it is committed carries that name.
     """
 
     host: str
@@ -73,3 +74,4 @@ class Grant:
     deny: tuple[LineRule, ...] = ()
     allow_exec: tuple[LineRule, ...] = ()
     folders: tuple[Path, ...] | None = None
+    run: str = ""

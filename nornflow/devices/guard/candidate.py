@@ -90,6 +90,10 @@ class CandidateDesk:
             )
         if self._native:
             method = self._names.load_replace if replaces else self._names.load_merge
+            if not self._loaded:
+                if not self._lease.planning:
+                    self._lease.fenced(begins=True)
+                self._guard.begin_candidate(self._driver, self._lease.grant.run)
             self._loaded = True
             getattr(self._driver, method)(config="\n".join(lines))
         self._lines, self._replaces = (lines if replaces else [*self._lines, *lines]), replaces

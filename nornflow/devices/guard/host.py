@@ -198,6 +198,7 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
                 judge.enter()
                 for line in block:
                     judge.config_line(line)
+                session.guard.begin_candidate(driver, lease.grant.run)
             with _in_one_piece(session, lease):
                 session.guard.configure(driver, block)
         else:
@@ -235,6 +236,7 @@ def guarded_replace(host: Host, connection: str, text: str) -> None:
     session = _inside(host)[1](host, connection)
     driver, judge = session.driver(lease), session.judge(lease)
     judge.replacing()
+    session.guard.begin_candidate(driver, lease.grant.run)
     with lease.whole():
         session.guard.replace(driver, text)
 

@@ -28,6 +28,7 @@ _REFUSED_LINE = re.compile(
 def device_errors(context: StepContext, doing: str) -> Iterator[None]:
     """Turn what NAPALM and the libraries under it raise into DeviceError and its kinds."""
     from napalm.base import exceptions as napalm
+    from pyeapi.eapilib import CommandError
 
     name = device(context)
     try:
@@ -41,6 +42,10 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
         ) from error
     except (napalm.MergeConfigException, napalm.ReplaceConfigException) as error:
         raise _rejected(name, str(error)) from error
+    except CommandError as error:
+        if first_of(error) is not error:  # eos could not throw a candidate away that the device had not taken
+            raise _rejected(name, str(first_of(error))) from error
+        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="see what the device says") from error
     except (napalm.SessionLockedException, napalm.LockError) as error:
         raise DeviceError(
             f"the configuration of {name} is locked: {_first_line(error)}",
@@ -84,6 +89,13 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
 def device(context: StepContext) -> str:
     """Return the name of the step's device for messages."""
     return context.host.name if context.host else "the device"
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the error of the same kind that came first, where one was raised while another was being handled."""
+    while type(error.__context__) is type(error):
+        error = error.__context__
+    return error
 
 
 def _rejected(name: str, text: str) -> LineRejected:

@@ -21,6 +21,8 @@ from nornflow import (
     UnexpectedPrompt,
     Unreachable,
 )
+from nornflow_napalm.failures import first_of
+from nornflow_napalm.sessions import begin_session
 
 _DRIVERS = {
     "cisco_ios": "ios",
@@ -91,9 +93,10 @@ class NapalmGuard(ConnectionGuard):
     def close(self, driver: Any) -> None:
         """End the session; a driver that is gone says nothing."""
         from napalm.base.exceptions import NapalmException
-        from pyeapi.eapilib import ConnectionError as ApiError
+        from pyeapi.eapilib import EapiError
 
-        with suppress(OSError, EOFError, NornFlowError, NapalmException, ApiError):
+        # eos throws its candidate away first, and raises when the device has none
+        with suppress(OSError, EOFError, NornFlowError, NapalmException, EapiError):
             driver.close()
 
     def forget(self, driver: Any) -> None:
@@ -138,6 +141,15 @@ class NapalmGuard(ConnectionGuard):
             return answer
         with _driver_errors(driver):
             return str(driver.cli([command])[command])
+
+    def begin_candidate(self, driver: Any, run: str) -> None:
+        """Name eos's next configuration session after the run, and abort what a process of the run that died left pending.
+
+        NAPALM takes any other pending session for somebody's lock, and names its own by chance: nobody could tell whose.
+        """
+        if run and hasattr(driver, "config_session"):
+            with _driver_errors(driver):
+                begin_session(driver, run)
 
     def replace(self, driver: Any, text: str) -> None:
         """Replace the whole configuration by the text, on drivers whose candidate lives on the device."""
@@ -226,9 +238,10 @@ def _driver_errors(driver: Any) -> Iterator[None]:
     try:
         yield
     except (MergeConfigException, ReplaceConfigException, CommandError) as error:
-        found = _REFUSED.search(str(error))
+        said = str(first_of(error))
+        found = _REFUSED.search(said)
         line = found["line"] if found else ""
-        marker = " ".join((found["marker"] if found else str(error)).split())
+        marker = " ".join((found["marker"] if found else said).split())
         raise LineRejected(
             f"{name} refused the line {line!r}: {marker}" if line else f"{name} refused the configuration: {marker}",
             line=line,
