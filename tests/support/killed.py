@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,18 @@ class Scene:
     """A project and its routers, and processes of `nornflow` in it."""
 
     site: ProjectFolder
-    fleet: Fleet
+    fleet: Any
 
     @classmethod
     def made(cls, folder: Path, fleet: Fleet, max_failures: int = 1) -> Scene:
         """Write the project of a fleet that is up."""
         workflow = WORKFLOW.replace("MAX", str(max_failures))
-        return cls(ProjectFolder.made(folder, {"ntp.yaml": workflow}, fleet), fleet)
+        return cls.made_of(folder, fleet, {"ntp.yaml": workflow})
+
+    @classmethod
+    def made_of(cls, folder: Path, fleet: Any, files: Mapping[str, str]) -> Scene:
+        """Write a project of these files for a fleet of any kind that is up."""
+        return cls(ProjectFolder.made(folder, files, fleet), fleet)
 
     @property
     def counts(self) -> Path:
