@@ -98,6 +98,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 
 def run_command(words: Sequence[str]) -> int:
     """Run one command line and return its exit code (0, 1, 2, 3, 4, 5 or 10); errors are shown, not raised."""
+    stdout = sys.stdout
     try:
         code = cli.main(list(words), prog_name="nornflow", standalone_mode=False)
     except click.exceptions.Abort:
@@ -111,10 +112,10 @@ def run_command(words: Sequence[str]) -> int:
 
         show_error(error)
         return error.exit_code
-    except BrokenPipeError:  # `nornflow plan ... | head`: whoever read us has enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
-        return 0
     except SystemExit as error:  # a plugin's code, which must not choose how we end
+        if sys.stdout is not stdout:  # click put it aside: `nornflow plan ... | head`
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it at exit
+            return 0  # whoever read us has enough
         click.echo(f"internal error: something ended the command by sys.exit({error.code!r})", err=True)
         click.echo("hint: a plugin did it; `nornflow plugins list` shows which there are", err=True)
         return 1

@@ -43,7 +43,7 @@ command.add_command(cancel)
 def list_runs(workflow: str, status: str | None, user: str, since: str, host: str, last: int, form: str) -> None:
     """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.history import history
+    from nornflow.app.services.history import cut_off, history
     from nornflow.app.services.locks import queue_places
     from nornflow.cli.output import show, show_json, tell
     from nornflow.cli.runs_view import summary_json, summary_lines
@@ -51,11 +51,11 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
 
     query = _query(workflow, since, status=RunState(status) if status else None, user=user, host=host, last=last)
     with history(load_project()) as store:
-        found, places = store.runs(query), queue_places(store)
+        found, places, dead = store.runs(query), queue_places(store), cut_off(store)
     if form == "json":
-        show_json([summary_json(run, places.get(run.id)) for run in found])
+        show_json([summary_json(run, places.get(run.id), cut_off=run.id in dead) for run in found])
         return
-    for line in summary_lines(found, places):
+    for line in summary_lines(found, places, dead):
         show(line)
     if len(found) == last:
         tell(f"these are the newest {last}; --last shows more")

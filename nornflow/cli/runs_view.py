@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nornflow.app.services.compare import Pair, RunDifference
@@ -18,21 +18,27 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr
 _FEW = 6
 
 
-def summary_json(run: RunSummary, place: Place | None) -> dict[str, Any]:
-    """Return a run of a list as JSON types; `queue` says where it stands in which queue, null when it waits in none."""
+def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool) -> dict[str, Any]:
+    """Return a run of a list as JSON types; `queue` says where it stands in which queue, null when it waits in none.
+
+    `cut_off` says that its process is dead.
+    """
     shown: dict[str, Any] = plain(run)
-    return {**shown, "queue": {"place": place.place, "of": place.of} if place else None}
+    return {**shown, "queue": {"place": place.place, "of": place.of} if place else None, "cut_off": cut_off}
 
 
-def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place]) -> Iterator[str]:
-    """Yield a line for each run, with its place in the queue if it waits in one."""
+def summary_lines(
+    runs: Sequence[RunSummary], places: Mapping[str, Place], dead: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a line for each run, with its place in the queue if it waits in one; `dead` are those cut off."""
     columns = [(f"{run.workflow} {run.version}", run.user, run.profile) for run in runs]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
     for run, row in zip(runs, columns, strict=True):
         words = "  ".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True))
         devices = f"  {run.hosts} device{'' if run.hosts == 1 else 's'}" if run.hosts else ""
         queue = _queue(places.get(run.id))
-        yield f"{run.id}  {run.state:<16} {words}{devices}{queue}".rstrip()
+        settle = f"  cut off: nornflow runs resume {run.id}" if run.id in dead else ""
+        yield f"{run.id}  {run.state:<16} {words}{devices}{settle or queue}".rstrip()
     if not runs:
         yield "no runs"
 

@@ -142,6 +142,9 @@ def test_a_run_that_died_while_planning_begins_with_its_plan_and_the_next_start_
     assert all(not router.written() for router in scene.fleet)
     other = scene.site.run("run", "ntp.yaml", "--yes", "--limit", "r1").ok()
     assert f"nornflow runs resume {run}" in other.stderr
+    listed = {each["id"]: each["cut_off"] for each in scene.ask("runs", "list", "--format", "json")}
+    assert [each for each, cut_off in listed.items() if cut_off] == [run]
+    assert f"cut off: nornflow runs resume {run}" in scene.site.run("runs", "list").ok().stdout
     scene.site.run("runs", "resume", run, "--yes").ok()
     later = scene.site.run("run", "ntp.yaml", "--yes", "--limit", "r1").ok()
     assert run not in later.stderr

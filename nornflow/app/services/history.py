@@ -86,6 +86,17 @@ def followed(
             wait(POLL)
 
 
+def cut_off(store: RunStore) -> frozenset[str]:
+    """Return the runs whose process is known to be dead, so that nobody carries them out; nothing is changed."""
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.workers import Workers
+
+    if not isinstance(store, SqlRunStore):
+        return frozenset()
+    workers = Workers(store.engine)
+    return frozenset(run.run for run in store.unended() if run.worker and workers.is_dead(run.worker))
+
+
 class Watch:
     """Looks whether the process of a run still lives, without changing anything; called again and again."""
 
