@@ -11,7 +11,7 @@ from nornflow.engine.graph import device_phases, rescue_groups, walk
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times, host_records
-from nornflow.engine.recovery import Recovered, leave_open
+from nornflow.engine.recovery import AtWork, Recovered, leave_open
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
@@ -68,6 +68,7 @@ class Deployment:
         if not self._run_failed() and not self._recovered.over:
             self._roll_out()
         self._progress.batch = 0
+        self._come_to_an_end()
         leave_open(self._progress)
         self._tell_over()
         if not self._tools.switch.aborted:
@@ -104,6 +105,20 @@ class Deployment:
                 self.short = True
                 return
             tools.log.batch_done(number)
+
+    def _come_to_an_end(self) -> None:
+        """Finish the step that a process before this one was at on a device, though the run is stopped by now.
+
+        That is no new work: what is at work goes on to its end when a run is stopped, unless it is to end at once.
+        """
+        tools = self._tools
+        if not tools.switch.finishing or tools.switch.aborted or tools.emitter.failure or self._recovered.over:
+            return
+        for step in self._body if not self._run_failed() else ():
+            hosts = [host for host in self._targets if (step.id, host) in self._progress.past.open]
+            if hosts:
+                work, planned = self._works[step.id], self._planned_works[step.id]
+                DeviceStep(work, planned, self._progress, tools, AtWork(tools.switch)).execute(hosts)
 
     def _wait_after(self, number: int, of: int) -> None:
         """Ask and soak between two batches; both end when the run shall."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nornflow.abc import DeviceSession
+from nornflow.abc import Cancellation, DeviceSession
 from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.cut_off import CutOff
@@ -29,7 +29,15 @@ from nornflow.platforms.load import platform_for
 class DeviceStep:
     """Applies one step on devices, with its retries; answers a result for every device that it was given."""
 
-    def __init__(self, work: StepWork, planned: PlannedWork, progress: Progress, tools: Tools) -> None:
+    def __init__(
+        self,
+        work: StepWork,
+        planned: PlannedWork,
+        progress: Progress,
+        tools: Tools,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self._cancellation = cancellation or tools.switch
         self._work = work
         self._planned = planned
         self._progress = progress
@@ -106,7 +114,7 @@ class DeviceStep:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
         self._done = {}
-        limits, switch = self._progress.times.left(hosts), self._tools.switch
+        limits, switch = self._progress.times.left(hosts), self._cancellation
         answers = self._tools.devices.run(
             self._step.id, hosts, self._unit, timeout=self._work.timeout, limits=limits, cancellation=switch
         )

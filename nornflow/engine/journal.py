@@ -47,6 +47,10 @@ class Logbook:
         """
         self._before(Entry(EntryKind.APPROVED, data=approved_data(plan, works) if plan is not None else {}), *known)
 
+    def left_out(self, results: Mapping[str, StepResult]) -> None:
+        """Devices are left alone because others hold them, whoever goes on with the run."""
+        self._before(*(Entry(EntryKind.LEFT_OUT, host=host, data=compact(each)) for host, each in results.items()))
+
     def batch(self, number: int, hosts: Sequence[str]) -> None:
         """A batch begins."""
         self._after(Entry(EntryKind.BATCH, data={"number": number, "hosts": list(hosts)}))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from nornflow.abc import Cancellation
 from nornflow.engine.journal import plan_of, planned_of, result_of
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
@@ -25,18 +26,26 @@ from nornflow.platforms.load import platform_for
 class Earlier:
     """What is known of a run that another process began: its state, its journal, and when it was begun (UTC).
 
-    `again` is a step of the run that was cut off and that somebody wants to be done once more, knowingly.
+    `again` is a step of the run that was cut off and that somebody wants to be done once more, knowingly; `resumed_by` are
+    those who went on with the run, the last one now.
     """
 
     state: RunState
     entries: Sequence[Entry]
     started_at: datetime
     again: str = ""
+    resumed_by: tuple[str, ...] = ()
 
     @property
     def applying(self) -> bool:
         """Tell whether the run was beyond its plan and its question; otherwise nothing was sent and it begins anew."""
         return any(entry.kind is EntryKind.APPROVED for entry in self.entries)
+
+    @property
+    def at_work(self) -> bool:
+        """Tell whether something was done, or may have been, that must not be forgotten: the run cannot simply end."""
+        begun = (EntryKind.INTENT, EntryKind.BEGUN)
+        return self.applying and any(entry.kind in begun for entry in self.entries)
 
 
 @dataclass(slots=True)
@@ -87,6 +96,9 @@ class Recovery:
         for name, work in self._works.items():
             found = {host: result_of(data) for host, data in results.get(name, {}).items()}
             work.recall(found, entry.data["hashes"])
+
+    def _left_out(self, entry: Entry) -> None:
+        self._ledger.left_out[entry.host] = result_of(entry.data)
 
     def _batch(self, entry: Entry) -> None:
         number, hosts = int(entry.data["number"]), tuple(entry.data["hosts"])
@@ -167,6 +179,27 @@ class Recovery:
             known.ended = max(known.ended or result.completed_at, result.completed_at)
 
 
+class AtWork(Cancellation):
+    """A run's switch as devices at work know it: a stop lets them go on to the end of what they are at."""
+
+    def __init__(self, switch: Cancellation) -> None:
+        self._switch = switch
+
+    @property
+    def stopping(self) -> bool:
+        """True once nothing more shall be begun: here that is when work in progress shall end."""
+        return self._switch.aborted
+
+    @property
+    def aborted(self) -> bool:
+        """True once work in progress shall end."""
+        return self._switch.aborted
+
+    def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back on abort, as the run's switch does."""
+        return self._switch.on_abort(callback)
+
+
 def _platform(view: HostView) -> str:
     return str(view.data.get("nos") or view.platform)
 
@@ -184,6 +217,7 @@ def leave_open(progress: Progress) -> None:
 
 _PLAYED = {
     EntryKind.APPROVED: Recovery._approved,
+    EntryKind.LEFT_OUT: Recovery._left_out,
     EntryKind.BATCH: Recovery._batch,
     EntryKind.BATCH_DONE: Recovery._batch_done,
     EntryKind.INTENT: Recovery._intent,

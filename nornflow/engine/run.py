@@ -19,7 +19,7 @@ from nornflow.engine.record import Ledger, host_records, step_records
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepCancelled
+from nornflow.errors import DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
@@ -47,6 +47,7 @@ class Run:
         earlier: Earlier | None = None,
     ) -> None:
         self.state = earlier.state if earlier else RunState.PENDING
+        self.left_open = False
         self._earlier = earlier
         self._recovered = Recovered()
         self._workflow = workflow
@@ -89,7 +90,10 @@ class Run:
         return self._plan, self._admission.judge(self._plan)
 
     def execute(self) -> RunRecord:
-        """Run the workflow to its end and return the record; only bugs and interrupts are raised."""
+        """Run the workflow to its end and return the record; only bugs and interrupts are raised.
+
+        And, of a run that another process began, what keeps this one from touching it again: it is `left_open` then.
+        """
         started = self._earlier.started_at if self._earlier else self._tools.clock()
         wanted = self._tools.default_timeout if self._workflow.timeout is None else self._workflow.timeout
         limit = min(wanted, float(self._info.profile.max_workflow_duration))
@@ -101,6 +105,7 @@ class Run:
         try:
             self._work_through()
         except NornFlowError as error:
+            self._stay_open(error)
             self._error = error
             self._move(end_for(error))
         finally:
@@ -116,6 +121,7 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
+            self._admission.demand(self._plan)  # what was allowed when it began may not be any more
         elif not self._ready():
             return
         if not self._lock():
@@ -129,11 +135,33 @@ class Run:
         """Lock the devices that the plan changes, until the run has ended; False when it was stopped meanwhile."""
         devices: tuple[str, ...] = ()
         if self._plan is not None:
-            targets = [host for host in self._targets if host not in self._ledger.unplanned]
+            without = self._ledger.left_out.keys() | self._ledger.unplanned
+            targets = [host for host in self._targets if host not in without]
             devices = devices_to_lock(self._plan, self._workflow.steps, targets)
         left_out = self._turn.lock(devices)
-        self._ledger.left_out.update(left_out or {})
+        for host in (left_out or {}) if self._half_done else ():
+            if host in self._ledger.batch_of:  # it may be half done: nobody may leave it so
+                raise DevicesHeld(f"{host} cannot be left out, it was at work: {(left_out or {})[host].error}")
+        if left_out:
+            self._tools.log.left_out(left_out)
+            self._ledger.left_out.update(left_out)
         return left_out is not None
+
+    @property
+    def _half_done(self) -> bool:
+        """Whether a process before this one did things which this one has not come back to yet."""
+        return self._earlier is not None and self._earlier.at_work and self._deployment is None
+
+    def _stay_open(self, error: NornFlowError) -> None:
+        """Raise the error again, saying so, when the run has to stay as it is: half done, or begun and not allowed any more."""
+        denied = isinstance(error, PolicyDenied) and self._earlier is not None and self._earlier.applying
+        if self._tools.emitter.failure is not None or not (self._half_done or (denied and self._deployment is None)):
+            return
+        self.left_open = True
+        self._tools.emitter.emit(EventKind.RUN_LEFT, error.message)
+        error.message = f"run {self._info.id} was not gone on with, and stays as it is: {error.message}"
+        error.hint = f"{error.hint + '; ' if error.hint else ''}then: nornflow runs resume {self._info.id}"
+        raise error
 
     def _queue(self) -> None:
         if RunState.QUEUED in RUN_MOVES[self.state]:  # one that goes on in another process waits as what it was
@@ -234,8 +262,11 @@ class Run:
         return self._tools.switch.stopping or (self._deployment is not None and self._deployment.short)
 
     def _cut_short(self) -> bool:
-        if not self._tools.switch.finishing:
+        switch = self._tools.switch
+        if not switch.finishing:
             return False
+        if self._half_done:
+            raise StepCancelled(f"{switch.wish or 'it was stopped'}, while it waited for its turn")
         self._move(self._cut_state())
         return True
 
@@ -274,6 +305,7 @@ class Run:
             exit_code=self._exit_code(),
             security_events=tuple(self._tools.emitter.security_events),
             file=self._workflow.file,
+            resumed_by=self._earlier.resumed_by if self._earlier else (),
         )
         self._tools.emitter.emit(EventKind.RUN_FINISHED, error, state=self.state.value)
         return record

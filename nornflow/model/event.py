@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     RUN_STATE = "run.state"
     RUN_STOPPING = "run.stopping"
     RUN_RESUMED = "run.resumed"
+    RUN_LEFT = "run.left"
     RUN_FINISHED = "run.finished"
     PLAN_STARTED = "plan.started"
     PLAN_FINISHED = "plan.finished"

@@ -14,12 +14,13 @@ from nornflow.model.run import RunState
 class EntryKind(StrEnum):
     """The closed list of things in a journal; what begins is written before it is done, what ended afterwards.
 
-    approved: the plan that is applied. batch, batch_done: a batch began; it was soaked and asked about too.
+    approved: the plan that is applied. left_out: a device that another run held and that this one goes on without. batch, batch_done: a batch began; it was soaked and asked about too.
     intent, outcome: a step is about to change a device; how it ended there. begun, result: the same for a step of the run.
     rollback, rolled_back: a device is about to be taken back; whether it is. over: the run goes to its last steps.
     """
 
     APPROVED = "approved"
+    LEFT_OUT = "left_out"
     BATCH = "batch"
     BATCH_DONE = "batch_done"
     INTENT = "intent"

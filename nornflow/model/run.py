@@ -147,7 +147,10 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """Everything that is known of a run when it is over (or at the moment it is asked)."""
+    """Everything that is known of a run when it is over (or at the moment it is asked).
+
+    `user` began it; `resumed_by` are those who went on with it after its process had died, in order.
+    """
 
     id: str
     workflow: str
@@ -167,6 +170,7 @@ class RunRecord:
     exit_code: int = 0
     security_events: tuple[Mapping[str, Any], ...] = ()
     file: str = ""
+    resumed_by: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:

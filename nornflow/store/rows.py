@@ -169,7 +169,9 @@ def step_record(row: Row, results: Mapping[str, StepResult]) -> StepRecord:
     )
 
 
-def run_record(row: Row, steps: tuple[StepRecord, ...], hosts: tuple[HostRecord, ...]) -> RunRecord:
+def run_record(
+    row: Row, steps: tuple[StepRecord, ...], hosts: tuple[HostRecord, ...], resumed_by: tuple[str, ...] = ()
+) -> RunRecord:
     """Return the record of a run from its row, its steps and its devices."""
     same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
     started: datetime = row["started_at"]
@@ -183,4 +185,5 @@ def run_record(row: Row, steps: tuple[StepRecord, ...], hosts: tuple[HostRecord,
         started_at=started,
         completed_at=row["completed_at"],
         security_events=tuple(json.loads(row["security_events"])),
+        resumed_by=resumed_by,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from nornflow.abc import RunStore
 from nornflow.errors import StateConflict, StoreError, UsageError
-from nornflow.model.event import Event
+from nornflow.model.event import Event, EventKind
 from nornflow.model.history import Grouping, NewRun, RunQuery, RunSummary, Statistic, StoredEvent
 from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RUN_MOVES, HostState, RunRecord, RunState, StepResult
@@ -22,6 +23,7 @@ from nornflow.store.database import reading, told
 from nornflow.store.journal import (
     PAGE,
     forget_settled,
+    heads_of,
     insert_rows,
     number_of,
     read_entries,
@@ -96,10 +98,11 @@ class SqlRunStore(RunStore):
         told_rows = [self._rows.event(number, event) for number, event in enumerate(events_, first)]
         journal_rows = [self._rows.entry(number, each) for number, each in enumerate(entries, entry)]
         with told(self.engine, f"events of run {run} could not be kept"), self.engine.begin() as connection:
-            number = number_of(connection, run, fence)
-            for table, begin, rows in ((events, first, told_rows), (journal, entry, journal_rows)):
-                if to_add(connection, table, run, number, begin, rows, fence is not None):
-                    insert_rows(connection, table, number, rows)
+            heads = heads_of(connection, run, fence)
+            if to_add("events", run, heads.events, first, told_rows, fence is not None):
+                insert_rows(connection, events, heads.number, told_rows)
+            if to_add("entries in its journal", run, heads.entries, entry, journal_rows, fence is not None):
+                insert_rows(connection, journal, heads.number, journal_rows)
 
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Move the run to its end and keep its results and its devices' fates, all in one transaction."""
@@ -222,10 +225,15 @@ class SqlRunStore(RunStore):
             hosts = connection.execute(
                 select(run_hosts).where(run_hosts.c.run == number).order_by(run_hosts.c.position)
             ).mappings()
+            resumed = select(events.c.data).where(events.c.run == number, events.c.kind == EventKind.RUN_RESUMED.value)
+            # each process that went on with it counted the fence up: only then are there events to be looked for
+            told_of = connection.execute(resumed.order_by(events.c.number)).scalars() if row["fence"] > 1 else ()
+            resumed_by = tuple(str(json.loads(data)["user"]) for data in told_of)
             return run_record(
                 _plain_row(row),
                 tuple(step_record(_plain_row(each), results.get(each["position"], {})) for each in steps),
                 tuple(self._rows.host_record(_plain_row(each)) for each in hosts),
+                resumed_by,
             )
 
     def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:

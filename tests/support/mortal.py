@@ -138,8 +138,8 @@ class Story:
         assert record is not None
         return record
 
-    def process(self, death: Death, *, stopped: bool = False) -> RunRecord | None:
-        """Run the change in one process, or go on with it (and be stopped at once); None when it died."""
+    def process(self, death: Death, *, stopped: bool = False, aborted: bool = False) -> RunRecord | None:
+        """Run the change in one process, or go on with it (and be stopped or aborted at once); None when it died."""
         paper = Paper(death, self.entries)
         for device in self.devices.values():
             device.death = death
@@ -150,6 +150,8 @@ class Story:
             stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted())
         if stopped:
             stage.switch.stop()
+        if aborted:
+            stage.switch.abort()
         try:
             return stage.run()
         except Killed:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from engine_stage import CONFIG, Stage, changing, fates
 from mortal import Death, Mortal, Paper, Script, Story, stage_start
+from nornflow.abc import Gate
 from nornflow.engine.recovery import Earlier
-from nornflow.errors import RunLost, Unreachable
+from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
+from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import HostState, RunRecord, RunState
 from nornflow.model.workflow import Amount, OnFailure, Rollout
@@ -129,9 +131,38 @@ def test_only_a_step_that_was_cut_off_can_be_done_again() -> None:
     assert story.process(Death(5, after=True)) is None
     stage = growing(Stage(dict(network(2))))
     stage.earlier = Earlier(RunState.RUNNING, story.entries, stage_start(), "tell")
-    record = stage.run()
-    assert record.state is RunState.FAILED
-    assert "was not cut off" in record.error
+    with pytest.raises(UsageError, match=r"stays as it is: step tell was not cut off"):
+        stage.run()
+    assert not any(device.received for device in stage.devices.values())
+
+
+class Freeze(Gate):
+    """Says no while there is a freeze."""
+
+    name = "freeze"
+
+    def check(self, request: GateRequest) -> list[Decision]:
+        return [Decision(Verdict.DENY, "nothing is changed in December", self.name)]
+
+
+@pytest.mark.parametrize("entry", [1, 3, 6, 9])
+def test_a_gate_that_says_no_today_leaves_the_run_as_it_is(entry: int) -> None:
+    story = Story(growing, network(3), again="yes")
+    assert story.process(Death(entry, after=True)) is None
+    story.deaths, kept = 1, list(story.entries)
+    before = {name: list(device.received) for name, device in story.devices.items()}
+    frozen = Story(lambda stage: _frozen(growing(stage)), story.devices, entries=kept, state=story.state, deaths=1)
+    with pytest.raises(PolicyDenied, match="stays as it is: nothing is changed in December"):
+        frozen.process(Death())
+    assert {name: device.received for name, device in story.devices.items()} == before
+    assert frozen.entries == kept
+    calm, record = undisturbed(growing, network(3))
+    assert seen(story, story.live()) == seen(calm, record)
+
+
+def _frozen(stage: Stage) -> Stage:
+    stage.gates = (Freeze(),)
+    return stage
 
 
 def test_a_finished_batch_is_neither_soaked_nor_asked_about_again() -> None:
@@ -207,21 +238,33 @@ def test_a_device_that_cannot_be_read_afterwards_is_unknown() -> None:
     assert "read the device" in record.hosts[0].hint
 
 
-def test_a_run_that_is_stopped_before_it_comes_back_to_a_device_says_that_nobody_knows() -> None:
-    for on_failure, fate in ((OnFailure.ROLLBACK, "rolled_back"), (OnFailure.STOP, "unknown")):
+def test_a_run_that_is_stopped_comes_back_to_the_device_that_was_at_work_and_begins_no_other() -> None:
+    calm, _ = undisturbed(plain_change, network(2))
+    story = Story(plain_change, network(2))
+    assert story.process(Death(line=1)) is None
+    story.deaths = 1
+    record = story.process(Death(), stopped=True)
+    assert record is not None
+    assert record.state is RunState.CANCELLED
+    assert fates(record)["r1"] == "changed"
+    assert sent(story)["r1"] == sent(calm)["r1"]
+    assert story.devices["r2"].received == []
 
-        def script(stage: Stage, on_failure: OnFailure = on_failure) -> Stage:
-            stage.workflow["on_failure"] = on_failure
-            return plain_change(stage)
 
-        story = Story(script, network(2))
-        assert story.process(Death(line=1)) is None
-        story.deaths = 1
-        record = story.process(Death(), stopped=True)
-        assert record is not None
-        assert record.state is RunState.CANCELLED
-        assert fates(record)["r1"] == fate
-        assert story.devices["r2"].received == []
+@pytest.mark.parametrize(("on_failure", "fate"), [(OnFailure.ROLLBACK, "rolled_back"), (OnFailure.STOP, "unknown")])
+def test_a_run_that_is_to_end_at_once_says_that_nobody_knows_or_takes_back(on_failure: OnFailure, fate: str) -> None:
+    def script(stage: Stage) -> Stage:
+        stage.workflow["on_failure"] = on_failure
+        return plain_change(stage)
+
+    story = Story(script, network(2))
+    assert story.process(Death(line=1)) is None
+    story.deaths = 1
+    record = story.process(Death(), aborted=True)
+    assert record is not None
+    assert record.state is RunState.CANCELLED
+    assert fates(record)["r1"] == fate
+    assert story.devices["r2"].received == []
 
 
 def test_own_rollback_lines_are_not_sent_twice() -> None:

@@ -16,11 +16,16 @@ from nornflow.store.records import RunRecords
 def remembered(recorder: RunRecorder, records: RunRecords, run: Run, tools: Tools) -> RunRecord:
     """Execute a run that has begun in the store and return its record; what could not be kept of it is the record's error.
 
-    A run that another process carries on, or may, is not ended here: nor is one whose program failed on the way.
+    A run that another process carries on, or may, is not ended here: nor is one whose program failed on the way, or one
+    that could not be gone on with and so stays as it was (what kept it is raised).
     """
     try:
         record = run.execute()
     except BaseException as error:
+        if run.left_open:
+            tools.emitter.close()
+            recorder.leave()
+            raise
         tools.emitter.close(0)
         with suppress(StoreError):  # the error that ended the program is the one to tell
             recorder.give_up(

@@ -49,7 +49,8 @@ def resume_run(
     """Go on with a run whose process is dead, to its end, and return its record.
 
     UsageError when it has ended or its process lives, or when what it needs is not what it was; StateConflict when
-    another process was quicker. Nothing is sent to a device before all of that is known.
+    another process was quicker. Nothing is sent to a device before all of that is known. PolicyDenied when a gate says no
+    today, DevicesHeld and StepCancelled when it does not get its turn: then a run that had done something stays as it is.
     """
     with closing(project.store()) as store, alive(store) as me:
         standing = store.standing(store.find(wanted.run))
@@ -78,7 +79,8 @@ def _go_on(
 ) -> RunRecord:
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
-    earlier = Earlier(standing.state, entries, standing.started_at, again)
+    known = store.record(standing.run).resumed_by
+    earlier = Earlier(standing.state, entries, standing.started_at, again, (*known, user()))
     prepared = Prepared(
         project,
         change,
