@@ -107,6 +107,11 @@ def reading(engine: Engine) -> Connection:
     return engine.connect().execution_options(reading=True)
 
 
+def glancing(engine: Engine) -> Connection:
+    """Return a connection for a single query: in SQLite that needs no transaction around it."""
+    return engine.connect().execution_options(outside=True)
+
+
 def revision(engine: Engine) -> str | None:
     """Return the revision of the schema; None for a database without tables. StoreError for somebody else's tables."""
     with reading(engine) as connection:

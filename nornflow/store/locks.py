@@ -11,13 +11,18 @@ from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, n
 from nornflow.abc import DeviceLocks
 from nornflow.errors import LockLost, RunLost, UsageError
 from nornflow.model.lock import Claim, DeviceClaim, DeviceLock
-from nornflow.store.database import reading, told
+from nornflow.store.database import glancing, reading, told
 from nornflow.store.tables import lock_requests, locks, workers
+from nornflow.store.together import Together
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
 SURE_FOR = 10.0
 """Seconds after its last beat for which a process takes itself for alive, well below those after which others do not."""
 _CHUNK = 500  # names in one statement
+_COUNT = (
+    "SELECT count(*) FROM (VALUES {}) AS wanted JOIN locks ON locks.device = wanted.column1"
+    " WHERE locks.run = wanted.column2 AND locks.token = wanted.column3 AND locks.worker = {}"
+)
 _WHO = (workers.c.user, workers.c.machine, workers.c.pid)
 
 
@@ -31,6 +36,7 @@ class SqlDeviceLocks(DeviceLocks):
         self._worker = worker
         self._clock = clock
         self._asked: dict[int, tuple[str, frozenset[str]]] = {}
+        self._look = Together(self._looked)
 
     def request(self, run: str, devices: Collection[str]) -> int:
         """Take a ticket for these devices."""
@@ -139,10 +145,25 @@ class SqlDeviceLocks(DeviceLocks):
         """Raise LockLost unless the run holds the device under this token, in this process, which counts as alive."""
         if self._worker.silent_for > SURE_FOR and not self._worker.beat():
             raise _lost(run, device, "this process said nothing for too long and was taken for dead")
+        if self._look((device, run, token)):
+            return
         with told(self._engine, f"the lock of {device} could not be read"), reading(self._engine) as connection:
             row = connection.execute(_lock_of(device)).mappings().one_or_none()
-        if row is None or not _is(row, run, self._worker.id, token):
+        if row is None or (row["run"], row["worker"], row["token"]) != (run, self._worker.id, token):
             raise _lost(run, device, _how(row))
+
+    def _looked(self, wanted: Sequence[tuple[str, str, int]]) -> bool:
+        """Tell whether all of these locks (device, run, token) are held; one row says so, however many there are."""
+        asked = sorted(set(wanted))
+        mark = "?" if self._engine.dialect.paramstyle == "qmark" else "%s"
+        with told(self._engine, "locks could not be read"), glancing(self._engine) as connection:
+            for start in range(0, len(asked), _CHUNK // 2):
+                part = asked[start : start + _CHUNK // 2]
+                query = _COUNT.format(", ".join((f"({mark}, {mark}, {mark})",) * len(part)), mark)
+                values = (*(value for row in part for value in row), self._worker.id)
+                if connection.exec_driver_sql(query, values).scalar() != len(part):
+                    return False
+        return True
 
     def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
         """Unlock what is still held under these tokens."""
@@ -228,10 +249,6 @@ def _is_told(lock: DeviceLock) -> bool:
 def _lock_of(device: str) -> Select[Any]:
     held = select(locks, *_WHO).join(workers, workers.c.id == locks.c.worker, isouter=True)
     return held.where(locks.c.device == device)
-
-
-def _is(row: Any, run: str, worker: str, token: int) -> bool:
-    return bool(row["run"] == run and row["worker"] == worker and row["token"] == token)
 
 
 def _how(row: Any) -> str:

@@ -12,6 +12,7 @@ from nornflow.model.event import Event, EventKind
 from nornflow.model.history import NewRun
 from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RUN_MOVES, RunRecord, RunState
+from nornflow.store.together import Together
 
 EVERY = 0.25
 """Seconds after which an event is in the store, and so seen by `runs logs --follow`."""
@@ -43,7 +44,7 @@ class RunRecorder(EventSink, Journal):
         self._entries: list[Entry] = []
         self._offered = self._kept = 0
         self._changed = threading.Condition()
-        self._writing = threading.Lock()  # taken before anything leaves the queues: their order is that of the stream
+        self._write_out = Together(self._written)  # one at a time: the order of the queues is that of the stream
         self._error: StoreError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -132,20 +133,23 @@ class RunRecorder(EventSink, Journal):
             self._flush(self._offered)
 
     def _flush(self, ticket: int) -> None:
-        """Write all that waits, unless somebody else has written it up to the ticket meanwhile."""
-        with self._writing:
-            if self._kept >= ticket or self._error is not None:
-                return
-            with self._changed:
-                events, self._events = self._events, []
-                entries, self._entries = self._entries, []
-            try:
-                self._store.append(
-                    self._run, self._next, events, fence=self._fence, entry=self._next_entry, entries=entries
-                )
-            except StoreError as error:
-                self._error = error
-                return
-            self._next += len(events)
-            self._next_entry += len(entries)
-            self._kept += len(events) + len(entries)
+        """Have all that waits written, unless it has been written up to the ticket meanwhile."""
+        if self._kept < ticket and self._error is None:
+            self._write_out(ticket)
+
+    def _written(self, tickets: Sequence[int]) -> None:
+        with self._changed:
+            events, self._events = self._events, []
+            entries, self._entries = self._entries, []
+        if self._error is not None or not (events or entries):
+            return
+        try:
+            self._store.append(
+                self._run, self._next, events, fence=self._fence, entry=self._next_entry, entries=entries
+            )
+        except StoreError as error:
+            self._error = error
+            return
+        self._next += len(events)
+        self._next_entry += len(entries)
+        self._kept += len(events) + len(entries)
