@@ -100,7 +100,7 @@ def asked_change(project: Project, request: Request) -> Change:
         inventory=str(request.inventory.resolve()) if request.inventory else "",
         targets=targets,
         devices=fingerprints(targets, hosts),
-        files=named_files(workflow, (folder, project.folder)),
+        files=named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks),
     )
     return Change(workflow, profile, devices, hosts, spec)
 
@@ -119,7 +119,7 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         project=str(project.folder.resolve()),
         used=profile.name,
         devices=fingerprints(spec.targets, hosts),
-        files=named_files(workflow, (Path(spec.folder), project.folder)),
+        files=named_files(workflow, (Path(spec.folder), project.folder), project.folder / project.settings.tasks),
     )
     return Change(workflow, profile, devices, hosts, spec), today
 

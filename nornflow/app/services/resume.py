@@ -21,7 +21,7 @@ from nornflow.engine.recovery import Earlier
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
-from nornflow.model.run import RunRecord, RunState
+from nornflow.model.run import RunRecord
 from nornflow.model.worker import WorkerView
 from nornflow.model.workflow import Scope
 from nornflow.store.processes import is_there, this_process
@@ -151,8 +151,7 @@ def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry]) -
     """Return the change as it was begun; UsageError, naming it, when something that is still needed is another now."""
     spec = spec_of(standing.spec)
     change, today = kept_change(project, spec)
-    planned = _planned(change, entries) if standing.state is not RunState.PENDING else frozenset()
-    differences = spec.changes(today, planned)
+    differences = spec.changes(today, _done(change, entries))
     if differences:
         change.close()
         raise UsageError(
@@ -162,13 +161,26 @@ def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry]) -
     return change
 
 
-def _planned(change: Change, entries: Sequence[Entry]) -> frozenset[str]:
-    """Return the steps whose lines are in the approved plan, so that their files are not read any more."""
-    approved = next((entry for entry in entries if entry.kind is EntryKind.APPROVED and "plan" in entry.data), None)
-    if approved is None:
-        return frozenset()
-    unplanned = approved.data["plan"].get("unplanned", {})
-    return frozenset(step.id for step in change.workflow.steps if step.configures and step.id not in unplanned)
+def _done(change: Change, entries: Sequence[Entry]) -> frozenset[str]:
+    """Return the steps that are done on every device that they are for: nothing is rendered or read for them any more.
+
+    A planned step is not done by its plan: it renders its templates once more, and only what the plan has may be sent.
+    """
+    workflow, targets = change.workflow, frozenset(change.spec.targets)
+    over: dict[str, set[str]] = {}
+    without: set[str] = set()
+    for entry in entries:
+        if entry.kind is EntryKind.OUTCOME and entry.data["final"]:
+            over.setdefault(entry.step, set()).add(entry.host)
+        elif entry.kind is EntryKind.LEFT_OUT:
+            without.add(entry.host)
+        elif entry.kind is EntryKind.APPROVED and "plan" in entry.data:
+            without.update(host["host"] for host in entry.data["plan"]["hosts"] if host.get("error"))
+        elif entry.kind is EntryKind.RESULT and entry.data["batch"] == 0:
+            over.setdefault(entry.step, set()).update(targets)
+    return frozenset(
+        step.id for step in workflow.steps if step.id in over and (step.once or targets - without <= over[step.id])
+    )
 
 
 def _demand_step(change: Change, step_id: str) -> None:

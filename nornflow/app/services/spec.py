@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +16,10 @@ from nornflow.model.device import HostView
 from nornflow.model.workflow import Workflow
 
 _LONGEST = 300  # characters of a value that may be the name of a file
+_MOST = 1000  # files that one name may come to
+_TASK = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_RENDERED = re.compile(r"\{\{.*?\}\}")
+_NO_NAME = re.compile(r"\s|\{%|\{#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +48,14 @@ class Spec:
         """Return the specification as plain data."""
         return asdict(self)
 
-    def changes(self, now: Spec, planned: Collection[str] = ()) -> list[str]:
-        """Return what is not what it was, in words; files of steps that are `planned` already are not needed any more."""
+    def changes(self, now: Spec, done: Collection[str] = ()) -> list[str]:
+        """Return what is not what it was, in words; files of steps that are `done` everywhere are not needed any more."""
         found = []
         if now.project != self.project:
             found.append(f"the project: the run was begun in {self.project}")
         if now.used != self.used:
             found.append(f"the profile: it was {self.used} and would be {now.used}")
-        found += [f"the file {name}" for name in self._other_files(now, planned)]
+        found += [f"the file {name}" for name in self._other_files(now, done)]
         gone = [host for host in self.devices if host not in now.devices]
         other = [host for host, digest in self.devices.items() if now.devices.get(host, digest) != digest]
         if gone:
@@ -57,10 +64,11 @@ class Spec:
             found.append(f"the inventory: what it says of {_some(other)}")
         return found
 
-    def _other_files(self, now: Spec, planned: Collection[str]) -> Iterator[str]:
+    def _other_files(self, now: Spec, done: Collection[str]) -> Iterator[str]:
         for name, (digest, steps) in self.files.items():
-            if any(step not in planned for step in steps) and now.files.get(name, ("", ()))[0] != digest:
-                yield name
+            needed = [step for step in steps if step not in done]
+            if needed and now.files.get(name, ("", ()))[0] != digest:
+                yield f"{name}, of step {_some(needed)}"
 
 
 def spec_of(data: Mapping[str, Any]) -> Spec:
@@ -78,18 +86,36 @@ def _digest(view: HostView) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def named_files(workflow: Workflow, folders: Sequence[Path]) -> dict[str, tuple[str, Sequence[str]]]:
-    """Return the files that steps name in their parameters, found from these folders."""
+def named_files(workflow: Workflow, folders: Sequence[Path], tasks: Path) -> dict[str, tuple[str, Sequence[str]]]:
+    """Return the files that steps name in their parameters: from these folders, or as the path of a task in `tasks`.
+
+    Where a name is known only when it is rendered (`{{ host.site }}.j2`) all files that it may come to are meant.
+    """
     found: dict[str, tuple[str, list[str]]] = {}
     for step in workflow.steps:
-        for text in _texts(step.params):
-            for folder in folders:
-                file = folder / text
-                if file.is_file():
-                    known = found.setdefault(str(file.resolve()), (_sha256(file), []))
-                    known[1].append(step.id)
-                    break
+        files = {file for text in _texts(step.params) for file in _files(text, folders, tasks)}
+        for file in sorted(files):
+            known = found.setdefault(str(file), (_sha256(file), []))
+            known[1].append(step.id)
     return {name: (digest, tuple(steps)) for name, (digest, steps) in found.items()}
+
+
+def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
+    """Yield the files that a text may name."""
+    if _TASK.fullmatch(text):
+        module = tasks.joinpath(*text.split(".")[:-1])
+        yield from (file for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file())
+    if "{{" not in text:
+        yield from itertools.islice((file.resolve() for folder in folders if (file := folder / text).is_file()), 1)
+        return
+    literal = _RENDERED.split(text)
+    if any(part.strip("*") and ("/" in part or "." in part) for part in literal) and not _NO_NAME.search(
+        "".join(literal)
+    ):
+        pattern = "*".join(map(glob.escape, literal))
+        for folder in folders:
+            names = itertools.islice(glob.iglob(pattern, root_dir=folder), _MOST)
+            yield from (file.resolve() for name in names if (file := folder / name).is_file())
 
 
 def _sha256(file: Path) -> str:
@@ -101,7 +127,7 @@ def _sha256(file: Path) -> str:
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if 0 < len(value) <= _LONGEST and not any(sign in value for sign in ("\n", "\0", "{{")):
+        if 0 < len(value) <= _LONGEST and not any(sign in value for sign in ("\n", "\0")):
             yield value
     elif isinstance(value, Mapping):
         for item in value.values():
