@@ -187,6 +187,8 @@ class NornirDevices(Devices):
                 if host in late:  # its time was over while the work before it was still on the device
                     return
                 session = sessions[host] = NornirSession(task, self._views[host], self._fence)
+                if host in late:  # it was over just now, when there was no session to cut yet
+                    return
                 answer: R | NornFlowError
                 try:
                     answer = work(session)

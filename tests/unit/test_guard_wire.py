@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nornflow.devices.guard.lease import Lease, held
 from nornflow.devices.guard.wire import Phase, Wire
-from nornflow.errors import GuardDenied, LineRejected, NornFlowError
+from nornflow.errors import GuardDenied, LineRejected, NornFlowError, StepCancelled
 from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode
 from nornflow.platforms.exec import Kind, classify
@@ -201,6 +201,14 @@ def test_a_revoked_lease_ends_at_once() -> None:
         bench.lease.active = False
         with pytest.raises(GuardDenied, match="the step is over"):
             bench.lines("show version")
+
+
+def test_a_lease_that_was_taken_away_before_it_was_held_never_comes_into_force() -> None:
+    lease = Lease(Grant("r1", "step", Mode.APPLY), platform_for("cisco_ios"), LeaseReport())
+    lease.revoke()
+    with pytest.raises(StepCancelled, match="the work was ended"), held(lease):
+        pytest.fail("it was held")
+    assert not lease.active
 
 
 def test_junos_has_its_own_prompts_and_a_commit_that_stays_here() -> None:

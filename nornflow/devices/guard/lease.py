@@ -10,7 +10,7 @@ from threading import Lock, get_ident
 
 from nornflow.abc import Fence
 from nornflow.devices.guard.rules import RuleBook
-from nornflow.errors import GuardDenied, LineRejected, LockLost, NornFlowError
+from nornflow.errors import GuardDenied, LineRejected, LockLost, NornFlowError, StepCancelled
 from nornflow.model.device import LeaseReport
 from nornflow.model.permission import Grant, LineRule, Mode, covers
 from nornflow.platforms.platform import Platform
@@ -40,7 +40,7 @@ class Lease:
     """
 
     __slots__ = (
-        *("_ending", "_fence", "_lock", "_releases", "_whole"),
+        *("_ending", "_fence", "_lock", "_releases", "_revoked", "_whole"),
         *("active", "cursor", "grant", "platform", "rejected", "report", "rules", "thread"),
     )
 
@@ -59,6 +59,14 @@ class Lease:
         self._lock = Lock()
         self._whole = 0
         self._ending = False
+        self._revoked = False
+
+    def begin(self) -> None:
+        """Come into force; StepCancelled when the lease was taken away before."""
+        with self._lock:
+            if self._revoked:
+                raise StepCancelled(f"{self.who}: the work was ended, nothing more is done on the device")
+            self.active = True
 
     def begin_whole(self) -> None:
         """Note that something is sent which the device does as a whole or not at all; GuardDenied when it is too late."""
@@ -85,6 +93,7 @@ class Lease:
     def revoke(self, *, even_whole: bool = False) -> bool:
         """End the lease from any thread; False when it ends only behind what is at work and must not be cut in half."""
         with self._lock:
+            self._revoked = True
             if self._whole and not even_whole:
                 self._ending = True
             else:
@@ -171,9 +180,9 @@ def current_lease() -> Lease | None:
 @contextmanager
 def held(lease: Lease) -> Iterator[Lease]:
     """Hold the lease in this thread; raises LineRejected at the end when a device refused a line and nobody said so."""
+    lease.begin()
     token = _HELD.set(lease)
     lease.thread = get_ident()
-    lease.active = True
     try:
         yield lease
     except NornFlowError:
