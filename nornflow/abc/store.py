@@ -81,6 +81,13 @@ class RunStore(ABC):
         """
 
     @abstractmethod
+    def remark(self, run: str, event: Event) -> None:
+        """Add an event of somebody else than the owner to the run's stream, behind what is there.
+
+        The owner's own numbers, in `append` and `standing`, go on as if it were not there; in the stream all follow in order.
+        """
+
+    @abstractmethod
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Move the run from `old` to the record's state and keep everything of the record, at once; errors as `move`.
 

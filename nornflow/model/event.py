@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     LOCK_TAKEN = "lock.taken"
     LOCK_SKIPPED = "lock.skipped"
     LOCK_LOST = "lock.lost"
+    LOCK_BROKEN = "lock.broken"
     BATCH_STARTED = "batch.started"
     BATCH_FINISHED = "batch.finished"
     SOAK_STARTED = "soak.started"

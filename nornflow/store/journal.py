@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select, Table, func, select, update
+from sqlalchemy import Connection, Dialect, Label, Select, Table, func, select, update
 
 from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
+from nornflow.model.event import Event
 from nornflow.model.journal import LASTING, Standing
 from nornflow.model.run import RunState
 from nornflow.store.rows import Row, Rows
@@ -28,24 +29,49 @@ def number_of(connection: Connection, run: str, fence: int | None = None) -> int
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The number of a run, and the last numbers of its stream and its journal."""
+    """The number of a run, and the last numbers of its stream and its journal, as its owner counts.
+
+    `remarks` is how many events of others stand in the stream: so much further on is what the owner writes next.
+    """
 
     number: int
     events: int
     entries: int
+    remarks: int
 
 
 def heads_of(connection: Connection, run: str, fence: int | None) -> Heads:
     """Return how far a run is written down, as `number_of` returns its number."""
+    if connection.dialect.name == "postgresql":
+        # a statement that has waited for the row sees the row as it is now and the rest as it was before: the next one does
+        number_of(connection, run, fence)
+        fence = None
     row = _owned(connection, _HEADS, run, fence)
-    return Heads(row.number, row.events or 0, row.entries or 0)
+    return Heads(row.number, row.last_event - row.remarks, row.last_entry, row.remarks)
 
 
+def remark(connection: Connection, rows: Rows, run: str, event: Event) -> bool:
+    """Add an event of somebody else to a run's stream; False when there is no such run.
+
+    The row of the run is changed first, so that its owner, who reads that, either is done by then or waits.
+    """
+    more = update(runs).where(runs.c.id == run).values(remarks=runs.c.remarks + 1)
+    number: int | None = connection.execute(more.returning(runs.c.number)).scalar()
+    if number is None:
+        return False
+    last = connection.execute(select(func.max(events.c.number)).where(events.c.run == number)).scalar() or 0
+    insert_rows(connection, events, number, [rows.event(last + 1, event)])
+    return True
+
+
+def _last(table: Table, name: str) -> Label[int]:
+    found = select(func.max(table.c.number)).where(table.c.run == runs.c.number).scalar_subquery()
+    return func.coalesce(found, 0).label(name)
+
+
+_LAST = (_last(events, "last_event"), _last(journal, "last_entry"))
 _NUMBER = select(runs.c.number, runs.c.fence, runs.c.worker)
-_HEADS = _NUMBER.add_columns(
-    select(func.max(events.c.number)).where(events.c.run == runs.c.number).scalar_subquery().label("events"),
-    select(func.max(journal.c.number)).where(journal.c.run == runs.c.number).scalar_subquery().label("entries"),
-)
+_HEADS = _NUMBER.add_columns(runs.c.remarks, *_LAST)
 
 
 def _owned(connection: Connection, wanted: Select[Any], run: str, fence: int | None) -> Any:
@@ -92,13 +118,13 @@ def forget_settled(connection: Connection, number: int) -> None:
 
 def standings(connection: Connection, rows: Rows, run: str = "") -> Iterator[Standing]:
     """Yield how runs stand: the one of that id with everything, or all that have not ended."""
-    wanted = select(runs).order_by(runs.c.number)
-    wanted = wanted.where(runs.c.id == run) if run else wanted.where(runs.c.completed_at.is_(None))
+    wanted: Select[Any] = select(runs).order_by(runs.c.number)
+    if run:
+        wanted = wanted.add_columns(*_LAST).where(runs.c.id == run)
+    else:
+        wanted = wanted.where(runs.c.completed_at.is_(None))
     for row in connection.execute(wanted).mappings():
-        last: dict[str, int] = {}
-        for name, table in (("events", events), ("entries", journal)) if run else ():
-            found = connection.execute(select(func.max(table.c.number)).where(table.c.run == row["number"])).scalar()
-            last[name] = found or 0
+        last = {"events": row["last_event"] - row["remarks"], "entries": row["last_entry"]} if run else {}
         yield Standing(
             run=row["id"],
             workflow=row["workflow"],

@@ -10,8 +10,11 @@ from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, n
 
 from nornflow.abc import DeviceLocks
 from nornflow.errors import LockLost, RunLost, UsageError
+from nornflow.model.event import Event, EventKind
 from nornflow.model.lock import Claim, DeviceClaim, DeviceLock
 from nornflow.store.database import glancing, reading, told
+from nornflow.store.journal import remark
+from nornflow.store.rows import Rows
 from nornflow.store.tables import lock_requests, locks, workers
 from nornflow.store.together import Together
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
@@ -186,11 +189,23 @@ class SqlDeviceLocks(DeviceLocks):
 
 
 class LockDesk:
-    """Locks as people look at them and break them; needs no worker of its own."""
+    """Locks as people look at them and break them; needs no worker of its own.
 
-    def __init__(self, engine: Engine, workers: Workers) -> None:
+    With `rows` a lock is broken with an event in the stream of the run that held it, in the same transaction.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: Workers,
+        rows: Rows | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._engine = engine
         self._workers = workers
+        self._rows = rows
+        self._clock = clock
 
     def all(self) -> list[DeviceLock]:
         """Return every lock that somebody holds, waits for or has broken, by device; the dead hold nothing."""
@@ -223,7 +238,8 @@ class LockDesk:
     def break_lock(self, device: str, by: str) -> Claim | None:
         """Take a device's lock from its holder, who can write to it no more, and return who it was; UsageError if nobody.
 
-        `by` is told to the holder. None when the holder was found dead, and so everything that it held is free.
+        `by` is told to the holder, and stands in its stream whether it comes to know or dies. None when the holder was found
+        dead, and so everything that it held is free.
         """
         with told(self._engine, f"the lock of {device} could not be read"), reading(self._engine) as connection:
             worker = connection.execute(select(locks.c.worker).where(locks.c.device == device)).scalar()
@@ -239,6 +255,10 @@ class LockDesk:
                 .where(locks.c.device == device)
                 .values(token=locks.c.token + 1, run=None, worker=None, since=None, broken_by=by)
             )
+            if self._rows is not None:
+                text = f"{device}: its lock was broken by {by}; nothing more is written to it by this run"
+                event = Event(EventKind.LOCK_BROKEN, self._clock(), row["run"], "", device, text, {"user": by})
+                remark(connection, self._rows, row["run"], event)
         return _claim(row)
 
 

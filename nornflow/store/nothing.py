@@ -41,6 +41,9 @@ class NoStore(RunStore):
     ) -> None:
         """Let events and entries go."""
 
+    def remark(self, run: str, event: Event) -> None:
+        """Let the event go."""
+
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Let the run end."""
 

@@ -27,6 +27,7 @@ from nornflow.store.journal import (
     insert_rows,
     number_of,
     read_entries,
+    remark,
     standings,
     take_over,
     to_add,
@@ -99,10 +100,18 @@ class SqlRunStore(RunStore):
         journal_rows = [self._rows.entry(number, each) for number, each in enumerate(entries, entry)]
         with told(self.engine, f"events of run {run} could not be kept"), self.engine.begin() as connection:
             heads = heads_of(connection, run, fence)
+            for row in told_rows if heads.remarks else ():
+                row["number"] += heads.remarks
             if to_add("events", run, heads.events, first, told_rows, fence is not None):
                 insert_rows(connection, events, heads.number, told_rows)
             if to_add("entries in its journal", run, heads.entries, entry, journal_rows, fence is not None):
                 insert_rows(connection, journal, heads.number, journal_rows)
+
+    def remark(self, run: str, event: Event) -> None:
+        """Add an event of somebody else than the owner to the run's stream."""
+        with told(self.engine, f"run {run} could not be told of"), self.engine.begin() as connection:
+            if not remark(connection, self._rows, run, event):
+                raise _no_run(run)
 
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Move the run to its end and keep its results and its devices' fates, all in one transaction."""

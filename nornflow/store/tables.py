@@ -75,13 +75,15 @@ runs = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("wish", Text, nullable=False, server_default=""),
     Column("spec", Text),
+    Column("remarks", Integer, nullable=False, server_default="0"),
     Index("runs_by_workflow", "workflow", "started_at"),
     Index("runs_by_start", "started_at"),
 )
 """One row per run; mappings and lists are JSON text.
 
 `worker` is the process that carries it out and `fence` how many have: a write of an earlier one is refused. `wish` is how
-somebody wants it to end early, `spec` (JSON) what it takes to go on with it in another process.
+somebody wants it to end early, `spec` (JSON) what it takes to go on with it in another process. `remarks` is how many
+events of its stream are of others than its owner, who counts on as if they were not there.
 """
 
 run_hosts = Table(

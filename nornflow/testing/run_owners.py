@@ -66,6 +66,46 @@ class RunOwnersContract:
         store.finish(ended_run(), RunState.RUNNING, fence=2)
         assert store.standing("run-1").ended
 
+    def test_what_others_remark_does_not_disturb_the_owner(self, store: RunStore) -> None:
+        """It stands in the stream in its order; the owner counts on, repeats, and is taken over as if it were not there."""
+        store.begin(new_run(worker="w1"))
+        store.append("run-1", 1, [event("one"), event("two")], fence=1)
+        store.remark("run-1", event("somebody"))
+        store.append("run-1", 3, [event("three")], fence=1)
+        store.append("run-1", 3, [event("three")], fence=1)  # its answer was lost
+        store.remark("run-1", event("somebody else"))
+        store.append("run-1", 3, [event("three")], fence=1)
+        with pytest.raises(StoreError, match="has 3 events"):
+            store.append("run-1", 5, [event("five")], fence=1)
+        assert store.standing("run-1").events == 3
+        assert store.take_over("run-1", 1, "w2") == 2
+        store.append("run-1", 4, [event("four")], fence=2, entries=[INTENT])
+        found = [(each.number, each.event.message) for each in store.events("run-1")]
+        messages = ["one", "two", "somebody", "three", "somebody else", "four"]
+        assert found == list(enumerate(messages, 1))
+        assert [each.number for each in store.events("run-1", 4)] == [5, 6]
+        with pytest.raises(UsageError, match="there is no run"):
+            store.remark("run-9", event("nobody"))
+
+    def test_an_owner_and_others_write_at_once(self, store: RunStore) -> None:
+        """Nothing is lost, and no number is given twice."""
+        store.begin(new_run(worker="w1"))
+
+        def remark(name: str) -> None:
+            for _ in range(10):
+                store.remark("run-1", event(name))
+
+        threads = [threading.Thread(target=remark, args=(name,)) for name in ("a", "b", "c")]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 41):
+            store.append("run-1", number, [event(f"own {number}")], fence=1)
+        for thread in threads:
+            thread.join(60)
+        found = [(each.number, each.event.message) for each in store.events("run-1")]
+        assert [number for number, _ in found] == list(range(1, 71))
+        assert [text for _, text in found if text.startswith("own")] == [f"own {n}" for n in range(1, 41)]
+
     def test_of_many_who_take_a_run_over_one_does(self, store: RunStore) -> None:
         """The others are told who it was."""
         store.begin(new_run(worker="dead"))

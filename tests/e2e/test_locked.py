@@ -182,6 +182,22 @@ def test_breaking_a_lock_needs_a_yes_and_is_told_in_the_events_of_the_run(networ
     assert "its lock was broken by " in lost[0]["message"]
 
 
+def test_who_broke_a_lock_is_told_also_when_the_run_that_held_it_dies_at_once(network):
+    with slow_run(network, "--limit", "r1") as slow:
+        network.folder.run("locks", "break", "r1", "--yes").ok()
+        slow.kill()  # it lingers, and would find out at its next line only
+        slow.wait()
+    told = [event for event in _log(network, "slow") if event["kind"].startswith("lock.")]
+    assert [(event["kind"], event["host"]) for event in told] == [("lock.taken", ""), ("lock.broken", "r1")]
+    assert "its lock was broken by " in told[1]["message"]
+    assert told[1]["data"]["user"] in told[1]["message"]
+    network.linger()
+    network.folder.run("runs", "resume", network.runs()["slow"]["id"], "--from", "linger", "--yes").ok()
+    kinds = [event["kind"] for event in _log(network, "slow")]
+    assert kinds.index("lock.broken") < kinds.index("run.resumed")
+    assert kinds[-1] == "run.finished"
+
+
 def test_a_profile_without_a_place_queues_the_run_visibly(network):
     with slow_run(network, "--limit", "r1", "--profile", "narrow") as slow:
         with network.running("run", "quick.yaml", "--yes", "--limit", "r3", "--profile", "narrow") as quick:

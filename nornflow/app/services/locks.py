@@ -23,13 +23,14 @@ def lock_desk(project: Project) -> Iterator[LockDesk]:
     with closing(project.store(create=False)) as store:
         if not isinstance(store, SqlRunStore):
             raise UsageError("without a store there are no locks (store.url: none)", hint="set store.url")
-        yield LockDesk(store.engine, Workers(store.engine))
+        yield LockDesk(store.engine, Workers(store.engine), store.rows)
 
 
 def break_lock(desk: LockDesk, device: str) -> Claim | None:
     """Take a device's lock from the run that holds it and return which that was; None when its process was dead.
 
-    Whatever that run still wants to write to the device is refused, and it tells so, and who did it, in its own events.
+    Who did it stands in that run's events at once. Whatever the run still wants to write to the device is refused, and it
+    tells that too.
     """
     return desk.break_lock(device, f"{user()} on {socket.gethostname()}")
 
