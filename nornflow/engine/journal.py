@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import Journal
@@ -129,15 +130,24 @@ class Logbook:
 def compact(value: Any) -> dict[str, Any]:
     """Return a flat record as plain data, without what is at its default."""
     kept = {}
-    for field in fields(value):
-        item = getattr(value, field.name)
+    for name, default in _fields(value.__class__):
+        item = getattr(value, name)
+        if item is default or item is None or item == default or (not item and item in _EMPTY):
+            continue
         if isinstance(item, Enum):
             item = item.value
         elif isinstance(item, datetime):
             item = item.isoformat()
-        if item not in (field.default, None, "", (), {}):
-            kept[field.name] = item
+        kept[name] = item
     return kept
+
+
+_EMPTY: tuple[Any, ...] = ("", (), {})
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in fields(kind))
 
 
 def result_of(data: Mapping[str, Any]) -> StepResult:

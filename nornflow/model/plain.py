@@ -23,10 +23,14 @@ def plain(value: Any, levels: int = DEEPEST) -> Any:
     ValueError for what is nested deeper than `levels`, and whatever the value raises when it is asked for its text.
     """
     kind: type = type(value)
-    if kind in _AS_THEY_ARE:  # most values of a record, so these are asked first
+    if kind in _AS_THEY_ARE:  # nearly all values of a record are of these kinds, so they are asked first
         return value
     if kind is str:
-        return _encodable(value)
+        return value if value.isascii() else _encodable(value)
+    if kind is datetime:
+        return value.isoformat()
+    if kind is dict and levels > 0:
+        return {_encodable(str(key)): plain(item, levels - 1) for key, item in value.items()}
     if isinstance(value, Enum):
         return plain(value.value, levels)
     if isinstance(value, str):
@@ -37,7 +41,7 @@ def plain(value: Any, levels: int = DEEPEST) -> Any:
         return int(value)
     if levels <= 0:
         raise ValueError("it is nested too deep, or holds itself")
-    if is_dataclass(value) and not isinstance(value, type):
+    if is_dataclass(kind) and not isinstance(value, type):
         return {name: plain(getattr(value, name), levels - 1) for name in _names(kind)}
     if isinstance(value, datetime):
         return value.isoformat()

@@ -70,7 +70,10 @@ class RunRecords:
         folder = self.folder(record.id)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / FILE
-        text = _laid_out(self._redactor.value(record_json(record)))
+        shown = record_json(record)
+        text = _laid_out(shown)
+        if self._redactor.may_be_in(text):
+            text = _laid_out(self._redactor.value(shown))
         temporary = folder / f".{FILE}.{os.getpid()}"
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(file)

@@ -21,9 +21,11 @@ Row = Mapping[str, Any]
 _RESULT_COLUMNS = frozenset(("state", "started_at", "completed_at", "duration"))
 _HOST_COLUMNS = frozenset(("host", "state", "batch"))
 _DEFAULTS = {
-    StepResult: {field.name: plain(getattr(StepResult(), field.name)) for field in fields(StepResult)},
-    HostRecord: {field.name: plain(getattr(HostRecord("", HostState.OK), field.name)) for field in fields(HostRecord)},
+    type(value): {field.name: getattr(value, field.name) for field in fields(value) if field.name not in columns}
+    for value, columns in ((StepResult(), _RESULT_COLUMNS), (HostRecord("", HostState.OK), _HOST_COLUMNS))
 }
+"""What a result or a device's fate holds beside its columns, and what of it is not kept."""
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Rows:
@@ -36,7 +38,9 @@ class Rows:
 
     def text(self, value: Any) -> str:
         """Return a value as masked JSON text."""
-        return json.dumps(self._redactor.value(plain(value)), ensure_ascii=False, separators=(",", ":"))
+        shown = plain(value)
+        text = _ENCODE(shown)
+        return _ENCODE(self._redactor.value(shown)) if self._redactor.may_be_in(text) else text
 
     def masked(self, text: str) -> str:
         """Return a text with secrets masked."""
@@ -45,8 +49,9 @@ class Rows:
     def exact(self, value: Any) -> str:
         """Return a value as JSON text that gives back just that value; sealed when there is a secret in it."""
         shown = plain(value)
-        text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
-        return text if self._redactor.value(shown) == shown else self._vault.seal(text)
+        text = _ENCODE(shown)
+        secret = self._redactor.may_be_in(text) and self._redactor.value(shown) != shown
+        return self._vault.seal(text) if secret else text
 
     def value(self, text: str) -> Any:
         """Return the value of an exact text."""
@@ -91,7 +96,7 @@ class Rows:
             "started_at": result.started_at,
             "completed_at": result.completed_at,
             "duration": result.duration,
-            **self._detail(result, _RESULT_COLUMNS),
+            **self._detail(result),
         }
 
     def host(self, position: int, record: HostRecord, platform: str) -> dict[str, Any]:
@@ -102,7 +107,7 @@ class Rows:
             "platform": platform,
             "state": record.state.value,
             "batch": record.batch,
-            **self._detail(record, _HOST_COLUMNS),
+            **self._detail(record),
         }
 
     def results(self, record: RunRecord) -> Iterator[dict[str, Any]]:
@@ -113,14 +118,12 @@ class Rows:
             for host, result in step.hosts.items():
                 yield self.result(position, host, result)
 
-    def _detail(self, value: StepResult | HostRecord, columns: frozenset[str]) -> dict[str, str | None]:
-        defaults = _DEFAULTS[type(value)]
+    def _detail(self, value: StepResult | HostRecord) -> dict[str, str | None]:
         kept = {}
-        for name, default in defaults.items():
-            if name not in columns:
-                shown = plain(getattr(value, name))
-                if shown != default:
-                    kept[name] = shown
+        for name, default in _DEFAULTS[type(value)].items():
+            item = getattr(value, name)
+            if item is not default and item != default:
+                kept[name] = item
         if not kept:
             return {"detail": None, "blob": None}
         text = self.text(kept)

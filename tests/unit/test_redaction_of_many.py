@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 
 from hypothesis import given
@@ -44,3 +45,23 @@ def test_ten_thousand_passwords_are_known_at_once() -> None:
     redactor = Redactor(f"{number:05}-is-the-password" for number in range(10_000))
     assert redactor.text("00042-is-the-password") == MASK
     assert time.process_time() - began < 5  # it took minutes when each new one sorted all the others again
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('ab"\\\n', max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"\\é', max_size=8), inner, max_size=3),
+)
+
+
+@given(PLAIN, st.lists(st.text('ab"\\é\n', min_size=4, max_size=6), min_size=1, max_size=4), st.booleans())
+def test_a_json_text_without_a_secret_is_of_a_value_without_one(value: object, secrets: list[str], many: bool) -> None:
+    redactor = Redactor([*(MANY if many else ()), *secrets])
+    if not redactor.may_be_in(json.dumps(value, ensure_ascii=False)):
+        assert redactor.value(value) == value
+
+
+def test_a_secret_that_json_spells_otherwise_is_found_in_a_json_text() -> None:
+    redactor = Redactor(['back\\slash "quoted"', "näive\tpassword"])
+    for secret in ('back\\slash "quoted"', "näive\tpassword"):
+        assert redactor.may_be_in(json.dumps({"line": f"username a secret {secret}!"}, ensure_ascii=False))
+    assert not redactor.may_be_in(json.dumps({"line": "no secret here"}, ensure_ascii=False))
