@@ -160,7 +160,7 @@ def take_over(connection: Connection, run: str, fence: int, worker: str) -> int:
 
 
 def insert_rows(connection: Connection, table: Table, number: int, rows: Sequence[Row]) -> None:
-    """Insert rows of a run, which all have the same columns: a hundred or so in one statement.
+    """Insert rows of a run, which all have the same columns in the same order: a hundred or so in one statement.
 
     One statement for each row costs twice the time, and in SQLite each gives the processor to some other thread, which
     keeps everybody waiting who waits for the commit.
@@ -169,13 +169,16 @@ def insert_rows(connection: Connection, table: Table, number: int, rows: Sequenc
         return
     names = ("run", *rows[0])
     most = _VARIABLES // len(names)
-    bound = [(name, table.c[name].type.bind_processor(connection.dialect)) for name in rows[0]]
+    found = ((place, table.c[name].type.bind_processor(connection.dialect)) for place, name in enumerate(names))
+    bound = [(place, bind) for place, bind in found if bind is not None]
     for start in range(0, len(rows), most):
         part = rows[start : start + most]
         values: list[Any] = []
         for row in part:
-            values.append(number)
-            values += (row[name] if bind is None else bind(row[name]) for name, bind in bound)
+            cells = [number, *row.values()]
+            for place, bind in bound:
+                cells[place] = bind(cells[place])
+            values += cells
         connection.exec_driver_sql(_statement(connection.dialect, table, names, len(part)), tuple(values))
 
 
