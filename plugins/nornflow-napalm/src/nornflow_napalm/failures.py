@@ -49,7 +49,8 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
     except (napalm.SessionLockedException, napalm.LockError) as error:
         raise DeviceError(
             f"the configuration of {name} is locked: {_first_line(error)}",
-            hint="another session is changing it; look at the device's configuration sessions",
+            hint="another session is changing it: see `show configuration sessions`; a pending nornflow-RUN-... is of a run"
+            " that was cut off: resume that run, or `configure session NAME abort` on the device",
         ) from error
     except napalm.CommitConfirmException as error:
         raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="look for a pending commit") from error
