@@ -53,9 +53,9 @@ class Emitter:
 
     def emit(self, kind: EventKind, message: str = "", *, step: str = "", host: str = "", **data: Any) -> None:
         """Tell the record and every observer; secrets are masked here, whatever the caller passed."""
-        mask = self._redactor
+        message, data = self._redactor.text(message), self._redactor.value(data)  # while others may still tell
         with self._lock:
-            event = Event(kind, self._clock(), self._run, step, host, mask.text(message), mask.value(data))
+            event = Event(kind, self._clock(), self._run, step, host, message, data)
             self.recall(event)
             self._keep(event)
             for feed in self._feeds:

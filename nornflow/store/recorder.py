@@ -46,7 +46,7 @@ class RunRecorder(EventSink, Journal):
         self._changed = threading.Condition()
         self._write_out = Together(self._written)  # one at a time: the order of the queues is that of the stream
         self._error: StoreError | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
@@ -100,10 +100,11 @@ class RunRecorder(EventSink, Journal):
 
     def _offer(self, events: Sequence[Event], entries: Sequence[Entry]) -> int:
         with self._changed:
+            if not (self._events or self._entries):
+                self._changed.notify()  # once for all that it will find: to be woken for each would cost more than to write it
             self._events += events
             self._entries += entries
             self._offered += len(events) + len(entries)
-            self._changed.notify()
             return self._offered
 
     def _move(self, new: RunState, at: datetime) -> None:
@@ -117,7 +118,7 @@ class RunRecorder(EventSink, Journal):
 
     def _end(self) -> None:
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
         self._thread.join()
         self._flush(self._offered)
@@ -125,11 +126,10 @@ class RunRecorder(EventSink, Journal):
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._events or self._entries or self._closing)
-                if not self._closing:
-                    self._changed.wait_for(lambda: self._closing, self._every)  # more may come meanwhile
-                if self._closing or self._error is not None:
-                    return
+                self._changed.wait_for(lambda: self._events or self._entries or self._closing.is_set())
+            self._closing.wait(self._every)  # more may come meanwhile
+            if self._closing.is_set() or self._error is not None:
+                return
             self._flush(self._offered)
 
     def _flush(self, ticket: int) -> None:
