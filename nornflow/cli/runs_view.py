@@ -27,9 +27,7 @@ def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool) -> dict
     return {**shown, "queue": {"place": place.place, "of": place.of} if place else None, "cut_off": cut_off}
 
 
-def summary_lines(
-    runs: Sequence[RunSummary], places: Mapping[str, Place], dead: Collection[str] = ()
-) -> Iterator[str]:
+def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place], dead: Collection[str] = ()) -> Iterator[str]:
     """Yield a line for each run, with its place in the queue if it waits in one; `dead` are those cut off."""
     columns = [(f"{run.workflow} {run.version}", run.user, run.profile) for run in runs]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
