@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -132,3 +133,27 @@ def test_only_those_who_want_the_same_device_are_ahead_in_the_queue(machine: Mac
     assert {run: each.place for run, each in places(machine.engine).items()} == {
         "run-1": 1, "run-2": 1, "run-3": 3, "run-4": 3,
     }  # fmt: skip
+
+
+def test_of_many_devices_that_ask_at_the_same_moment_only_the_lost_ones_are_refused(
+    machine: Machine, desk: LockDesk
+) -> None:
+    devices, lost = [f"r{number:02}" for number in range(1, 41)], {"r07", "r31"}
+    holder = machine.process()
+    tokens = taken(holder, "run-1", *devices)
+    for device in lost:
+        desk.break_lock(device, "bob on desk")
+
+    def told(device: str) -> str:
+        try:
+            holder.locks.demand("run-1", device, tokens[device])
+        except LockLost as error:
+            return error.message
+        return ""
+
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for _ in range(5):
+            answers = dict(zip(devices, pool.map(told, devices), strict=True))
+            assert {device for device, answer in answers.items() if answer} == lost
+            assert all(f"{device}: nothing was sent" in answers[device] for device in lost)
+            assert all("bob on desk" in answers[device] for device in lost)
