@@ -122,7 +122,7 @@ class DeviceStep:
         for host in hosts:
             answer = answers[host]
             result = answer if isinstance(answer, StepResult) else self._ended_from_outside(host, answer)
-            found[host] = replace(result, attempts=attempt)
+            found[host] = result if result.attempts == attempt else replace(result, attempts=attempt)
         if self._step.until:
             self._progress.record(self._step, found)
             found = {host: self._until(host, result) for host, result in found.items()}
@@ -172,7 +172,9 @@ class DeviceStep:
         still_open = (self._step.id, host) in self._progress.past.open
         final = not (self._step.until or still_open) and (self._last_attempt or not worth_retrying(result))
         if final:
-            result = self._work.soften(replace(result, attempts=self._attempt_number))
+            if result.attempts != self._attempt_number:
+                result = replace(result, attempts=self._attempt_number)
+            result = self._work.soften(result)
         if self._step.configures and not still_open:
             back = host in self._progress.taken_back
             self._tools.log.outcome(self._step.id, host, result, self._image(host), final=final, taken_back=back)
