@@ -75,10 +75,13 @@ def read_document(path: Path) -> Document:
     return document
 
 
+_JSON_AS_YAML = {ord("\t"): " ", 0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""What YAML reads otherwise than JSON: tabs, never raw in strings, which it refuses, and characters that end its lines."""
+
+
 def _parse(document: Document, text: str, *, is_json: bool) -> None:
     values: Any = json.loads(text) if is_json else None
-    # JSON strings hold no raw tab, and YAML's scanner refuses tabs: a space keeps every column where it is
-    loader = yaml.SafeLoader(text.replace("\t", " ") if is_json else text)
+    loader = yaml.SafeLoader(text.translate(_JSON_AS_YAML) if is_json else text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -25,7 +25,10 @@ name: slow
 version: 1.0
 steps:
   - {id: configure, type: netmiko.config, lines: [ntp server 192.0.2.10]}
-  - {id: linger, type: script, depends_on: [configure], script: "while [ ! -e ../../../../over ]; do sleep 0.05; done"}
+  - id: linger
+    type: script
+    depends_on: [configure]
+    script: "echo > ../../../../lingering; while [ ! -e ../../../../over ]; do sleep 0.05; done"
 """
 QUICK = """
 name: quick
@@ -90,7 +93,7 @@ def network(fleet: Callable[..., Fleet], project: Callable[..., ProjectFolder]) 
 def slow_run(network: Network, *words: str) -> Iterator[subprocess.Popen[str]]:
     with network.running("run", "slow.yaml", "--yes", *words) as process:
         assert soon(lambda: "ntp server 192.0.2.10" in network.fleet["r1"].running_config, 60)
-        assert soon(lambda: any(event["kind"] == "step.finished" for event in _log(network, "slow")), 60)
+        assert soon(lambda: (network.folder.path / "lingering").exists(), 60)
         yield process
 
 
@@ -214,7 +217,7 @@ def test_a_profile_without_a_place_queues_the_run_visibly(network):
 
 def test_a_run_that_changes_nothing_waits_for_nobody(network):
     with slow_run(network, "--limit", "r1") as slow:
-        network.folder.write("same.yaml", SLOW.replace("slow", "same").split("  - {id: linger")[0])
+        network.folder.write("same.yaml", SLOW.replace("slow", "same").split("  - id: linger")[0])
         with network.running("run", "same.yaml", "--yes", "--limit", "r1") as same:
             network.ended(same)
         network.linger()

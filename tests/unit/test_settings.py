@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nornflow.errors import ConfigurationError
@@ -273,6 +273,7 @@ def test_advice_tells_what_is_allowed_but_seldom_meant(load: Load) -> None:
         max_size=5,
     )
 )
+@example({"\u2028": None, "a\u2029b": "\u2028"})
 def test_what_was_written_is_what_is_read_as_yaml_and_as_json(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
 ) -> None:
