@@ -25,11 +25,8 @@ name: slow
 version: 1.0
 steps:
   - {id: configure, type: netmiko.config, lines: [ntp server 192.0.2.10]}
-  - id: linger
-    type: script
-    depends_on: [configure]
-    script: "echo > ../../../../lingering; while [ ! -e ../../../../over ]; do sleep 0.05; done"
-"""
+  - {id: linger, type: script, depends_on: [configure], script: "WAIT"}
+""".replace("WAIT", "echo > ../../../../lingering; while [ ! -e ../../../../over ]; do sleep 0.05; done")
 QUICK = """
 name: quick
 version: 1.0
@@ -217,7 +214,7 @@ def test_a_profile_without_a_place_queues_the_run_visibly(network):
 
 def test_a_run_that_changes_nothing_waits_for_nobody(network):
     with slow_run(network, "--limit", "r1") as slow:
-        network.folder.write("same.yaml", SLOW.replace("slow", "same").split("  - id: linger")[0])
+        network.folder.write("same.yaml", SLOW.replace("slow", "same").split("  - {id: linger")[0])
         with network.running("run", "same.yaml", "--yes", "--limit", "r1") as same:
             network.ended(same)
         network.linger()
