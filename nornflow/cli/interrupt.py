@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 
-from nornflow.app.services.who import user
 from nornflow.cli.output import tell
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.wish import Level, Wish
+from nornflow.store.processes import user
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

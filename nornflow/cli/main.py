@@ -141,7 +141,7 @@ def main() -> None:
 
 def _end_without_strays(words: Sequence[str], code: int) -> None:
     """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
-    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan"):
+    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan", "runs"):
         return
     import threading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from nornflow.cli.output import colours, console, printable, quiet_libraries, re
 from nornflow.cli.run_view import indented
 from nornflow.cli.strays import behind, strays_shown
 from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.record import few
 from nornflow.model.event import Event, EventKind
 
 if TYPE_CHECKING:
@@ -150,17 +151,17 @@ class Screen(Observer):
         """Show the milestones of a run."""
         data, kind = event.data, event.kind
         if kind is EventKind.BATCH_STARTED:
-            self.line(f"batch {data['batch']} of {data['of']}: {_few(data['hosts'])}", "bold")
+            self.line(f"batch {data['batch']} of {data['of']}: {few(data['hosts'])}", "bold")
         elif kind is EventKind.SOAK_STARTED:
             self.line(f"soaking {data['seconds']:g} s")
         elif kind is EventKind.STEP_RETRY:
-            where = _few(data.get("hosts", ())) or event.host
+            where = few(data.get("hosts", ())) or event.host
             count = f" ({data['attempt']} of {data['of']})" if "attempt" in data else ""
             self.line(
                 f"  {event.step}: again{count}{f' on {where}' if where else ''}: {indented(event.message)}", "dim"
             )
         elif kind is EventKind.ROLLBACK_STARTED:
-            self.line(f"rolling back {_few(data['hosts'])}", "bold magenta")
+            self.line(f"rolling back {few(data['hosts'])}", "bold magenta")
         elif kind is EventKind.ROLLBACK_FINISHED:
             state = str(data.get("state"))
             text = indented(event.message or "running == pre-image")
@@ -236,10 +237,6 @@ _HANDLERS: dict[EventKind, Any] = {
     EventKind.OBSERVER_FAILED: Screen.told,
     EventKind.RESOURCE_EXCEEDED: Screen.told,
 }
-
-
-def _few(hosts: Sequence[str]) -> str:
-    return ", ".join(hosts[:6]) + (f" and {len(hosts) - 6} more" if len(hosts) > 6 else "")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class NornirSession(DeviceSession):
         self.task = task
         self.host = view
         self._fence = fence
-        self._platform = platform_for(_platform_name(view))
+        self._platform = platform_for(view.nos)
         self._lease: Lease | None = None
         self._was_cut = False
         self._patient_until: float | None = None
@@ -211,7 +211,7 @@ class NornirDevices(Devices):
                     answers[host] = StepCancelled(f"{host}: cut off in the middle of {name}")
             runner.hurry()
 
-        for platform in {_platform_name(self._views[host]) for host in hosts}:
+        for platform in {self._views[host].nos for host in hosts}:
             platform_for(platform)  # its grammar is read once here, and not by fifty threads at the same moment
 
         def lost(host: str) -> None:
@@ -263,7 +263,3 @@ def _too_late(host: str, name: str, timeout: float | None, limit: float | None) 
 
 def _writes(grant: Grant) -> bool:
     return grant.mode is Mode.APPLY and any(covers(grant.permissions, name) for name in WRITES)
-
-
-def _platform_name(view: HostView) -> str:
-    return str(view.data.get("nos") or view.platform)

@@ -239,7 +239,7 @@ class DeviceStep:
             return replace(result, state=HostState.OK, changed=False)
         if not planned.changes:
             return self._planned.result(host)
-        platform = platform_for(session.host.data.get("nos") or session.host.platform)
+        platform = platform_for(session.host.nos)
         before = session.read_config(planned.connection)
         settled = self._cut_off.settled(host, planned, before, platform)
         if not settled.known:

@@ -181,7 +181,7 @@ class Planning:
     def _host_plan(self, host: str, configuring: Sequence[str]) -> HostPlan:
         view = self._progress.hosts[host]
         steps = tuple(self._planned[step].planned[host] for step in configuring if host in self._planned[step].planned)
-        plan = HostPlan(host, view.data.get("nos") or view.platform, steps)
+        plan = HostPlan(host, view.nos, steps)
         failed = self._progress.failure(host)
         if failed is None:
             return plan

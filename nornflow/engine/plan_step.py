@@ -63,7 +63,7 @@ class PlannedWork:
         if report.captured:
             planner = None if afresh else self._planners.get(host)
             if planner is None:
-                platform = platform_for(session.host.data.get("nos") or session.host.platform)
+                platform = platform_for(session.host.nos)
                 planner = Planner(host, session.read_config(connection), platform)
                 self._planners.setdefault(host, planner)
             planned = planner.plan(

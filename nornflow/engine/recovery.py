@@ -14,7 +14,6 @@ from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
 from nornflow.errors import RollbackFailed, UsageError
-from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunState, StepResult
@@ -116,10 +115,10 @@ class Recovery:
             return
         images = self._progress.pre_images
         if entry.host not in images:
-            digest = config_hash(found, platform_for(_platform(self._progress.hosts[entry.host])))
+            digest = config_hash(found, platform_for(self._progress.hosts[entry.host].nos))
             images[entry.host] = PreImage(planned.connection, found, expected=digest)
         images[entry.host].remember(self._workflow.step(entry.step), found)
-        commit = platform_for(_platform(self._progress.hosts[entry.host])).exec.commit_line
+        commit = platform_for(self._progress.hosts[entry.host].nos).exec.commit_line
         if commit in planned.lines:
             images[entry.host].commit = commit
 
@@ -198,10 +197,6 @@ class AtWork(Cancellation):
     def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back on abort, as the run's switch does."""
         return self._switch.on_abort(callback)
-
-
-def _platform(view: HostView) -> str:
-    return str(view.data.get("nos") or view.platform)
 
 
 def leave_open(progress: Progress) -> None:

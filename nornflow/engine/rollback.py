@@ -88,7 +88,7 @@ class Rollback:
     def restore(self, session: DeviceSession, image: PreImage) -> bool:
         """Bring one device to what an image holds and prove it by reading; raises RollbackFailed and the device errors."""
         host = session.host.name
-        platform = platform_for(session.host.data.get("nos") or session.host.platform)
+        platform = platform_for(session.host.nos)
         own = () if host in self._progress.past.rolling else self._own_lines(image, host)
         remaining = ""
         self._tools.log.rollback(host)

@@ -22,6 +22,11 @@ class HostView:
     groups: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def nos(self) -> str:
+        """The network operating system whose grammar holds: `nos` of the data where a driver's platform says another."""
+        return str(self.data.get("nos") or self.platform)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from pathlib import Path
@@ -10,6 +11,14 @@ from nornflow.model.worker import Process
 
 _PROC = Path("/proc")
 _DEAD = frozenset("ZXx")  # ended; a zombie waits for its parent to ask how, and does nothing any more
+
+
+def user() -> str:
+    """Return the name of the user of this process, `unknown` when the system has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry for this uid, as in many containers
+        return "unknown"
 
 
 def this_process(proc: Path = _PROC) -> Process:

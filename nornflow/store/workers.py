@@ -6,7 +6,6 @@ on this machine, and otherwise by a counter that stands still while this machine
 
 from __future__ import annotations
 
-import getpass
 import random
 import threading
 import time
@@ -21,6 +20,7 @@ from nornflow.errors import RunLost
 from nornflow.model.worker import Process, WorkerView
 from nornflow.store.database import reading, told
 from nornflow.store.processes import is_there, this_process
+from nornflow.store.processes import user as user_name
 from nornflow.store.tables import lock_requests, locks, slots, workers
 
 ALIVE = "alive"
@@ -87,7 +87,7 @@ class Workers:
         began = self._monotonic()
         row = {
             **{name: getattr(here, name) for name in ("machine", "boot", "pid", "born")},
-            **{"id": self.id, "user": self._user or _user(), "state": ALIVE, "beat": 1, "beat_at": self._clock()},
+            **{"id": self.id, "user": self._user or user_name(), "state": ALIVE, "beat": 1, "beat_at": self._clock()},
         }
         with told(self.engine, "this process could not be registered"), self.engine.begin() as connection:
             connection.execute(insert(workers).values(row))
@@ -198,10 +198,3 @@ def _free(connection: Connection, worker: str) -> None:
     connection.execute(update(locks).where(locks.c.worker == worker).values(run=None, worker=None, since=None))
     connection.execute(delete(lock_requests).where(lock_requests.c.worker == worker))
     connection.execute(delete(slots).where(slots.c.worker == worker))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no entry for this uid, as in many containers
-        return "unknown"

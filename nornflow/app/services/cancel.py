@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.prepared import now
-from nornflow.app.services.who import user
 from nornflow.engine.cancel import StopSwitch
 from nornflow.errors import StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
+from nornflow.store.processes import user
 
 if TYPE_CHECKING:
     from nornflow.app.services.alive import Alive

@@ -11,12 +11,12 @@ from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
 from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
 from nornflow.app.services.remember import remembered
-from nornflow.app.services.who import user
 from nornflow.engine.recovery import Earlier
 from nornflow.model.decision import Decision
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
 from nornflow.model.workflow import Workflow
+from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
 
 

@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.who import user
 from nornflow.errors import UsageError
 from nornflow.model.lock import Claim, Place
 from nornflow.store.locks import LockDesk
+from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.slots import places
 from nornflow.store.workers import Workers

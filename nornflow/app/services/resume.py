@@ -16,7 +16,6 @@ from nornflow.app.services.cancel import heeding
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
-from nornflow.app.services.who import user
 from nornflow.engine.recovery import Earlier
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.event import EventKind
@@ -24,7 +23,7 @@ from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.run import RunRecord
 from nornflow.model.worker import WorkerView
 from nornflow.model.workflow import Scope
-from nornflow.store.processes import is_there, this_process
+from nornflow.store.processes import is_there, this_process, user
 from nornflow.store.recorder import RunRecorder
 
 LOOK = 0.5
