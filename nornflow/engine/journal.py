@@ -14,7 +14,7 @@ from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import PreImage
 from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.journal import Entry, EntryKind
-from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
+from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import HostState, StepResult
 
 if TYPE_CHECKING:
@@ -160,22 +160,13 @@ def result_of(data: Mapping[str, Any]) -> StepResult:
     return StepResult(**given)
 
 
-def planned_of(data: Mapping[str, Any]) -> PlannedStep:
-    """Return the planned step that was kept."""
-    given = dict(data)
-    given["method"] = Method(given.get("method", Method.MODEL))
-    for name in ("lines", "rollback"):
-        given[name] = tuple(given.get(name, ()))
-    return PlannedStep(**given)
-
-
 NO_CHANGE = StepResult(reason="no-change")
 """What a device with nothing to change has by itself; only other results of planning are kept."""
 
 
 def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any]:
     """Return a plan, and what the planning of each step left, as plain data."""
-    hosts = [{**compact(host), "steps": [compact(step) for step in host.steps]} for host in plan.hosts]
+    hosts = [_host_data(host) for host in plan.hosts]
     hashes = {host: digest for work in works.values() for host in work.planned if (digest := work.read_hash(host))}
     results = {
         step: {host: compact(work.result(host)) for host in work.planned if work.result(host) != NO_CHANGE}
@@ -188,7 +179,6 @@ def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any
     }
 
 
-def plan_of(data: Mapping[str, Any]) -> Plan:
-    """Return the plan that was kept."""
-    hosts = [HostPlan(**{**host, "steps": tuple(planned_of(step) for step in host["steps"])}) for host in data["hosts"]]
-    return Plan(**{"inputs": {}, **data, "hosts": tuple(hosts)})
+def _host_data(host: HostPlan) -> dict[str, Any]:
+    rehearsed = {} if host.rollback is None else {"rollback": compact(host.rollback)}
+    return {**compact(host), "steps": [compact(step) for step in host.steps], **rehearsed}

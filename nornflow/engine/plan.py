@@ -181,7 +181,8 @@ class Planning:
     def _host_plan(self, host: str, configuring: Sequence[str]) -> HostPlan:
         view = self._progress.hosts[host]
         steps = tuple(self._planned[step].planned[host] for step in configuring if host in self._planned[step].planned)
-        plan = HostPlan(host, view.nos, steps)
+        before = next((digest for step in configuring if (digest := self._planned[step].read_hash(host))), "")
+        plan = HostPlan(host, view.nos, steps, pre_hash=before)
         failed = self._progress.failure(host)
         if failed is None:
             return plan

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from nornflow.abc import Cancellation
-from nornflow.engine.journal import plan_of, planned_of, result_of
+from nornflow.engine.journal import result_of
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
 from nornflow.errors import RollbackFailed, UsageError
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.kept_plan import plan_of, planned_of
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunState, StepResult
 from nornflow.planning.normalise import config_hash

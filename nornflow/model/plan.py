@@ -62,8 +62,25 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How taking back everything that a plan does to one device was tried while planning.
+
+    `lines` bring the device back to its pre-image; `method` says how much that is worth, and `evidence` in words why:
+    what was played where, in how many passes, with which outcome.
+    """
+
+    method: Method = Method.MODEL
+    lines: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
-    """What the whole workflow would do on one device; `error` and `hint` say why it could not be planned."""
+    """What the whole workflow would do on one device; `error` and `hint` say why it could not be planned.
+
+    `pre_hash` is the SHA-256 of the normalised configuration that the device had when its plan was begun, empty when
+    nothing needed it; `rollback` says how the way back was rehearsed, None where nothing would change.
+    """
 
     host: str
     platform: str = ""
@@ -71,6 +88,8 @@ class HostPlan:
     error: str = ""
     reason: str = ""
     hint: str = ""
+    pre_hash: str = ""
+    rollback: Rehearsal | None = None
 
     @property
     def changes(self) -> bool:

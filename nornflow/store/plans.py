@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, insert, select
 
 from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
+from nornflow.model.kept_plan import plan_of
 from nornflow.model.plain import plain
-from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
+from nornflow.model.plan import Plan
 from nornflow.redaction import MASK
 from nornflow.store.blobs import LIMIT
 from nornflow.store.database import reading, told
@@ -108,19 +108,7 @@ class SqlPlans:
         if row is None:
             raise UsageError(f"there is no plan {digest[:12]} any more", hint="plans go with the runs they belong to")
         text: str = self._blobs.get(row["blob"]) if row["blob"] else row["body"]
-        plan = _plan(json.loads(text))
+        plan = plan_of(json.loads(text))
         if MASK not in text and plan_hash(plan) != digest:
             raise StoreError(f"the plan {digest[:12]} is not the one that was kept", hint="nornflow db check")
         return plan
-
-
-def _plan(data: dict[str, Any]) -> Plan:
-    hosts = tuple(
-        HostPlan(**{**host, "steps": tuple(_planned(step) for step in host["steps"])}) for host in data.pop("hosts")
-    )
-    return Plan(**data, hosts=hosts)
-
-
-def _planned(data: dict[str, Any]) -> PlannedStep:
-    lists = {name: tuple(data[name]) for name in ("lines", "rollback")}
-    return PlannedStep(**{**data, **lists, "method": Method(data["method"])})

@@ -1,0 +1,30 @@
+"""Plans as they were kept, read back from plain data; what the data leaves out has its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal
+
+
+def plan_of(data: Mapping[str, Any]) -> Plan:
+    """Return the plan; TypeError, KeyError or ValueError when the data is not that of a plan."""
+    return Plan(**{"inputs": {}, **data, "hosts": tuple(_host(host) for host in data["hosts"])})
+
+
+def planned_of(data: Mapping[str, Any]) -> PlannedStep:
+    """Return the planned step; TypeError or ValueError when the data is not that of one."""
+    lists = {name: tuple(data.get(name, ())) for name in ("lines", "rollback")}
+    return PlannedStep(**{**data, **lists, "method": Method(data.get("method", Method.MODEL))})
+
+
+def _host(data: Mapping[str, Any]) -> HostPlan:
+    rehearsed = data.get("rollback")
+    steps = tuple(planned_of(step) for step in data["steps"])
+    return HostPlan(**{**data, "steps": steps, "rollback": rehearsed and _rehearsal(rehearsed)})
+
+
+def _rehearsal(data: Mapping[str, Any]) -> Rehearsal:
+    method = Method(data.get("method", Method.MODEL))
+    return Rehearsal(**{**data, "method": method, "lines": tuple(data.get("lines", ()))})
