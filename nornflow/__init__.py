@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from nornflow.abc import Gate as Gate
     from nornflow.abc import Observer as Observer
     from nornflow.abc import Sandbox as Sandbox
+    from nornflow.abc import Stage as Stage
     from nornflow.abc import StepContext as StepContext
     from nornflow.abc import StepType as StepType
+    from nornflow.abc import Twin as Twin
     from nornflow.errors import AuthenticationFailed as AuthenticationFailed
     from nornflow.errors import ConnectionLost as ConnectionLost
     from nornflow.errors import DeviceError as DeviceError
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 
 # Names are imported on first use: a plain `import nornflow` (and so `nornflow --version`) loads nothing heavy.
 _HOME = {
-    "nornflow.abc": "ConnectionGuard Gate Observer Sandbox StepContext StepType",
+    "nornflow.abc": "ConnectionGuard Gate Observer Sandbox Stage StepContext StepType Twin",
     "nornflow.errors": "AuthenticationFailed ConnectionLost DeviceError GuardDenied LineRejected NornFlowError PolicyDenied"
     " StepError StepTimeout UnexpectedPrompt Unreachable",
     "nornflow.hookspecs": "hookimpl",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from nornflow.abc import ConnectionGuard, Gate, Observer, StepType
+from nornflow.abc import ConnectionGuard, Gate, Observer, StepType, Twin
 from nornflow.registration import Check, Command, TemplateFilter
 
 PROJECT = "nornflow"
@@ -45,6 +45,19 @@ def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
         @hookimpl
         def nornflow_connection_guards():
             yield NetmikoGuard()
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def nornflow_twins() -> Iterable[Twin]:
+    """Bring scratch devices on which a change and its way back are played while it is planned.
+
+    Example::
+
+        @hookimpl
+        def nornflow_twins():
+            yield FrrTwin()
     """
     raise NotImplementedError
 

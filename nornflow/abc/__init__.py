@@ -16,6 +16,8 @@ from nornflow.abc.locks import Slots as Slots
 from nornflow.abc.store import EventSink as EventSink
 from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore
+from nornflow.abc.twin import Stage as Stage
+from nornflow.abc.twin import Twin as Twin
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.device import Change, HostView, LeaseReport, Target

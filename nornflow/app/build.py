@@ -17,7 +17,7 @@ from nornflow.registration import Check, Command, TemplateFilter
 from nornflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType
+    from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType, Twin
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
@@ -61,6 +61,11 @@ class Project:
     def checks(self) -> Sequence[Check]:
         """Return the further diagnostics that plugins brought."""
         return tuple(self.plugin_host.registries.checks.values())
+
+    @property
+    def twins(self) -> Sequence[Twin]:
+        """Return the twins that plugins brought."""
+        return tuple(self.plugin_host.registries.twins.values())
 
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:

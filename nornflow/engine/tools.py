@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType
+from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType, Twin
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import Logbook, NoJournal
@@ -49,6 +49,8 @@ class Tools:
     turns: Turns | None = None
     """Where the run queues for its profile and its devices; None when it shares them with nobody."""
     journal: Journal = field(default_factory=NoJournal)
+    twins: Sequence[Twin] = ()
+    """What a change can be played on while it is planned."""
 
     @property
     def log(self) -> Logbook:

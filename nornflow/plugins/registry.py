@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from nornflow.abc import ConnectionGuard, Gate, Observer, StepType
+from nornflow.abc import ConnectionGuard, Gate, Observer, StepType, Twin
 from nornflow.registration import Check, Command, TemplateFilter
 
 
@@ -30,6 +30,7 @@ class Kind:
 KINDS = (
     Kind("step_types", "nornflow_step_types", StepType, "name", "step type"),
     Kind("connection_guards", "nornflow_connection_guards", ConnectionGuard, "connection", "connection guard"),
+    Kind("twins", "nornflow_twins", Twin, "name", "twin"),
     Kind("gates", "nornflow_gates", Gate, "name", "gate"),
     Kind("observers", "nornflow_observers", Observer, "name", "observer"),
     Kind("filters", "nornflow_template_filters", TemplateFilter, "name", "template filter"),
@@ -45,6 +46,7 @@ class Registries:
 
     step_types: Mapping[str, StepType] = field(default_factory=dict)
     connection_guards: Mapping[str, ConnectionGuard] = field(default_factory=dict)
+    twins: Mapping[str, Twin] = field(default_factory=dict)
     gates: Mapping[str, Gate] = field(default_factory=dict)
     observers: Mapping[str, Observer] = field(default_factory=dict)
     filters: Mapping[str, TemplateFilter] = field(default_factory=dict)

@@ -69,7 +69,7 @@ def test_a_plugin_registers_its_records_and_the_host_knows_who_brought_them(inst
 
 def test_every_kind_of_record_arrives_in_its_registry(install: Install) -> None:
     source = """
-        from nornflow import (Check, Command, ConnectionGuard, Gate, Observer, TemplateFilter, hookimpl, run_step)
+        from nornflow import (Check, Command, ConnectionGuard, Gate, Observer, TemplateFilter, Twin, hookimpl, run_step)
 
         @run_step("all.step")
         def step(context):
@@ -79,6 +79,11 @@ def test_every_kind_of_record_arrives_in_its_registry(install: Install) -> None:
             connection = "acme"
 
         Guard.__abstractmethods__ = frozenset()
+
+        class Double(Twin):
+            name = "all.double"
+
+        Double.__abstractmethods__ = frozenset()
 
         class Freeze(Gate):
             name = "all.freeze"
@@ -92,6 +97,8 @@ def test_every_kind_of_record_arrives_in_its_registry(install: Install) -> None:
         def nornflow_step_types(): return [step]
         @hookimpl
         def nornflow_connection_guards(): yield Guard()
+        @hookimpl
+        def nornflow_twins(): yield Double()
         @hookimpl
         def nornflow_gates(): yield Freeze()
         @hookimpl
@@ -109,6 +116,7 @@ def test_every_kind_of_record_arrives_in_its_registry(install: Install) -> None:
     assert names == {
         "step_types": ["all.step"],
         "connection_guards": ["acme"],
+        "twins": ["all.double"],
         "gates": ["all.freeze"],
         "observers": ["all.ear"],
         "filters": ["wildcard"],

@@ -178,6 +178,7 @@ class Prepared:
             question=voices.question,
             default_timeout=float(project.settings.default_timeout),
             journal=recorder or NoJournal(),
+            twins=project.twins,
             turns=turns,
         )
         self.run = Run(

@@ -1,0 +1,1 @@
+"""What NornFlow knows of FRRouting beyond its lines."""
