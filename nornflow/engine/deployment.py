@@ -14,6 +14,7 @@ from nornflow.engine.record import Ledger, Times, host_records
 from nornflow.engine.recovery import AtWork, Recovered, leave_open
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.run_step import RunStep
+from nornflow.engine.snapshots import Snapshots
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.model.event import EventKind
@@ -56,6 +57,7 @@ class Deployment:
         self._resumed = resumed
         self._groups = rescue_groups(workflow.steps)
         self._first, self._body, self._last = device_phases(workflow.steps)
+        self._snapshots = Snapshots(self._progress, self._planned_works, self._ledger, tools, self._walk)
 
     @property
     def failed(self) -> bool:
@@ -92,7 +94,10 @@ class Deployment:
             if number not in begun:
                 tools.log.batch(number, batch)
             tools.emitter.emit(EventKind.BATCH_STARTED, batch=number, of=len(parts), hosts=list(batch))
-            self._walk(self._body, batch)
+            going = self._snapshots.before(batch)
+            if going:
+                self._walk(self._body, going)
+                self._snapshots.after(going)
             failed = [host for host in batch if self._progress.failure(host)]
             if failed and self._workflow.on_failure is OnFailure.ROLLBACK and tools.emitter.failure is None:
                 self._roll_back(failed)

@@ -89,7 +89,8 @@ class Progress:
         self.over = False
         """True once the run has failed as a whole: device steps then count as failed for steps of the run."""
         self._ids = tuple(step.id for step in workflow.steps)
-        self._scope = {step.id: step.scope for step in workflow.steps}
+        self._scope = {step.id: step.scope for step in workflow.every_step}
+        self._every_step = workflow.every_step
         self._lock = threading.Lock()
         self._base: dict[str, Any] = {
             "inputs": dict(inputs),
@@ -190,7 +191,7 @@ class Progress:
         What `on_failure: warn | continue` bears is no failure any more when it is recorded; what it does not bear (a
         device whose state is unknown, a stale one) counts under it as well.
         """
-        for step in self.workflow.steps:
+        for step in self._every_step:
             result = self.results.get(step.id) if host is None else self.host_results.get(step.id, {}).get(host)
             if result is not None and result.failed:
                 return step, result

@@ -33,7 +33,7 @@ class Ledger:
 
 def step_records(progress: Progress, ledger: Ledger) -> tuple[StepRecord, ...]:
     """Return a record of every step of the workflow, those that never ran as `pending`."""
-    return tuple(_step_record(step, progress, ledger.times.get(step.id)) for step in progress.workflow.steps)
+    return tuple(_step_record(step, progress, ledger.times.get(step.id)) for step in progress.workflow.every_step)
 
 
 def _step_record(step: Step, progress: Progress, times: Times | None) -> StepRecord:

@@ -72,7 +72,11 @@ class Run:
     def _start_pass(self) -> None:
         """Start with empty results: planning and applying are two passes over the same graph."""
         self._progress = Progress(self._workflow, self._hosts, self._info, self._inputs, self._variables)
-        self._works = {step.id: self._work(step) for step in self._workflow.steps}
+        comparison = self._workflow.snapshot.compare if self._workflow.snapshot else None
+        steps = (
+            step for step in self._workflow.every_step if step is not comparison
+        )  # the engine's own: it has no type
+        self._works = {step.id: self._work(step) for step in steps}
 
     def _work(self, step: Step) -> StepWork:
         profile = self._info.profile
@@ -210,9 +214,7 @@ class Run:
 
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
-        works = {
-            step.id: PlannedWork(self._works[step.id], self._progress, self._planners) for step in self._workflow.steps
-        }
+        works = {step_id: PlannedWork(work, self._progress, self._planners) for step_id, work in self._works.items()}
         for step_id, earlier in before.items():
             works[step_id].take_over(earlier)
         return works

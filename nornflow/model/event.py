@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     STEP_RETRY = "step.retry"
     STEP_OUTPUT = "step.output"
     HOST_STATE = "host.state"
+    STATE_COMPARED = "state.compared"
     ROLLBACK_STARTED = "rollback.started"
     ROLLBACK_FINISHED = "rollback.finished"
     ACCESS_DENIED = "security.access_denied"

@@ -201,6 +201,34 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is looked at on each device before its change and after it, and what counts of the difference.
+
+    The three lists hold the same looks, under ids of their own: `learn` is empty unless two captures, `learning` seconds
+    apart, shall show what changes by itself; `before` is what the change is compared with. `compare` stands in the record
+    for the comparison. `settle` is how many seconds a changed device is given before `after`. `noise` and `intended` are
+    patterns of paths, `keys` the fields that name the objects of a list; with `unexplained: fail` a difference that nothing
+    explains fails the device.
+    """
+
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    compare: Step
+    learn: tuple[Step, ...] = ()
+    learning: float = 0.0
+    settle: float = 0.0
+    noise: tuple[str, ...] = ()
+    intended: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    unexplained: OnFailure = OnFailure.WARN
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return everything that leaves a result, in the order in which it is done."""
+        return (*self.learn, *self.before, *self.after, self.compare)
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """A workflow that compiled without an error; `steps` stand in a topological order."""
 
@@ -223,10 +251,21 @@ class Workflow:
     on_failure: OnFailure = OnFailure.STOP
     file: str = ""
     digest: str = ""
+    snapshot: Snapshot | None = None
+
+    @property
+    def every_step(self) -> tuple[Step, ...]:
+        """Return the steps of the graph and those of the snapshot: all that leave a result."""
+        return self.steps if self.snapshot is None else (*self.steps, *self.snapshot.steps)
+
+    @property
+    def judged_steps(self) -> tuple[Step, ...]:
+        """Return the steps as they are written, each once: what needs permissions and names files."""
+        return self.steps if self.snapshot is None else (*self.steps, *self.snapshot.before)
 
     def step(self, step_id: str) -> Step:
         """Return the step with this id; KeyError when there is none."""
-        for step in self.steps:
+        for step in self.every_step:
             if step.id == step_id:
                 return step
         raise KeyError(step_id)
@@ -234,4 +273,4 @@ class Workflow:
     @property
     def needs_devices(self) -> bool:
         """Tell whether any step runs on devices, so that an inventory is needed."""
-        return any(step.scope is Scope.DEVICE for step in self.steps)
+        return any(step.scope is Scope.DEVICE for step in self.every_step)

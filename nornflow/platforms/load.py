@@ -71,7 +71,14 @@ def _load(name: str) -> Platform:
         banner_delimiter=text.get("banner_delimiter", ""),
         volatile=_any_of(text.get("volatile", ())),
         errors=_any_of(text.get("errors", ())),
+        noise=(*_read_toml(f"{GENERIC}.toml")["state"]["noise"], *_own_noise(name, tables)),
     )
+
+
+def _own_noise(name: str, tables: Mapping[str, Any]) -> Sequence[str]:
+    """Return what changes by itself on this platform beside what does so on all."""
+    found: Sequence[str] = tables.get("state", {}).get("noise", ()) if name != GENERIC else ()
+    return found
 
 
 def _any_of(patterns: Sequence[str]) -> re.Pattern[str] | None:

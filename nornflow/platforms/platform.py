@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from nornflow.platforms.exec import ExecGrammar
 from nornflow.platforms.grammar import Mode
@@ -27,11 +28,13 @@ class Banner(StrEnum):
     NONE = "none"
 
 
+_KEYWORD = re.compile(r"(?<![\w-])[a-z][a-z0-9-]*")
+
 NO_MODE = Mode("", (), {})
 """The mode of a section whose lines nobody here knows."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Platform:
     """One platform: its names, its configuration modes, and how its text is read and compared.
 
@@ -40,7 +43,7 @@ class Platform:
     `interfaces` are the types in the order of the listing; `single` matches `set` lines up to a value that only one line
     can hold. `volatile` matches lines of a listing that change by themselves or say
     nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec` says which
-    exec lines read.
+    exec lines read. `noise` are patterns of what changes by itself in the state that a device shows (`*.uptime`).
     """
 
     name: str
@@ -57,6 +60,7 @@ class Platform:
     banner_delimiter: str = ""
     volatile: re.Pattern[str] | None = None
     errors: re.Pattern[str] | None = None
+    noise: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -66,6 +70,12 @@ class Platform:
     def mode(self, name: str) -> Mode:
         """Return the configuration mode of this name; one that knows no line when there is none."""
         return self.modes.get(name, NO_MODE)
+
+    @cached_property
+    def keywords(self) -> frozenset[str]:
+        """The words that the grammar itself has, in small letters: a line's other words are names and values."""
+        patterns = (rule.pattern for mode in self.modes.values() for rule in mode.rules)
+        return frozenset(word for pattern in patterns for word in _KEYWORD.findall(pattern))
 
     def error_in(self, answer: str) -> str:
         """Return the first line of a device's answer that says "refused", or an empty string."""

@@ -81,7 +81,7 @@ class PermissionGate(_ProfileGate):
         user = self._user_permissions(request.user)
         whole = "workflow.plan" if self._mode is Mode.PLAN else "workflow.execute"
         decisions = list(self._missing(effective(base, None, user), {whole}, ""))
-        for step in workflow.steps:
+        for step in workflow.judged_steps:
             try:
                 profile = self._step_profile(base, step)
             except NornFlowError as error:
@@ -178,7 +178,7 @@ class LimitsGate(_ProfileGate):
         decisions = []
         if workflow.timeout is not None and workflow.timeout > base.max_workflow_duration:
             decisions.append(self._over("the workflow", workflow.timeout, base, "max_workflow_duration", ""))
-        for step in workflow.steps:
+        for step in workflow.judged_steps:
             if step.timeout is None:
                 continue
             profile = self._step_profile(base, step)

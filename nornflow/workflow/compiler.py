@@ -16,7 +16,7 @@ from nornflow.model.workflow import Input, Step, Validation, Workflow
 from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
-from nornflow.workflow import build, order
+from nornflow.workflow import build, looks, order
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft, read_steps
@@ -112,6 +112,7 @@ class _Compilation:
         reader, data = self.reader, self.document.data
         keys = WORKFLOW.read(data, (), reader)
         drafts = read_steps(data.get("steps"), ("steps",), reader, self.step_types)
+        looking = looks.read_looks(data, reader, self.step_types)
         by_id = order.check_ids(drafts, reader)
         edges = order.connect(drafts, by_id, reader)
         ids = order.sort(edges, by_id, reader)
@@ -132,12 +133,21 @@ class _Compilation:
         before = order.ancestors(ids, edges)
         for step, draft in by_id.items():
             self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))
+        taken = [self._look(draft, keys, checker, declared) for draft in looking.values()]
         self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end", True))
         if any(one.severity is Severity.ERROR for one in reader.diagnostics):
             return None, reader
         canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         digest = hashlib.sha256(f"{keys['version']}\n{canonical}".encode()).hexdigest()
-        return build.workflow(keys, steps, inputs, self.document, by_id, digest), reader
+        made = build.workflow(keys, steps, inputs, self.document, by_id, digest)
+        return replace(made, snapshot=looks.snapshot(keys.get("snapshot"), taken)), reader
+
+    def _look(self, draft: Draft, keys: Mapping[str, Any], checker: Checker, declared: frozenset[str]) -> Step:
+        """Return a step of the snapshot; it runs before all others on a device, so it knows no results."""
+        step = self._step(draft, (), keys)
+        looks.check_look(draft, step.permissions, self.reader)
+        self._check_step(draft, checker, Scope(ALWAYS - {"steps"}, declared, frozenset(), draft.id))
+        return step
 
     def _results(self, draft: Draft) -> frozenset[str] | None:
         keys = tuple(draft.type.result_keys)

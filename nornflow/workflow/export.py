@@ -22,6 +22,8 @@ def export_workflow(document: Document) -> str:
         data["version"] = document.text_of(("version",)) or str(data["version"])
     if isinstance(data.get("environment"), dict):
         data["environment"] = _texts(data["environment"], ("environment",), document)
+    if isinstance(data.get("snapshot"), dict) and isinstance(data["snapshot"].get("take"), list):
+        data["snapshot"]["take"] = _steps(data["snapshot"]["take"], ("snapshot", "take"), document)
     if isinstance(data.get("steps"), list):
         data["steps"] = _steps(data["steps"], ("steps",), document)
     text: str = yaml.dump(

@@ -113,6 +113,33 @@ TARGETS = OneOf(
     ),
     what="an expression or a mapping with hosts, groups or filter",
 )
+_PATTERNS = ListOf(Text(shortest=1, longest=500, what="a pattern of paths"), 0, 200)
+SNAPSHOT = Record(
+    {
+        "take": Key(
+            ListOf(Anything(), 1, 50), "the steps that look at a device: each reads, once before and once after", True
+        ),
+        "noise": Key(_PATTERNS, "paths that change by themselves, beside those that are known of the platform"),
+        "intended": Key(_PATTERNS, "paths that the change is meant to change, beside those that the plan's lines name"),
+        "keys": Key(
+            ListOf(Text(shortest=1, longest=100, what="the name of a field"), 0, 50),
+            "fields that name the objects of a list, tried before the usual ones (`name`, `interface`, `neighbor` ...)",
+        ),
+        "unexplained": Key(
+            Choice(("fail", "warn")), "what a difference means that is neither intended nor noise", default="warn"
+        ),
+        "settle": Key(
+            Number(0, DAY, unit="seconds"), "seconds between a device's change and the second look", default=0
+        ),
+        "learn": Key(
+            Number(0, 3600, unit="seconds"),
+            "seconds between two first looks, of which the difference is noise; 0 looks once",
+            default=0,
+        ),
+    },
+    instead={"steps": "take", "ignore": "noise", "expected": "intended", "on_failure": "unexplained: fail"},
+    what="a mapping such as {take: [...], unexplained: fail}",
+)
 _TIMEOUT = Number(1, DAY, unit="seconds")
 _STEPS = ListOf(Anything(), 1, MAX_STEPS)
 
@@ -142,6 +169,7 @@ WORKFLOW = Record(
         "on_failure": Key(
             Choice(("stop", "continue", "rollback")), "what a failed device does to the run", default="stop"
         ),
+        "snapshot": Key(SNAPSHOT, "what is looked at before and after the change, and compared"),
         "steps": Key(_STEPS, "the steps of the workflow", True),
     },
     instead={
@@ -218,5 +246,10 @@ STEP = Record(
     },
 )
 """The keys that every step may have, in canonical order; the keys of its type follow them."""
+
+LOOK_KEYS = frozenset(STEP.keys) - frozenset(
+    ("depends_on", "for_each", "until", "cache", "once", "rollback", "then_steps", "else_steps", "rescue", "always")
+)
+"""The common keys that a step of `snapshot: {take: ...}` may have."""
 
 BLOCKS = ("then_steps", "else_steps", "rescue", "always")

@@ -43,6 +43,8 @@ def language_schema(step_types: Mapping[str, StepType]) -> dict[str, Any]:
     }
     top = WORKFLOW.schema()
     top["properties"]["steps"] = {**_STEPS, "description": WORKFLOW.keys["steps"].doc}
+    taken = top["properties"]["snapshot"]["properties"]["take"]
+    taken["items"] = _STEPS["items"]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "NornFlow workflow",

@@ -146,6 +146,29 @@ def mop_change(stage: Stage) -> None:
     assert {router.name: router.running_config for router in fleet} == before
 
 
+def watched_change(stage: Stage) -> None:
+    fleet = stage.routers(count=3)
+    words = ["--inventory", str(stage.inventory(fleet)), "--limit", "name == 'r1'", "--yes", "--format", "json"]
+
+    def change(*lines: str, expect: int = 0) -> tuple[dict[str, Any], dict[str, str]]:
+        file = str(WORKFLOWS / "watched-change.yaml")
+        record = json.loads(stage.nornflow("run", file, "-i", f"lines={json.dumps(lines)}", *words, expect=expect))
+        found = step(record, "state:differences")["hosts"]["r1"]["outputs"]["differences"]
+        return record, {each["path"]: each["class"] for each in found}
+
+    drained, found = change("router bgp 65001", "neighbor 10.0.0.2 shutdown")
+    assert drained["hosts"][0]["state"] == "changed"
+    assert set(found.values()) == {"intended", "noise"}
+    _, found = change("router bgp 65001", "no neighbor 10.0.0.2 shutdown")
+    assert "intended" in found.values()
+    before = fleet["r1"].running_config
+    cut, found = change("interface GigabitEthernet1", "shutdown", expect=1)
+    assert (cut["hosts"][0]["state"], cut["hosts"][0]["failed_step"]) == ("rolled_back", "state:differences")
+    assert found["interfaces.GigabitEthernet1.up"] == "intended"
+    assert {path for path, kind in found.items() if kind == "collateral"} == {"bgp.10.0.0.2.state_or_prefixes_received"}
+    assert fleet["r1"].running_config == before
+
+
 def eos_napalm(stage: Stage) -> None:
     fleet = stage.switches(count=2)
     record = stage.run("eos-napalm", fleet, server="192.0.2.10")
@@ -219,6 +242,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "ntp-rollout": ntp_rollout,
     "os-upgrade-precheck": os_upgrade_precheck,
     "vlan-and-acl": vlan_and_acl,
+    "watched-change": watched_change,
 }
 MARKS = {"bgp-network": [pytest.mark.lab]}
 

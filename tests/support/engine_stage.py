@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,22 @@ class Check(StepType):
         if not context.evaluate(params.condition):
             raise StepError(f"not true: {params.condition}")
         return StepResult()
+
+
+class Look(StepType):
+    """Reads the state that a device answers with, and its NTP servers out of its configuration."""
+
+    name = "fake.look"
+    permissions = frozenset({"device.read"})
+
+    class Params(BaseModel):
+        """None."""
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        connection = context.connection("fake")
+        config = connection.send_command("show running-config").splitlines()
+        servers = [{"server": line.split()[-1]} for line in config if line.startswith("ntp server")]
+        return StepResult(outputs={"parsed": {"ntp": servers, **json.loads(connection.send_command("show state"))}})
 
 
 class Say(StepType):
@@ -172,7 +189,7 @@ class Stage:
         workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
         ids = tuple(step.id for step in self.steps)
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless()]
+        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look()]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,

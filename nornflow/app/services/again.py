@@ -63,7 +63,8 @@ def _known(record: RunRecord, workflow: Workflow, hosts: Sequence[str], step: st
             f"what the steps before {step} changed was taken back on {', '.join(back[:5])}",
             hint="leave --from out: the devices are done from the beginning",
         )
-    anew = descendants(workflow.steps, [step]) | {step}
+    looks = frozenset(each.id for each in workflow.every_step) - ids  # states are compared with what is there now
+    anew = descendants(workflow.steps, [step]) | {step} | looks
     entries = list(_entries(record, workflow, hosts, anew, record.completed_at or now()))
     if MASK in repr(entries):
         raise UsageError(

@@ -70,7 +70,7 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
         most = profile.strictness.max_string
         resolve_inputs(workflow.inputs, given_inputs(inputs), max_string=most, base=project.folder)
     rows = [*_judged("", frozenset({"workflow.execute"}), profile, None, workflow)]
-    for step in workflow.steps:
+    for step in workflow.judged_steps:
         rows += _explain_step(step, profile, workflow, project.profiles)
     if not any(row.needs == "profile" and not row.allowed for row in rows):
         rows += _limits(workflow, profile, project.profiles)

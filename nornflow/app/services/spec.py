@@ -92,7 +92,7 @@ def named_files(workflow: Workflow, folders: Sequence[Path], tasks: Path) -> dic
     Where a name is known only when it is rendered (`{{ host.site }}.j2`) all files that it may come to are meant.
     """
     found: dict[str, tuple[str, list[str]]] = {}
-    for step in workflow.steps:
+    for step in workflow.judged_steps:
         files = {file for text in _texts(step.params) for file in _files(text, folders, tasks)}
         for file in sorted(files):
             known = found.setdefault(str(file), (_sha256(file), []))
