@@ -77,9 +77,23 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
     for decision in change.decisions:
         if decision.verdict is not Verdict.ALLOW:
             yield f"{decision.verdict.value}: {decision.reason}{f' [{decision.where}]' if decision.where else ''}"
+    yield from _batches(plan)
     known = any(not host.error for host in plan.hosts)
     if strictest(change.decisions) is Verdict.ALLOW and known and not plan.changes:
         yield "nothing would change" if not plan.unplanned else "nothing would change, as far as it is known now"
+
+
+def _batches(plan: Plan) -> Iterator[str]:
+    """Yield in which batches a plan would be applied, where there is more than one."""
+    if len(plan.batches) < 2 or not plan.changes:
+        return
+    yield ""
+    for batch in plan.batches:
+        yield f"batch {batch.number} ({batch.by}): {_names(batch.hosts) if batch.hosts else NO_DEVICE}"
+
+
+NO_DEVICE = "no device"
+"""What is shown of a batch whose expression names nobody who is left."""
 
 
 def plan_markdown(change: PlannedChange) -> Iterator[str]:
@@ -114,6 +128,8 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
         yield "| --- | --- |"
         for name, why in rows:
             yield f"| {name} | {' '.join(why.split())} |".replace("\n", " ")
+    for line in _batches(plan):
+        yield f"- {line}" if line else line
     for decision in change.decisions:
         if decision.verdict is not Verdict.ALLOW:
             yield ""

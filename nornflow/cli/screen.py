@@ -152,6 +152,8 @@ class Screen(Observer):
         data, kind = event.data, event.kind
         if kind is EventKind.BATCH_STARTED:
             self.line(f"batch {data['batch']} of {data['of']}: {few(data['hosts'])}", "bold")
+        elif kind is EventKind.BATCH_EMPTY:
+            self.line(f"batch {data['batch']} of {data['of']}: no device is left for {data['by']}", "bold")
         elif kind is EventKind.SOAK_STARTED:
             self.line(f"soaking {data['seconds']:g} s")
         elif kind is EventKind.STEP_RETRY:

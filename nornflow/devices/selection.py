@@ -10,9 +10,8 @@ from typing import Any
 from nornflow.errors import ExpressionError, InventoryError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Targets
-from nornflow.workflow.expressions import Evaluator, host_names, names_used
-
-_ALWAYS = frozenset(("name", "hostname", "platform", "groups", "inputs"))
+from nornflow.workflow.expressions import Evaluator, host_names
+from nornflow.workflow.matching import matching
 
 
 def select(
@@ -50,33 +49,9 @@ def _matching(
     place: str,
 ) -> list[HostView]:
     try:
-        return _evaluated(chosen, hosts, expression, evaluator, inputs)
+        return matching(chosen, hosts, expression, inputs, evaluator)
     except ExpressionError as error:
         raise UsageError(f"{place}: {error.message}", hint=error.hint) from None
-
-
-def _evaluated(
-    chosen: list[HostView],
-    hosts: Mapping[str, HostView],
-    expression: str,
-    evaluator: Evaluator,
-    inputs: Mapping[str, Any],
-) -> list[HostView]:
-    wanted = names_used(expression)
-    known = _ALWAYS | {key for view in hosts.values() for key in view.data} if wanted - _ALWAYS else _ALWAYS
-    for name in sorted(wanted - known):
-        near = get_close_matches(name, known, 1)
-        raise ExpressionError(
-            f"no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
-            hint=f"what devices have: {', '.join(sorted(known)[:20])}",
-        )
-    found = []
-    for view in chosen:
-        names = host_names(view)
-        names["inputs"] = inputs
-        if evaluator.evaluate(expression, names):
-            found.append(view)
-    return found
 
 
 def _limited(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from nornflow.engine.batches import Batching
 from nornflow.engine.tools import Tools
 from nornflow.errors import PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
@@ -19,17 +20,29 @@ class Admission:
     """Asks every gate about a run, before it is planned and with its plan, and remembers what they said last."""
 
     def __init__(
-        self, info: RunInfo, workflow: Workflow, inputs: Mapping[str, Any], targets: Sequence[str], tools: Tools
+        self,
+        info: RunInfo,
+        workflow: Workflow,
+        inputs: Mapping[str, Any],
+        targets: Sequence[str],
+        tools: Tools,
+        batching: Batching,
     ) -> None:
         self._request = (info.user, info.profile.name, workflow, inputs, tuple(targets))
         self._profile = info.profile
         self._workflow = workflow
         self._tools = tools
+        self._batching = batching
+        self._targets = tuple(targets)
         self.decisions: tuple[Decision, ...] = ()
 
-    def judge(self, plan: Plan | None) -> tuple[Decision, ...]:
-        """Return what every gate says of the run, with its plan when there is one."""
-        self.decisions = evaluate_gates(self._tools.gates, GateRequest(*self._request, plan, in_force=self._profile))
+    def judge(self, plan: Plan | None, left_out: Collection[str] = ()) -> tuple[Decision, ...]:
+        """Return what every gate says of the run, with its plan when there is one; some devices may be left out of it."""
+        unplanned = {host.host for host in plan.hosts if host.error} if plan is not None else frozenset()
+        hosts = [host for host in self._targets if host not in unplanned | set(left_out)]
+        batches = self._batching.cut(hosts or self._targets)
+        request = GateRequest(*self._request, plan, in_force=self._profile, batches=batches)
+        self.decisions = evaluate_gates(self._tools.gates, request)
         for decision in self.decisions:
             if decision.verdict is not Verdict.ALLOW:
                 self._tools.emitter.emit(
@@ -43,9 +56,9 @@ class Admission:
                 )
         return self.decisions
 
-    def demand(self, plan: Plan | None) -> None:
+    def demand(self, plan: Plan | None, left_out: Collection[str] = ()) -> None:
         """Let the gates judge and raise PolicyDenied, with every reason, when one of them denies."""
-        denials = [decision for decision in self.judge(plan) if decision.verdict is Verdict.DENY]
+        denials = [decision for decision in self.judge(plan, left_out) if decision.verdict is Verdict.DENY]
         for decision in denials:
             self._tools.emitter.emit(
                 EventKind.ACCESS_DENIED, decision.reason, step=decision.step, host=decision.host, rule=decision.rule

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
+from nornflow.engine.thresholds import Thresholds
 from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.event import EventKind
 from nornflow.model.run import RunState
@@ -50,7 +51,7 @@ def end_for(error: NornFlowError) -> RunState:
 
 
 def why_it_ended(
-    state: RunState, hosts: Sequence[str], progress: Progress, ledger: Ledger, wish: Wish | None
+    state: RunState, hosts: Sequence[str], progress: Progress, ledger: Ledger, thresholds: Thresholds, wish: Wish | None
 ) -> tuple[str, str]:
     """Return the record's error and what to do about it: its time, what somebody wished for, or what failed first."""
     if state is RunState.SUCCEEDED:
@@ -70,7 +71,6 @@ def why_it_ended(
     if not failures or state is RunState.CANCELLED:
         return "", ""
     host, (step, first) = failures[0]
-    borne = progress.workflow.rollout.max_failures
-    beyond = f"more than `max_failures: {borne}` bears" if borne.value else "none may"
-    text = f"{len(failures)} of {len(hosts)} devices failed, {beyond}; {host} at {step.id}: {first.error}"
-    return text.partition("\n")[0], first.hint
+    beyond = thresholds.exceeded(lambda name: progress.failure(name) is not None)
+    beyond = beyond or f"{len(failures)} of {len(hosts)} devices failed"
+    return f"{beyond}; {host} at {step.id}: {first.error}".partition("\n")[0], first.hint

@@ -172,8 +172,9 @@ def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any
         step: {host: compact(work.result(host)) for host in work.planned if work.result(host) != NO_CHANGE}
         for step, work in works.items()
     }
+    batches = {"batches": [compact(batch) for batch in plan.batches]} if plan.batches else {}
     return {
-        "plan": {**compact(plan), "hosts": hosts},
+        "plan": {**compact(plan), "hosts": hosts, **batches},
         "hashes": hashes,
         "results": {step: found for step, found in results.items() if found},
     }

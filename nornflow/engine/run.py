@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nornflow.engine.admission import Admission
-from nornflow.engine.deployment import Deployment, Working
+from nornflow.engine.batches import Batching
+from nornflow.engine.deployment import Deployment
 from nornflow.engine.ending import WishTeller, end_for, why_it_ended
 from nornflow.engine.graph import device_phases
 from nornflow.engine.locking import Turn, devices_to_lock
@@ -17,6 +19,8 @@ from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, host_records, step_records
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
+from nornflow.engine.stepping import Working
+from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
@@ -65,7 +69,9 @@ class Run:
         self._error: NornFlowError | None = None
         self._outputs: dict[str, Any] = {}
         self._deployment: Deployment | None = None
-        self._admission = Admission(info, workflow, inputs, self._targets, tools)
+        self._batching = Batching(workflow.rollout, self._targets, self._hosts, inputs)
+        self._thresholds = Thresholds(workflow.rollout, self._targets, self._hosts)
+        self._admission = Admission(info, workflow, inputs, self._targets, tools, self._batching)
         self._turn = Turn(info, tools, self._queue)
         self._start_pass()
 
@@ -125,7 +131,9 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
-            self._admission.demand(self._plan)  # what was allowed when it began may not be any more
+            self._admission.demand(
+                self._plan, self._ledger.left_out
+            )  # what was allowed when it began may not be any more
         elif not self._ready():
             return
         if not self._lock():
@@ -149,6 +157,7 @@ class Run:
         if left_out:
             self._tools.log.left_out(left_out)
             self._ledger.left_out.update(left_out)
+            self._admission.demand(self._plan, left_out)  # other devices are the first ones now
         return left_out is not None
 
     @property
@@ -222,7 +231,8 @@ class Run:
     def _make_plan(self) -> Plan:
         self._planned_works = self._bind_plan()
         planning = Planning(self._progress, self._works, self._planned_works, self._tools, self._info.profile.name)
-        return planning.plan(self._targets, self._inputs)
+        plan = planning.plan(self._targets, self._inputs)
+        return replace(plan, batches=self._batching.cut([host.host for host in plan.hosts if not host.error]))
 
     def _approved(self, plan: Plan) -> bool:
         if not self._admission.needs_approval(plan):
@@ -234,6 +244,7 @@ class Run:
         self._deployment = Deployment(
             self._workflow,
             self._targets,
+            (self._batching, self._thresholds),
             Working(self._progress, self._works, self._planned_works, self._ledger),
             self._tools,
             self._recovered,
@@ -327,4 +338,4 @@ class Run:
 
     def _why(self) -> tuple[str, str]:
         wish = self._tools.switch.wish if self._cut else None
-        return why_it_ended(self.state, self._targets, self._progress, self._ledger, wish)
+        return why_it_ended(self.state, self._targets, self._progress, self._ledger, self._thresholds, wish)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from nornflow.model.plan import Plan
+from nornflow.model.plan import Batch, Plan
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Workflow
 
@@ -43,6 +43,7 @@ class GateRequest:
 
     `in_force` is the profile as this run has it: a workflow's own profile is taken together with that of the settings, so
     it may be narrower than the profile of the name. None means that the name says it all.
+    `batches` is in which batches the devices would be changed, as far as they are known by now to be changed at all.
     """
 
     user: str
@@ -53,6 +54,7 @@ class GateRequest:
     plan: Plan | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     in_force: Profile | None = None
+    batches: tuple[Batch, ...] = ()
 
 
 def strictest(decisions: Iterable[Decision]) -> Verdict:

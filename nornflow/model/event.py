@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     LOCK_SKIPPED = "lock.skipped"
     LOCK_LOST = "lock.lost"
     LOCK_BROKEN = "lock.broken"
+    BATCH_EMPTY = "batch.empty"
     BATCH_STARTED = "batch.started"
     BATCH_FINISHED = "batch.finished"
     SOAK_STARTED = "soak.started"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal
+from nornflow.model.plan import Batch, HostPlan, Method, Plan, PlannedStep, Rehearsal
 
 
 def plan_of(data: Mapping[str, Any]) -> Plan:
     """Return the plan; TypeError, KeyError or ValueError when the data is not that of a plan."""
-    return Plan(**{"inputs": {}, **data, "hosts": tuple(_host(host) for host in data["hosts"])})
+    hosts = tuple(_host(host) for host in data["hosts"])
+    batches = tuple(_batch(batch) for batch in data.get("batches", ()))
+    return Plan(**{"inputs": {}, **data, "hosts": hosts, "batches": batches})
 
 
 def planned_of(data: Mapping[str, Any]) -> PlannedStep:
@@ -23,6 +25,10 @@ def _host(data: Mapping[str, Any]) -> HostPlan:
     rehearsed = data.get("rollback")
     steps = tuple(planned_of(step) for step in data["steps"])
     return HostPlan(**{**data, "steps": steps, "rollback": rehearsed and _rehearsal(rehearsed)})
+
+
+def _batch(data: Mapping[str, Any]) -> Batch:
+    return Batch(**{**data, "hosts": tuple(data.get("hosts", ()))})
 
 
 def _rehearsal(data: Mapping[str, Any]) -> Rehearsal:

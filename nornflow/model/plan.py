@@ -98,8 +98,23 @@ class HostPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Devices that are changed together: `number` counts from 1, `by` is what in the rollout named them.
+
+    An expression that no device is left for gives a batch without hosts, so that nobody overlooks it.
+    """
+
+    number: int
+    by: str
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan."""
+    """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan.
+
+    `batches` are those of the devices that could be planned, in the order in which they are changed.
+    """
 
     workflow: str
     version: str
@@ -107,6 +122,7 @@ class Plan:
     inputs: Mapping[str, Any]
     hosts: tuple[HostPlan, ...] = ()
     unplanned: Mapping[str, str] = field(default_factory=dict)
+    batches: tuple[Batch, ...] = ()
 
     @property
     def changes(self) -> bool:

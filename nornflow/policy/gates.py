@@ -155,11 +155,11 @@ class CanaryGate(_ProfileGate):
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Deny a first batch of more than one device."""
-        workflow = request.workflow
         profile = next((profile for profile in self._configuring(request) if profile.canary), None)
         if profile is None or len(request.hosts) < 2:
             return ()
-        first = workflow.rollout.batches[0].of(len(request.hosts)) if workflow.rollout.batches else len(request.hosts)
+        # an expression that names no device makes a batch of none: the next one is the first then
+        first = next((len(batch.hosts) for batch in request.batches if batch.hosts), len(request.hosts))
         if first <= 1:
             return ()
         reason = f"the first batch would be {first} of {len(request.hosts)} devices; profile {profile.name!r} starts with one"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.workflow import (
     Amount,
     Cache,
     Edge,
     Input,
+    Matching,
     OnFailure,
     Output,
     Retry,
@@ -28,6 +31,20 @@ def amount(value: Any) -> Amount:
     if isinstance(value, str):
         return Amount(float(value.removesuffix("%")), percent=True)
     return Amount(value)
+
+
+def failures(value: Any) -> tuple[Amount, Mapping[str, Amount], Mapping[str, Amount]]:
+    """Return how many devices may fail: in all, by group, and by a key of which each value has its own devices."""
+    if not isinstance(value, Mapping):
+        return amount(value), {}, {}
+    groups, each = ({name: amount(one) for name, one in value.get(key, {}).items()} for key in ("per_group", "in_each"))
+    return amount(value["total"]), groups, each
+
+
+def batch(value: Any, where: Location = NOWHERE) -> Amount | Matching:
+    """Return what a batch is made of: an amount of devices, or an expression that names them."""
+    named = isinstance(value, str) and not re.fullmatch(r"[\d.]+%", value)
+    return Matching(value, where) if named else amount(value)
 
 
 def source(text: str, step_ids: Collection[str]) -> str:
@@ -67,7 +84,7 @@ def workflow(
         timeout=None if keys.get("timeout") is None else float(keys["timeout"]),
         retry=_retry(keys.get("retry")),
         cache=_cache(keys.get("cache")),
-        rollout=_rollout(keys.get("rollout", {})),
+        rollout=_rollout(keys.get("rollout", {}), document),
         on_failure=OnFailure(keys.get("on_failure", "stop")),
         file=document.file,
         digest=digest,
@@ -144,14 +161,19 @@ def _targets(read: Any, document: Document) -> Targets:
     return Targets("", tuple(read.get("hosts", ())), tuple(read.get("groups", ())), read.get("filter", {}), where)
 
 
-def _rollout(read: Mapping[str, Any]) -> Rollout:
-    default = Rollout()
+def _rollout(read: Mapping[str, Any], document: Document) -> Rollout:
+    at, path = document.at, ("rollout", "batches")
+    batches = tuple(batch(one, at((*path, index))) for index, one in enumerate(read.get("batches", ())))
+    total, groups, each = failures(read.get("max_failures", 0))
     return Rollout(
-        tuple(amount(one) for one in read["batches"]) if read.get("batches") else default.batches,
-        amount(read["max_failures"]) if "max_failures" in read else default.max_failures,
+        batches or Rollout().batches,
+        total,
         float(read.get("soak", 0)),
-        read.get("pause_after", 0),
+        frozenset(read.get("pause_after", ())) - {0},
         float(read.get("host_timeout", 0)),
+        groups,
+        each,
+        at(("rollout", "max_failures")),
     )
 
 

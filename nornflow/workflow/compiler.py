@@ -12,7 +12,7 @@ from nornflow.abc import StepType
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Severity
 from nornflow.model.permission import PERMISSIONS, covers
-from nornflow.model.workflow import Input, Step, Validation, Workflow
+from nornflow.model.workflow import Amount, Input, Matching, Step, Validation, Workflow
 from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
@@ -253,7 +253,7 @@ class _Compilation:
         )
         targets = keys.get("targets")
         if isinstance(targets, str):
-            checker.condition(targets, ("targets",))
+            checker.condition(targets, ("targets",), scope.inputs)
         for name, read in keys.get("outputs", {}).items():
             if "from" in read:
                 source = build.source(read["from"], checker.step_ids)
@@ -266,12 +266,23 @@ class _Compilation:
                 hint = "" if near else f"permissions: {listing(PERMISSIONS, 30)}"
                 message = f"there is no permission {name!r}"
                 self.reader.report("NF401", message, ("permissions", index), found=name, suggestion=near, hint=hint)
-        for index, amount in enumerate(keys.get("rollout", {}).get("batches", ())):
-            if not build.amount(amount).value:
-                where = ("rollout", "batches", index)
+        self._batches(keys.get("rollout", {}).get("batches", ()), checker, scope.inputs)
+
+    def _batches(self, batches: Sequence[Any], checker: Checker, inputs: frozenset[str]) -> None:
+        """Check that each batch can have devices: no amount of none, no expression that is none, nothing behind 100%."""
+        all_of_them = False
+        for index, one in enumerate(batches):
+            where, batch = ("rollout", "batches", index), build.batch(one)
+            if isinstance(batch, Matching):
+                checker.condition(batch.expression, where, inputs)
+            elif not batch.value:
                 self.reader.report(
-                    "NF104", "a batch of no devices", where, found=str(amount), expected="1 or more, or 1% or more"
+                    "NF104", "a batch of no devices", where, found=str(one), expected="1 or more, or 1% or more"
                 )
+            if all_of_them:
+                self.reader.report("NF407", "no device is left for this batch: the one before it has all", where)
+                break
+            all_of_them = batch == Amount(100, percent=True)
 
     def _profile(self, name: Any, path: Path) -> None:
         if isinstance(name, str) and self.profiles is not None and name not in self.profiles:

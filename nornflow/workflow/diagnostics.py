@@ -76,6 +76,7 @@ _RULES = (
     Rule("NF404", "invalid-default", "The default of an input does not fit its own declaration"),
     Rule("NF405", "useless-validation", "A validation does not fit the type of its input"),
     Rule("NF406", "useless-cache", "A cache has no effect on a step of devices", _W),
+    Rule("NF407", "useless-batch", "No device is ever left for a batch", _W),
     Rule("NF501", "broken-check", "A check that a plugin brought broke"),
 )
 RULES: Mapping[str, Rule] = {rule.code: rule for rule in _RULES}

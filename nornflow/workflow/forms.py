@@ -84,6 +84,8 @@ class Text(Form):
     numbers: bool = False
     """Whether a number (or boolean) that YAML made of an unquoted word is taken as it was written."""
     what: str = "a text"
+    kind: str = ""
+    """What a text must match to be meant for this form, where another form takes texts too."""
 
     def read(self, value: Any, path: Path, reader: Reader) -> Any:
         """Return the text, checked for its length and pattern."""
@@ -105,7 +107,9 @@ class Text(Form):
         return value
 
     def takes(self, value: Any) -> bool:
-        """A text takes strings, and numbers where they may be written without quotes."""
+        """A text takes strings (of its kind), and numbers where they may be written without quotes."""
+        if isinstance(value, str) and self.kind:
+            return re.fullmatch(self.kind, value) is not None
         return isinstance(value, str) or (self.numbers and isinstance(value, int | float))
 
     def schema(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Keys of a step type are not here; they come from the type's own pydantic model.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nornflow.workflow.forms import Anything, Boolean, Choice, Number, OneOf, Text
 from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
 
@@ -14,14 +16,27 @@ NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 INPUT_TYPES = ("string", "number", "boolean", "array", "object", "file", "artifact")
 MAX_STEPS = 1000
 
-_AMOUNT = OneOf(
-    (
-        Number(0, 1_000_000, whole=True),
-        Text(r"(?:100|[1-9]?[0-9])(?:\.[0-9]{1,3})?%", "10%", what="a share of the devices"),
-    ),
-    what="a number of devices (1) or a share of them (10%)",
-)
+_COUNT = Number(0, 1_000_000, whole=True)
+_SHARE = Text(r"100(?:\.0{1,3})?%|[1-9]?[0-9](?:\.[0-9]{1,3})?%", "10%", what="a share of the devices")
+_AMOUNT = OneOf((_COUNT, _SHARE), what="a number of devices (1) or a share of them (10%)")
 _EXPRESSION = Text(shortest=1, longest=2000, what="an expression")
+_BATCH = OneOf(
+    (_COUNT, replace(_SHARE, kind=r"[-+\d\s.,_%]*"), _EXPRESSION),  # "10" is a share that lost its sign, no expression
+    what="a number of devices (1), a share of them (10%) or an expression over their data (site == 'lab')",
+)
+_FAILURES = Record(
+    {
+        "total": Key(_AMOUNT, "how many of all devices may fail", True),
+        "per_group": Key(
+            MapOf(_AMOUNT, r".+", "core", 1000), "how many of the devices in a group of the inventory may fail"
+        ),
+        "in_each": Key(
+            MapOf(_AMOUNT, r".+", "site", 20), "how many of the devices with the same value of this key may fail"
+        ),
+    },
+    instead={"groups": "per_group", "max": "total"},
+    what="a mapping such as {total: 2%, per_group: {core: 0}}",
+)
 _CONDITION = OneOf((Boolean(), _EXPRESSION), what="an expression")
 _ENVIRONMENT = MapOf(
     Text(longest=32_768, numbers=True, what="a text or a number"), r"[A-Z_][A-Z0-9_]*", "NTP_SERVER", most=200
@@ -85,12 +100,25 @@ CACHE = Record(
 _CACHE = OneOf((Boolean(), CACHE), what="true, false or a mapping such as {ttl: 3600}")
 _ROLLOUT = Record(
     {
-        "batches": Key(ListOf(_AMOUNT, 1, 100), "sizes of the batches, the last one repeats", default=["100%"]),
+        "batches": Key(
+            ListOf(_BATCH, 1, 100),
+            "the batches: how many devices each has, or an expression that names them; a last amount repeats",
+            default=["100%"],
+        ),
         "max_failures": Key(
-            _AMOUNT, "how many devices may fail before the rollout stops (1 of 4 is more than 2%)", default=0
+            OneOf(
+                (_COUNT, _SHARE, _FAILURES),
+                what="a number of devices (1), a share of them (10%) or a mapping such as {total: 2%, per_group: {core: 0}}",
+            ),
+            "how many devices may fail before the rollout stops (1 of 4 is more than 2%)",
+            default=0,
         ),
         "soak": Key(Number(0, DAY, unit="seconds"), "seconds to wait after each batch", default=0),
-        "pause_after": Key(Number(0, 100, whole=True), "the batch after which a human is asked; 0 is never", default=0),
+        "pause_after": Key(
+            ListOf(Number(0, 1000, whole=True), 0, 100, alone=True),
+            "the batch, or the batches, after which a human is asked; 0 is never",
+            default=0,
+        ),
         "host_timeout": Key(
             Number(0, DAY, unit="seconds"),
             "seconds that may be worked on one device, all steps together; 0 is no limit",

@@ -67,12 +67,16 @@ class Checker:
             else:
                 self._references(found, text, path, scope)
 
-    def condition(self, text: Any, path: Path) -> None:
-        """Check an expression over host data, whose names are known only when the inventory is."""
+    def condition(self, text: Any, path: Path, inputs: frozenset[str] | None = None) -> None:
+        """Check an expression over host data, whose names are known only when the inventory is; `inputs` are known now."""
         try:
-            Evaluator(step_ids=self.step_ids, missing_is_null=True).check(text)
+            found = Evaluator(step_ids=self.step_ids, missing_is_null=True).check(text)
         except ExpressionSyntax as error:
             self._refused(error, path, error.offset)
+        else:
+            if inputs is not None:
+                of_inputs = [one for one in found if one.path[0] == "inputs"]
+                self._references(of_inputs, text, path, Scope(frozenset(("inputs",)), inputs))
 
     def template(self, value: Any, path: Path, scope: Scope) -> None:
         """Check every template in a value, all the way down."""

@@ -126,7 +126,7 @@ class TestLevels:
         assert set(fates(record).values()) == {"skipped"}
 
     def test_a_question_in_the_middle_that_is_answered_with_no_ends_after_the_batch(self) -> None:
-        stage = in_pairs(changing(network(4)), pause_after=1)
+        stage = in_pairs(changing(network(4)), pause_after=frozenset({1}))
         stage.question = lambda text: False
         record = stage.run()
         assert (record.state, list(fates(record).values())[1:3]) == (RunState.CANCELLED, ["changed", "skipped"])
@@ -223,7 +223,9 @@ def test_any_interleaving_leaves_every_device_in_a_named_state_and_nothing_half_
         stage.step(("one", "two")[number - 1], "fake.configure", *after, lines=[f"ntp server 192.0.2.{number + 10}"])
     stage.workflow |= {
         "on_failure": on_failure,
-        "rollout": Rollout(batches=(Amount(size),), soak=1.0, pause_after=1, max_failures=Amount(100, percent=True)),
+        "rollout": Rollout(
+            batches=(Amount(size),), soak=1.0, pause_after=frozenset({1}), max_failures=Amount(100, percent=True)
+        ),
     }
     run = stage.prepare()
     moment = iter(range(1_000))

@@ -144,7 +144,7 @@ class TestRollout:
         asked: list[str] = []
         stage = network(3)
         stage.question = lambda text: bool(asked.append(text)) or True
-        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=1)
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=frozenset({1}))
         record = changing(stage).run()
         assert record.state is RunState.SUCCEEDED
         assert stage.naps == [30, 30]

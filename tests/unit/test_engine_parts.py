@@ -1,4 +1,4 @@
-"""The small parts of the engine: batches, the stop switch, the emitter, the graph, retries."""
+"""The small parts of the engine: the stop switch, the emitter, the graph, retries."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nornflow.abc import Observer
 from nornflow.engine.attempts import delay_before, worth_retrying
-from nornflow.engine.batches import batches
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.graph import ancestors, device_phases, predecessors, rescue_groups, walk
 from nornflow.model.event import Event, EventKind
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Amount, Edge, On, Retry, Rollout, Scope, Step
+from nornflow.model.workflow import Edge, On, Retry, Scope, Step
 from nornflow.redaction import Redactor
 from nornflow.testing.fakes import RememberingObserver
 
@@ -27,25 +24,6 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def step(name: str, *after: str | Edge, scope: Scope = Scope.DEVICE, changes: bool = False) -> Step:
     edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
     return Step(name, "fake", scope, frozenset({"device.configure"} if changes else ()), after=edges)
-
-
-class TestBatches:
-    def test_grow_and_the_last_amount_repeats(self) -> None:
-        rollout = Rollout(batches=(Amount(1), Amount(20, percent=True)))
-        sizes = [len(batch) for batch in batches([f"r{n}" for n in range(10)], rollout)]
-        assert sizes == [1, 2, 2, 2, 2, 1]
-
-    def test_a_share_is_at_least_one_device(self) -> None:
-        assert list(batches(["r1", "r2"], Rollout(batches=(Amount(1, percent=True),)))) == [("r1",), ("r2",)]
-
-    @given(
-        st.lists(st.integers(0, 99), unique=True, max_size=60),
-        st.lists(st.builds(Amount, st.integers(0, 100), st.booleans()), min_size=1, max_size=5),
-    )
-    def test_every_device_is_in_exactly_one_batch_in_order(self, hosts: list[int], amounts: list[Amount]) -> None:
-        names = [str(host) for host in hosts]
-        found = [name for batch in batches(names, Rollout(batches=tuple(amounts))) for name in batch]
-        assert found == names
 
 
 class TestStopSwitch:

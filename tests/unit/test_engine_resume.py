@@ -167,7 +167,7 @@ def _frozen(stage: Stage) -> Stage:
 
 def test_a_finished_batch_is_neither_soaked_nor_asked_about_again() -> None:
     def script(stage: Stage) -> Stage:
-        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=1)
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1),), soak=30, pause_after=frozenset({1}))
         return changing(stage)
 
     calm, _ = undisturbed(script, network(3))

@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from nornflow.abc import Gate
+from nornflow.engine.batches import Batching
 from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
+from nornflow.model.device import HostView
 from nornflow.model.permission import LineRule, Mode
-from nornflow.model.plan import HostPlan, Plan, PlannedStep
-from nornflow.model.workflow import Amount, Rollout, Scope, Step, Workflow
+from nornflow.model.plan import Batch, HostPlan, Plan, PlannedStep
+from nornflow.model.workflow import Amount, Matching, Rollout, Scope, Step, Workflow
 from nornflow.policy.evaluate import enforce, evaluate_gates
 from nornflow.policy.gates import built_in_gates
 from nornflow.policy.profiles import load_profiles
 
 PROFILES = load_profiles({"short": {"extends": "standard", "limits": {"max_workflow_duration": 600}}})
 CONFIGURE = Step("configure", "netmiko.config", Scope.DEVICE, frozenset({"device.configure"}))
+HOSTS = {name: HostView(name, data={"site": name[:3]}) for name in ("ams-1", "ams-2")}
 ONE_FIRST = Rollout(batches=(Amount(1), Amount(100, percent=True)))
 
 
@@ -25,7 +28,11 @@ def request(profile: str, *steps: Step, lines: Sequence[str] = ("ntp server 10.0
     workflow = Workflow("ntp", "1.0", steps or (CONFIGURE,), file="ntp.yaml", **changes)
     planned = PlannedStep("configure", "ams-1", lines=tuple(lines), diff="+ntp server 10.0.0.1")
     plan = Plan("ntp", "1.0", profile, {}, hosts=(HostPlan("ams-1", "cisco_ios", (planned,)),))
-    return GateRequest("ada", profile, workflow, {}, ("ams-1", "ams-2"), plan)
+    return GateRequest("ada", profile, workflow, {}, tuple(HOSTS), plan, batches=in_batches(workflow.rollout))
+
+
+def in_batches(rollout: Rollout) -> tuple[Batch, ...]:
+    return Batching(rollout, tuple(HOSTS), HOSTS, {}).cut(tuple(HOSTS))
 
 
 def decide(asked: GateRequest, **options: Any) -> tuple[Decision, ...]:
@@ -101,6 +108,24 @@ def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:
     with pytest.raises(ApprovalRequired, match="approved plan"):
         enforce(decisions)
     enforce(decisions, approved=True)
+
+
+@pytest.mark.parametrize(
+    ("batches", "allowed"),
+    [
+        ((Matching("name == 'ams-1'"), Amount(100, percent=True)), True),
+        ((Matching("site == 'ams'"), Amount(1)), False),
+        ((Matching("site == 'lab'"), Amount(1)), True),
+        ((Matching("site == 'lab'"), Amount(100, percent=True)), False),  # nobody is in the lab: all would be first
+        ((Matching("site == 'lab'"),), False),
+        ((Amount(99, percent=True),), True),
+    ],
+)
+def test_the_first_device_is_looked_for_in_the_first_batch_that_has_any(
+    batches: tuple[Amount | Matching, ...], allowed: bool
+) -> None:
+    denied = [decision.gate for decision in decide(request("restricted", rollout=Rollout(batches=batches)))]
+    assert ("canary" not in denied) is allowed
 
 
 def test_a_step_that_lowers_to_restricted_is_treated_as_restricted_says() -> None:

@@ -58,7 +58,7 @@ def test_the_example_of_the_design_compiles(compiled: Compiled) -> None:
     assert (workflow.rollout.max_failures, workflow.rollout.soak, workflow.rollout.pause_after) == (
         Amount(2, True),
         30,
-        1,
+        frozenset({1}),
     )
     assert workflow.inputs["servers"].required
     assert workflow.inputs["prefer"].default is True

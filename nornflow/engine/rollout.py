@@ -1,0 +1,134 @@
+"""Changing devices in growing batches: each is changed, found good or not, and only then the next one begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nornflow.engine.batches import Batching
+from nornflow.engine.recovery import Recovered
+from nornflow.engine.snapshots import Snapshots
+from nornflow.engine.stepping import Stepping, Working
+from nornflow.engine.thresholds import Thresholds
+from nornflow.engine.tools import Tools
+from nornflow.model.event import EventKind
+from nornflow.model.plan import Batch
+from nornflow.model.workflow import OnFailure, Step
+
+
+class InBatches:
+    """The batches of one run; `short` says that the run ended before its last batch was begun.
+
+    `roll_back` takes back those of some devices that were changed.
+    """
+
+    def __init__(
+        self,
+        body: Sequence[Step],
+        hosts: Sequence[str],
+        rules: tuple[Batching, Thresholds],
+        working: Working,
+        stepping: Stepping,
+        tools: Tools,
+        recovered: Recovered,
+        roll_back: Callable[[Sequence[str]], None],
+    ) -> None:
+        self.short = False
+        self._body = body
+        self._hosts = hosts
+        self._batching, self._thresholds = rules
+        self._progress = working.progress
+        self._ledger = working.ledger
+        self._stepping = stepping
+        self._tools = tools
+        self._recovered = recovered
+        self._roll_back = roll_back
+        self._snapshots = Snapshots(working.progress, working.planned, working.ledger, tools, stepping.walk)
+        self._workflow = working.progress.workflow
+        self._rollout = self._workflow.rollout
+
+    def go(self) -> None:
+        """Do one batch after the other, until the last one, or until the run shall end or has failed."""
+        begun = self._recovered.batches
+        if not self._body or (self.too_many_failed() and not begun):
+            return
+        parts = self._batching.cut(self._hosts, begun)
+        self.short = self._tools.switch.finishing
+        for batch in () if self.short else parts:
+            self._ledger.batch_of.update(dict.fromkeys(batch.hosts, batch.number))
+            if batch.number in self._recovered.done:
+                continue
+            last = batch.number == len(parts)
+            if not self._do(batch, len(parts)) or last:
+                return
+            self._pause_after(batch, len(parts))
+            if self._tools.switch.finishing:
+                self.short = True
+                return
+            self._tools.log.batch_done(batch.number)
+
+    def _do(self, batch: Batch, of: int) -> bool:
+        """Change the devices of a batch; True when it is good and the next one may begin."""
+        tools = self._tools
+        if not batch.hosts:
+            tools.emitter.emit(EventKind.BATCH_EMPTY, batch=batch.number, of=of, by=batch.by)
+            return True
+        self._progress.batch = batch.number
+        if batch.number not in self._recovered.batches:
+            tools.log.batch(batch.number, batch.hosts)
+        tools.emitter.emit(EventKind.BATCH_STARTED, batch=batch.number, of=of, by=batch.by, hosts=list(batch.hosts))
+        going = self._snapshots.before(batch.hosts)
+        if going:
+            self._stepping.walk(self._body, going)
+            self._snapshots.after(going)
+        self._take_back_failed(batch)
+        good = self._batch_is_good(batch, last=batch.number == of)
+        failed = [host for host in batch.hosts if self._failed(host)]
+        tools.emitter.emit(EventKind.BATCH_FINISHED, batch=batch.number, of=of, failed=failed)
+        return good
+
+    def _batch_is_good(self, batch: Batch, *, last: bool) -> bool:
+        """Tell whether the rollout may go on behind a batch that was changed: the one place that decides it.
+
+        It soaks, unless nothing comes behind it.
+        """
+        if not self._may_go_on():
+            return False
+        if not last:
+            self._soak(batch)
+        return self._may_go_on()
+
+    def _may_go_on(self) -> bool:
+        return not (self._tools.switch.stopping or self._run_failed() or self.too_many_failed())
+
+    def _soak(self, batch: Batch) -> None:
+        rollout, tools = self._rollout, self._tools
+        if rollout.soak and not tools.switch.finishing:
+            tools.emitter.emit(EventKind.SOAK_STARTED, seconds=rollout.soak, batch=batch.number)
+            tools.soak(rollout.soak)
+
+    def _pause_after(self, batch: Batch, of: int) -> None:
+        """Ask a human whether to go on, where the rollout wants that; the waiting ends when the run shall."""
+        if batch.number not in self._rollout.pause_after or self._tools.switch.finishing:
+            return
+        done = "is done" if batch.hosts else f"({batch.by}) has no device"
+        if not self._tools.question(f"batch {batch.number} of {of} {done}; go on?"):
+            self._tools.switch.finish_batch()
+
+    def _take_back_failed(self, batch: Batch) -> None:
+        failed = [host for host in batch.hosts if self._failed(host)]
+        if failed and self._workflow.on_failure is OnFailure.ROLLBACK and self._tools.emitter.failure is None:
+            self._roll_back(failed)
+
+    def _failed(self, host: str) -> bool:
+        return self._progress.failure(host) is not None
+
+    def _run_failed(self) -> bool:
+        return self._progress.failure(None) is not None
+
+    def too_many_failed(self) -> bool:
+        """Tell whether more devices failed than the rollout bears; `on_failure: continue` bears any until the end."""
+        return self._workflow.on_failure is not OnFailure.CONTINUE and self.beyond_thresholds()
+
+    def beyond_thresholds(self) -> bool:
+        """Tell whether more devices failed than the rollout bears, whatever becomes of that."""
+        return bool(self._thresholds.exceeded(self._failed))

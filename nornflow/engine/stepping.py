@@ -1,0 +1,81 @@
+"""Doing steps of the graph on some devices, or once: in order, side by side where they may, and only what is not done yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nornflow.engine.device_step import DeviceStep
+from nornflow.engine.graph import rescue_groups, walk
+from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.progress import Progress
+from nornflow.engine.record import Ledger, Times
+from nornflow.engine.recovery import AtWork
+from nornflow.engine.run_step import RunStep
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.model.event import EventKind
+from nornflow.model.workflow import Scope, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What a run works with and on: its results, each step's work and plan, and what it keeps beside the results."""
+
+    progress: Progress
+    works: Mapping[str, StepWork]
+    planned: Mapping[str, PlannedWork]
+    ledger: Ledger
+
+
+class Stepping:
+    """Walks parts of the graph; what a process before this one has done, of a run that is `resumed`, is not done again."""
+
+    def __init__(self, working: Working, tools: Tools, *, resumed: bool) -> None:
+        self._progress = working.progress
+        self._works = working.works
+        self._planned = working.planned
+        self._ledger = working.ledger
+        self._tools = tools
+        self._resumed = resumed
+        self._groups = rescue_groups(working.progress.workflow.steps)
+
+    def walk(self, steps: Sequence[Step], batch: Sequence[str]) -> None:
+        """Do these steps on the devices of a batch; steps of the run among them once."""
+        walk(steps, lambda step: self._execute(step, batch), self._ended, self._tools.switch)
+
+    def finish(self, step: Step, hosts: Sequence[str]) -> None:
+        """Finish what a process before this one was at on these devices, though the run is stopped by now."""
+        work, planned = self._works[step.id], self._planned[step.id]
+        DeviceStep(work, planned, self._progress, self._tools, AtWork(self._tools.switch)).execute(hosts)
+
+    def _execute(self, step: Step, batch: Sequence[str]) -> None:
+        tools, work = self._tools, self._works[step.id]
+        if self._resumed and self._progress.complete(step, batch):
+            return
+        times = self._ledger.times.setdefault(step.id, Times(tools.clock()))
+        tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
+        if tools.emitter.failure is not None:
+            return  # nothing is done that could not be remembered
+        if step.scope is Scope.RUN:
+            result = RunStep(work, self._progress, tools).execute()
+            self._progress.record(step, result)
+            tools.log.result(step.id, self._progress.batch, result)
+            tools.emitter.emit(
+                EventKind.HOST_STATE,
+                result.error or result.warning,
+                step=step.id,
+                state=result.state.value,
+                changed=result.changed,
+            )
+        elif step.once:
+            if step.id not in self._progress.results:
+                found = DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch[:1])
+                self._progress.record(step, next(iter(found.values())))
+        else:
+            DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch)
+        times.ended = tools.clock()
+        tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
+
+    def _ended(self, step: Step) -> None:
+        self._progress.rescue({failed: group for failed, group in self._groups.items() if step.id in group})
