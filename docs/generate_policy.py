@@ -140,6 +140,7 @@ def _limits_table(profiles: list[Profile]) -> Iterator[str]:
         yield f"| `{key}` | {' | '.join(cells)} |"
     for key in ("tasks", "sealed_only", "canary", "allow_destructive"):
         yield f"| `{key}` | {' | '.join(str(getattr(profile, key)).lower() for profile in profiles)} |"
+    yield f"| `approvals` | {' | '.join(str(profile.approvals.count) for profile in profiles)} |"
 
 
 def _rules_table(profiles: dict[str, Profile]) -> Iterator[str]:

@@ -12,6 +12,7 @@ NornFlowError                    exit 1   base; never raised itself
 │       └── LockLost             exit 1   the run does not hold the device (any more): nothing was sent
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
 ├── PlanStale                    exit 5   the device is not as the plan saw it
+├── PlanInvalid                  exit 2   a plan file is damaged, changed or of another format
 ├── DevicesHeld                  exit 1   another run holds devices, and this one was not to wait (any longer)
 ├── StoreError                   exit 1   the store of runs cannot be reached, read or written
 │   ├── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
@@ -122,6 +123,13 @@ class PlanStale(NornFlowError):
 
     exit_code = 5
     reason = "stale"
+
+
+class PlanInvalid(NornFlowError):
+    """A plan file is not what was sealed: damaged, changed, cut off, or of a format that this NornFlow does not read."""
+
+    exit_code = 2
+    reason = "plan-invalid"
 
 
 class StoreError(NornFlowError):

@@ -15,6 +15,8 @@ import click
 from nornflow.errors import NornFlowError
 
 COMMANDS = {
+    "apply": "apply a sealed plan, exactly as it was approved",
+    "approve": "approve a sealed plan",
     "config": "show, explain and check settings",
     "db": "look after the database that remembers runs",
     "demo": "watch a change being planned, run, verified and taken back on simulated routers",
@@ -26,6 +28,7 @@ COMMANDS = {
     "plugins": "list, show and check plugins",
     "policy": "explain what a profile allows a workflow",
     "profile": "list and show security profiles",
+    "reject": "reject a sealed plan",
     "run": "plan, apply, verify and, when it must be, take back a change",
     "runs": "list, show, follow and compare runs",
     "schema": "print the JSON Schema of the workflow language",
@@ -141,7 +144,7 @@ def main() -> None:
 
 def _end_without_strays(words: Sequence[str], code: int) -> None:
     """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
-    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan", "runs"):
+    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan", "runs", "apply"):
         return
     import threading
 

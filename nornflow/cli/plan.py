@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from nornflow.cli.change_options import change_options, overrides
+from nornflow.cli.plan_group import PlanCommand
 
 CHANGES = 10
 """The exit code of `--detailed-exitcode` when a device would change."""
 
 
-@click.command(name="plan")
+class _Plan(PlanCommand):
+    words: ClassVar = {
+        "show": ("show_plan", "show what a plan file would do, and who approved it"),
+        "diff": ("diff_plans", "tell what one plan would do otherwise than another"),
+        "verify": ("verify_plan", "check a plan file, its signature, and whether it could be applied now"),
+    }
+
+
+@click.command(name="plan", cls=_Plan)
 @change_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Seal the plan into this file.")
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="KEY",
+    help="Sign it with this Ed25519 private key.",
+)
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to show the plan."
 )
@@ -26,23 +45,37 @@ def command(
     inventory: Path | None,
     config_file: Path | None,
     workers: int | None,
+    output: Path | None,
+    key: Path | None,
     form: str,
     detailed_exitcode: bool,
 ) -> int:
-    """Work out what WORKFLOW would do to every device, with a diff for each; nothing is written."""
+    """Work out what WORKFLOW would do to every device, with a diff for each; no device is written to.
+
+    With -o the plan is sealed into a file: `nornflow approve` approves exactly that, `nornflow apply` applies it.
+    """
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, plan_change
+    from nornflow.app.services.sealing import seal_change
     from nornflow.cli.interrupt import stopping_on_interrupt
+    from nornflow.cli.output import tell
     from nornflow.cli.plan_view import plan_markdown, plan_text
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
+    from nornflow.errors import UsageError
     from nornflow.model.decision import Verdict, strictest
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory)
     with screen_for(answer=False, mask=project.redactor.text) as screen, stopping_on_interrupt() as switch:
-        change = plan_change(project, request, screen.voices(switch))
+        if key is not None and output is None:
+            raise UsageError("--sign signs a plan file, and there is none", hint="name one: -o FILE")
+        sealed = None
+        if output is None:
+            change = plan_change(project, request, screen.voices(switch))
+        else:
+            change, sealed = seal_change(project, request, screen.voices(switch), output, key)
     masked = project.redactor
     if form == "json":
         from nornflow.cli.output import show_json
@@ -56,6 +89,8 @@ def command(
 
         for line in (plan_markdown if form == "markdown" else plan_text)(change):
             show_diff(masked.text(line), coloured=form == "text")
+    if sealed is not None:
+        tell(f"sealed in {output}: sha256 {sealed.hash}")
     if strictest(change.decisions) is Verdict.DENY:
         return 3
     if any(host.error for host in change.plan.hosts):

@@ -75,6 +75,10 @@ def _as_text(profile: dict[str, Any]) -> list[str]:
     lines += [
         f"  {flag:<26} {'yes' if profile[flag] else 'no'}" for flag in ("sealed_only", "canary", "allow_destructive")
     ]
+    if profile["approvals"]["count"]:
+        wanted = profile["approvals"]
+        names = ", ".join(wanted["from"]) or "anybody"
+        lines.append(f"  approvals        {wanted['count']} of {names}, each for {wanted['valid_for']} s")
     for title, rules in (("reads only what matches", profile["read"]), ("refuses lines", profile["rules"])):
         if rules:
             lines.append(f"  {title}:")

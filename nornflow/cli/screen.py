@@ -168,6 +168,10 @@ class Screen(Observer):
             state = str(data.get("state"))
             text = indented(event.message or "running == pre-image")
             self.line(f"  {event.host}: {state}: {text}", _COLOURS.get(state, ""))
+        elif kind is EventKind.DRIFT_FOUND:
+            self.line(f"  {event.host}: stale: {indented(event.message.removeprefix(f'{event.host}: '))}", "yellow")
+        elif kind is EventKind.DRIFT_CHECKED:
+            self.line(f"drift check: {data['hosts']} devices read, {len(data['stale'])} stale")
         elif kind is EventKind.QUEUE_WAITING:
             self.line(f"waiting, place {data['place']} in the queue: {event.message}", "yellow")
         elif kind in (EventKind.LOCK_SKIPPED, EventKind.LOCK_LOST):
@@ -184,10 +188,9 @@ class Screen(Observer):
         from nornflow.app.services.change import PlannedChange
         from nornflow.cli.plan_view import plan_text
         from nornflow.errors import ApprovalRequired
-        from nornflow.model.workflow import Workflow
 
         with self._bar_away():
-            for text in plan_text(PlannedChange(plan, (), Workflow(plan.workflow, plan.version, ()))):
+            for text in plan_text(PlannedChange(plan, ())):
                 mark = text.lstrip()[:1]
                 self.line(text, {"+": "green", "-": "red"}.get(mark, ""))
         if self._yes:
@@ -233,6 +236,8 @@ _HANDLERS: dict[EventKind, Any] = {
     EventKind.STEP_RETRY: Screen.told,
     EventKind.ROLLBACK_STARTED: Screen.told,
     EventKind.ROLLBACK_FINISHED: Screen.told,
+    EventKind.DRIFT_FOUND: Screen.told,
+    EventKind.DRIFT_CHECKED: Screen.told,
     EventKind.QUEUE_WAITING: Screen.told,
     EventKind.LOCK_SKIPPED: Screen.told,
     EventKind.LOCK_LOST: Screen.told,

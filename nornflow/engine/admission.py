@@ -7,7 +7,7 @@ from typing import Any
 
 from nornflow.engine.batches import Batching
 from nornflow.engine.tools import Tools
-from nornflow.errors import PolicyDenied
+from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
@@ -27,11 +27,14 @@ class Admission:
         targets: Sequence[str],
         tools: Tools,
         batching: Batching,
+        *,
+        approved: bool = False,
     ) -> None:
         self._request = (info.user, info.profile.name, workflow, inputs, tuple(targets))
         self._profile = info.profile
         self._workflow = workflow
         self._tools = tools
+        self._approved = approved
         self._batching = batching
         self._targets = tuple(targets)
         self.decisions: tuple[Decision, ...] = ()
@@ -41,7 +44,7 @@ class Admission:
         unplanned = {host.host for host in plan.hosts if host.error} if plan is not None else frozenset()
         hosts = [host for host in self._targets if host not in unplanned | set(left_out)]
         batches = self._batching.cut(hosts or self._targets)
-        request = GateRequest(*self._request, plan, in_force=self._profile, batches=batches)
+        request = GateRequest(*self._request, plan, in_force=self._profile, batches=batches, approved=self._approved)
         self.decisions = evaluate_gates(self._tools.gates, request)
         for decision in self.decisions:
             if decision.verdict is not Verdict.ALLOW:
@@ -70,6 +73,12 @@ class Admission:
     def held(self) -> bool:
         """Tell whether a gate wants somebody's approval."""
         return strictest(self.decisions) is Verdict.HOLD
+
+    def demand_quorum(self) -> None:
+        """Raise ApprovalRequired when the profile wants others to approve: whoever runs the change cannot do that alone."""
+        for decision in self.decisions:
+            if decision.verdict is Verdict.HOLD and decision.rule.startswith("approvals:"):
+                raise ApprovalRequired(decision.reason, hint=decision.hint)
 
     def needs_approval(self, plan: Plan) -> bool:
         """Tell whether a human must be asked: devices would change, may change in a way not known yet, or a gate holds."""

@@ -10,9 +10,9 @@ from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
 from nornflow.engine.thresholds import Thresholds
-from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled, StepError
 from nornflow.model.event import EventKind
-from nornflow.model.run import RunState
+from nornflow.model.run import HostState, RunState
 from nornflow.model.wish import Wish
 
 
@@ -48,6 +48,19 @@ def end_for(error: NornFlowError) -> RunState:
     if isinstance(error, (ApprovalRequired, StepCancelled)):
         return RunState.CANCELLED
     return RunState.FAILED
+
+
+def too_many_stale(ledger: Ledger, progress: Progress, thresholds: Thresholds) -> NornFlowError | None:
+    """Return the error of a run that did all it could where more devices were stale than it bears; the rest stays."""
+    stale = [host for host, result in ledger.left_out.items() if result.state is HostState.STALE]
+    beyond = thresholds.exceeded(lambda host: host in stale or progress.failure(host) is not None)
+    if not stale or not beyond:
+        return None
+    return StepError(
+        f"{len(stale)} devices were stale and nothing was sent to them: {few(sorted(stale))}; what was applied to the "
+        f"others stays ({beyond})",
+        hint="plan again for these (nornflow apply FILE --replan-stale), and have that approved",
+    )
 
 
 def why_it_ended(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
@@ -21,7 +22,14 @@ from nornflow.platforms.load import platform_for
 class PlannedWork:
     """The plan of one step, host by host: made in the planning phase, or just before it is applied."""
 
-    def __init__(self, work: StepWork, progress: Progress, planners: dict[str, Planner]) -> None:
+    def __init__(
+        self,
+        work: StepWork,
+        progress: Progress,
+        planners: dict[str, Planner],
+        keyed: Callable[[str], str] = lambda line: "",
+    ) -> None:
+        self._keyed = keyed
         self._work = work
         self._progress = progress
         self._planners = planners
@@ -85,7 +93,10 @@ class PlannedWork:
         """
         host = session.host.name
         if host in self.planned:
-            return self.planned[host]
+            planned = self.planned[host]
+            if any(planned.digests):
+                planned = self.planned[host] = self._with_secrets(session, planned)
+            return planned
         if self._work.profile.sealed_only:
             raise PolicyDenied(
                 f"step {self._work.step.id} has no approved plan for {host}",
@@ -94,6 +105,21 @@ class PlannedWork:
             )
         self.plan(session, afresh=True)
         return self.planned[host]
+
+    def _with_secrets(self, session: DeviceSession, approved: PlannedStep) -> PlannedStep:
+        """Return a sealed step with the secrets in its lines; PlanStale when they are not those that were approved."""
+        self.plan(session, afresh=True)
+        now, self.planned[approved.host] = self.planned[approved.host], approved
+        same = len(now.lines) == len(approved.lines) and all(
+            hmac.compare_digest(self._keyed(line), digest) if digest else line == sealed
+            for line, sealed, digest in zip(now.lines, approved.lines, approved.digests, strict=True)
+        )
+        if not same:
+            raise PlanStale(
+                f"{approved.host}: step {approved.step} would send another secret, or other lines, than were approved",
+                hint="a password was changed since, or the plan was sealed in another workspace: plan again",
+            )
+        return replace(approved, lines=now.lines, digests=())
 
     def still_holds(self, session: DeviceSession, approved: PlannedStep) -> None:
         """Plan a step that sends no lines once more; PlanStale when it would not do now what was approved."""

@@ -85,6 +85,11 @@ class Recovery:
             begun -= cut_off
         return self._found
 
+    def play_entry(self, entry: Entry) -> Recovered:
+        """Take one entry that stands for itself: the plan of a run that has done nothing yet."""
+        _PLAYED[entry.kind](self, entry)
+        return self._found
+
     def _approved(self, entry: Entry) -> None:
         if "plan" not in entry.data:
             return

@@ -10,8 +10,10 @@ from typing import Any
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import Batching
 from nornflow.engine.deployment import Deployment
-from nornflow.engine.ending import WishTeller, end_for, why_it_ended
+from nornflow.engine.drift import Sealed
+from nornflow.engine.ending import WishTeller, end_for, too_many_stale, why_it_ended
 from nornflow.engine.graph import device_phases
+from nornflow.engine.journal import approved_data
 from nornflow.engine.locking import Turn, devices_to_lock
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
@@ -19,6 +21,7 @@ from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, host_records, step_records
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
+from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
@@ -49,10 +52,12 @@ class Run:
         hosts: Mapping[str, HostView] | None = None,
         variables: Mapping[str, Any] | None = None,
         earlier: Earlier | None = None,
+        sealed: Sealed | None = None,
     ) -> None:
         self.state = earlier.state if earlier else RunState.PENDING
         self.left_open = False
         self._earlier = earlier
+        self._sealed = sealed
         self._recovered = Recovered()
         self._workflow = workflow
         self._targets = tuple(targets)
@@ -71,7 +76,8 @@ class Run:
         self._deployment: Deployment | None = None
         self._batching = Batching(workflow.rollout, self._targets, self._hosts, inputs)
         self._thresholds = Thresholds(workflow.rollout, self._targets, self._hosts)
-        self._admission = Admission(info, workflow, inputs, self._targets, tools, self._batching)
+        approved = sealed is not None and sealed.answered
+        self._admission = Admission(info, workflow, inputs, self._targets, tools, self._batching, approved=approved)
         self._turn = Turn(info, tools, self._queue)
         self._start_pass()
 
@@ -98,6 +104,12 @@ class Run:
         if self._tools.switch.stopping:
             raise StepCancelled("the plan was stopped before it was complete", hint="plan again")
         return self._plan, self._admission.judge(self._plan)
+
+    def kept_plan(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return what was planned as a plan file keeps it, and the configuration of each device that it was planned on."""
+        assert self._plan is not None  # it was planned before
+        images = {host: planner.pre for host, planner in self._planners.items()}
+        return approved_data(self._plan, self._planned_works), images
 
     def execute(self) -> RunRecord:
         """Run the workflow to its end and return the record; only bugs and interrupts are raised.
@@ -131,14 +143,18 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
-            self._admission.demand(
-                self._plan, self._ledger.left_out
-            )  # what was allowed when it began may not be any more
-        elif not self._ready():
+            # what was allowed when it began may not be any more
+            self._admission.demand(self._plan, self._ledger.left_out)
+        elif not (self._ready() if self._sealed is None else self._open_sealed(self._sealed)):
             return
         if not self._lock():
             self._cut_short()
             return
+        if self._sealed is not None and not self._recovered.batches:
+            assert self._plan is not None
+            if leave_drifted(self._sealed, self._plan, self._targets, self._body, self._working, self._tools):
+                self._cut_short()
+                return
         self._move(RunState.RUNNING)
         self._tools.switch.in_batches = True
         self._apply()
@@ -203,10 +219,8 @@ class Run:
                 return False
             unplanned = self._unplanned()
             self._ledger.unplanned = frozenset(unplanned)
-            if not self._approved(self._plan):
-                if self._cut_short():
-                    return False
-                raise StepCancelled("the plan was not approved, nothing was sent to a device")
+            if not self._asked(self._plan):
+                return False
             self._start_pass()
         self._planned_works = self._bind_plan()
         if self._earlier is not None:
@@ -217,13 +231,36 @@ class Run:
             self._tools.log.outcome(step.id, host, result, None, final=True)
         return True
 
+    def _open_sealed(self, sealed: Sealed) -> bool:
+        """Take the plan from what was sealed; False when the run was ended before anything is done."""
+        self._planned_works = self._bind_plan()
+        plan = self._plan = open_sealed(sealed, self._working)
+        self._admission.demand(plan)
+        if not sealed.answered and not self._asked(plan):
+            return False
+        self._tools.log.approved(plan, self._planned_works)
+        keep_errors(plan, self._body, self._working, self._tools)
+        return True
+
+    def _asked(self, plan: Plan) -> bool:
+        """Ask whoever has to be asked; False when the run was ended meanwhile, StepCancelled when the answer is no."""
+        self._admission.demand_quorum()
+        if self._approved(plan):
+            return True
+        if self._cut_short():
+            return False
+        raise StepCancelled("the plan was not approved, nothing was sent to a device")
+
     def _unplanned(self) -> dict[str, tuple[Step, StepResult]]:
         """Return the devices that could not be planned, each with the step that was not and how it ended."""
         return {host: failure for host in self._targets if (failure := self._progress.failure(host))}
 
     def _bind_plan(self) -> dict[str, PlannedWork]:
         before = self._planned_works
-        works = {step_id: PlannedWork(work, self._progress, self._planners) for step_id, work in self._works.items()}
+        works = {
+            step_id: PlannedWork(work, self._progress, self._planners, self._tools.keyed)
+            for step_id, work in self._works.items()
+        }
         for step_id, earlier in before.items():
             works[step_id].take_over(earlier)
         return works
@@ -240,12 +277,16 @@ class Run:
         self._move(RunState.AWAITING_APPROVAL)
         return self._tools.approve(plan, self._admission.held)
 
+    @property
+    def _working(self) -> Working:
+        return Working(self._progress, self._works, self._planned_works, self._ledger)
+
     def _apply(self) -> None:
         self._deployment = Deployment(
             self._workflow,
             self._targets,
             (self._batching, self._thresholds),
-            Working(self._progress, self._works, self._planned_works, self._ledger),
+            self._working,
             self._tools,
             self._recovered,
             resumed=self._earlier is not None,
@@ -257,6 +298,8 @@ class Run:
             self._outputs, self._error = workflow_outputs(
                 self._workflow.outputs, lambda text: self._tools.evaluator.evaluate(text, names), names
             )
+        elif end is RunState.SUCCEEDED:
+            self._error = too_many_stale(self._ledger, self._progress, self._thresholds)
         self._move(RunState.FAILED if self._error else end)
 
     def _end_state(self) -> RunState:

@@ -48,6 +48,8 @@ class Tools:
     default_timeout: float = 3600.0
     turns: Turns | None = None
     """Where the run queues for its profile and its devices; None when it shares them with nobody."""
+    keyed: Callable[[str], str] = lambda line: ""
+    """Returns the keyed digest of a line that holds a secret, as a sealed plan has it."""
     journal: Journal = field(default_factory=NoJournal)
     twins: Sequence[Twin] = ()
     """What a change can be played on while it is planned."""

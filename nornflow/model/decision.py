@@ -44,6 +44,7 @@ class GateRequest:
     `in_force` is the profile as this run has it: a workflow's own profile is taken together with that of the settings, so
     it may be narrower than the profile of the name. None means that the name says it all.
     `batches` is in which batches the devices would be changed, as far as they are known by now to be changed at all.
+    `approved` says that the plan is a sealed one which has the approvals that the profile asks for.
     """
 
     user: str
@@ -55,6 +56,7 @@ class GateRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     in_force: Profile | None = None
     batches: tuple[Batch, ...] = ()
+    approved: bool = False
 
 
 def strictest(decisions: Iterable[Decision]) -> Verdict:

@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     LOCK_LOST = "lock.lost"
     LOCK_BROKEN = "lock.broken"
     BATCH_EMPTY = "batch.empty"
+    DRIFT_FOUND = "drift.found"
+    DRIFT_CHECKED = "drift.checked"
     BATCH_STARTED = "batch.started"
     BATCH_FINISHED = "batch.finished"
     SOAK_STARTED = "soak.started"

@@ -17,7 +17,7 @@ def plan_of(data: Mapping[str, Any]) -> Plan:
 
 def planned_of(data: Mapping[str, Any]) -> PlannedStep:
     """Return the planned step; TypeError or ValueError when the data is not that of one."""
-    lists = {name: tuple(data.get(name, ())) for name in ("lines", "rollback")}
+    lists = {name: tuple(data.get(name, ())) for name in ("lines", "rollback", "digests")}
     return PlannedStep(**{**data, **lists, "method": Method(data.get("method", Method.MODEL))})
 
 

@@ -32,7 +32,8 @@ class PlannedStep:
 
     `lines` are the exact configuration lines in their order (`exec:` before a command that is not configuration);
     `diff` is a unified diff of the normalised configuration, empty when nothing would change; `pre_hash` is the SHA-256
-    of the normalised configuration the diff starts from.
+    of the normalised configuration the diff starts from. In a sealed plan a line that holds a secret is masked, and
+    `digests` has then for each line its keyed digest, empty for lines that hold none.
     """
 
     step: str
@@ -44,6 +45,7 @@ class PlannedStep:
     pre_hash: str = ""
     rollback: tuple[str, ...] = ()
     note: str = ""
+    digests: tuple[str, ...] = ()
 
     @property
     def configuration(self) -> tuple[str, ...]:

@@ -23,6 +23,18 @@ class Strictness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """Who must approve a sealed plan: how many, which users (`@name` is a group of the system; empty: anybody), for how long.
+
+    `valid_for` is in seconds; nobody who made the plan or wrote the workflow counts.
+    """
+
+    count: int = 0
+    approvers: tuple[str, ...] = ()
+    valid_for: int = 3 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A resolved profile: its parents are already merged in.
 
@@ -48,6 +60,7 @@ class Profile:
     deny_rules: tuple[LineRule, ...] = ()
     sealed_only: bool = False
     canary: bool = False
+    approvals: Quorum = Quorum()
     allow_destructive: bool = False
     tasks: str = "project"
     where: str = ""

@@ -62,7 +62,7 @@ class Planner:
 
     def __init__(self, host: str, pre: str, platform: Platform) -> None:
         self.host = host
-        self.configuration = pre
+        self.pre = self.configuration = pre
         self.pre_hash = config_hash(pre, platform)
         self._platform = platform
 

@@ -202,16 +202,27 @@ class ApprovalGate(_ProfileGate):
 
     def check(self, request: GateRequest) -> Sequence[Decision]:
         """Hold a plan that would change a device."""
-        profile = next((profile for profile in self._configuring(request) if profile.sealed_only), None)
+        if request.approved:
+            return ()
+        asking = (profile for profile in self._configuring(request) if profile.sealed_only or profile.approvals.count)
+        profile = next(asking, None)
         if profile is None:
             return ()
         if request.plan is not None and not request.plan.changes:
             return ()
-        reason = f"profile {profile.name!r} changes devices only by an approved plan"
-        hint = "look at the plan and answer the question, or give --yes"
-        return (
-            Decision(Verdict.HOLD, reason, self.name, "sealed_only: true", f"{profile.where}.sealed_only", hint=hint),
-        )
+        count = profile.approvals.count
+        if count:
+            rule = f"approvals: {count}"
+            reason = f"profile {profile.name!r} changes devices only by a sealed plan with {count} approval{'s' * (count > 1)}"
+            hint = (
+                "seal the plan (nornflow plan WORKFLOW -o FILE), have it approved (nornflow approve FILE), and apply it"
+            )
+        else:
+            rule = "sealed_only: true"
+            reason = f"profile {profile.name!r} changes devices only by an approved plan"
+            hint = "look at the plan and answer the question, or give --yes"
+        where = f"{profile.where}.{rule.partition(':')[0]}"
+        return (Decision(Verdict.HOLD, reason, self.name, rule, where, hint=hint),)
 
 
 def needed(step: Step, mode: Mode) -> frozenset[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, LineRule
 from nornflow.model.profile import Profile, Strictness
+from nornflow.policy.quorum import fewer_approvals, stricter_quorum
 
 _LIMITS = (
     "max_concurrent_workflows",
@@ -34,6 +35,7 @@ def raised(base: Profile, other: Profile) -> tuple[str, ...]:
         for flag in ("sealed_only", "canary"):
             if getattr(base, flag) and not getattr(other, flag):
                 found.append(f"{flag}: false")
+        found += fewer_approvals(base.approvals, other.approvals)
     if other.allow_destructive and not base.allow_destructive:
         found.append("allow_destructive: true")
     if other.tasks == "any" and base.tasks != "any":
@@ -69,6 +71,7 @@ def lower(base: Profile, other: Profile) -> Profile:
         deny_rules=_union(other.deny_rules, base.deny_rules),
         sealed_only=base.sealed_only or other.sealed_only,
         canary=base.canary or other.canary,
+        approvals=stricter_quorum(base.approvals, other.approvals),
         allow_destructive=base.allow_destructive and other.allow_destructive,
         tasks=other.tasks if base.tasks == "any" else base.tasks,
         **{limit: min(getattr(base, limit), getattr(other, limit)) for limit in _LIMITS},

@@ -9,7 +9,8 @@ from typing import Any
 
 from nornflow.errors import ConfigurationError
 from nornflow.model.permission import PERMISSIONS
-from nornflow.model.profile import Strictness
+from nornflow.model.profile import Quorum, Strictness
+from nornflow.policy.quorum import read_quorum
 from nornflow.policy.rules import compiled, expand
 
 LIMITS: Mapping[str, tuple[int, int]] = {
@@ -24,7 +25,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 _ALIASES = {"allowed_commands": "commands", "allowed_domains": "domains", "validation_level": "strictness"}
 _LISTS = ("allow", "deny", "commands", "add_commands", "domains", "add_domains", "management_interfaces")
 _FLAGS = ("sealed_only", "canary", "allow_destructive")
-KEYS = ("extends", "description", "limits", "strictness", "tasks", "rules", "read", *_LISTS, *_FLAGS)
+KEYS = ("extends", "description", "limits", "strictness", "tasks", "rules", "read", "approvals", *_LISTS, *_FLAGS)
 _LONGEST_PATTERN = 1000
 _RULE_KEYS = ("pattern", "on", "reason")
 
@@ -50,6 +51,7 @@ class ProfileDocument:
     canary: bool | None = None
     allow_destructive: bool | None = None
     tasks: str | None = None
+    approvals: Quorum | None = None
     groups: tuple[str, ...] = ()
     rules: tuple[Mapping[str, str], ...] = ()
     read: tuple[Mapping[str, str], ...] | None = None
@@ -92,6 +94,8 @@ def read_profile(name: str, document: Any, where: str, groups: Sequence[str], pr
     )
     profile.tasks = _choice(written, "tasks", ["project", "any"], str, where, problems)
     profile.limits = _limits(written, where, problems)
+    if "approvals" in written:
+        profile.approvals = read_quorum(written["approvals"], f"{where}.approvals", problems)
     if "rules" in written:
         profile.groups, profile.rules = _rules(written["rules"], f"{where}.rules", groups, problems)
     if "read" in written:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nornflow.errors import ConfigurationError, UsageError
 from nornflow.model.permission import LineRule
-from nornflow.model.profile import Profile, Strictness
+from nornflow.model.profile import Profile, Quorum, Strictness
 from nornflow.policy.profile_document import ProfileDocument, did_you_mean, read_profile
 from nornflow.policy.rules import expand
 
@@ -121,6 +121,7 @@ def _resolve(name: str, documents: Mapping[str, ProfileDocument], data: Mapping[
         deny_rules=_deny_rules(line, data["groups"], management, destructive),
         sealed_only=bool(latest("sealed_only", False)),
         canary=bool(latest("canary", False)),
+        approvals=latest("approvals", Quorum()),
         allow_destructive=destructive,
         tasks=latest("tasks", "project"),
         where=own.where,

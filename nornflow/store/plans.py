@@ -12,19 +12,14 @@ from sqlalchemy import func, insert, select
 from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.kept_plan import plan_of
-from nornflow.model.plain import plain
 from nornflow.model.plan import Plan
+from nornflow.planning.seal import canonical
 from nornflow.redaction import MASK
 from nornflow.store.blobs import LIMIT
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of
 from nornflow.store.patience import PatientRunStore
 from nornflow.store.tables import approvals, plans
-
-
-def canonical(plan: Plan) -> str:
-    """Return the one JSON text of a plan: keys sorted, no blanks, everything in it."""
-    return json.dumps(plain(plan), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def plan_hash(plan: Plan) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
 from pathlib import Path
 
@@ -14,11 +14,14 @@ _DEAD = frozenset("ZXx")  # ended; a zombie waits for its parent to ask how, and
 
 
 def user() -> str:
-    """Return the name of the user of this process, `unknown` when the system has none."""
+    """Return the name of the user of this process, by its real user id: LOGNAME and USER say what anybody likes.
+
+    A user that the system has no name for (as in many containers) is called by the number.
+    """
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no entry for this uid, as in many containers
-        return "unknown"
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
 
 
 def this_process(proc: Path = _PROC) -> Process:

@@ -20,6 +20,7 @@ from nornflow.model.run import RUN_MOVES, HostState, RunRecord, RunState, StepRe
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import reading, told
+from nornflow.store.forgetting import forget, named_files
 from nornflow.store.journal import (
     PAGE,
     forget_settled,
@@ -34,7 +35,7 @@ from nornflow.store.journal import (
 )
 from nornflow.store.queries import statistics, summaries
 from nornflow.store.rows import Row, Rows, run_record, step_record, stored_event
-from nornflow.store.tables import approvals, caches, events, journal, plans, run_hosts, run_steps, runs, step_results
+from nornflow.store.tables import events, journal, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
 
 
@@ -273,26 +274,10 @@ class SqlRunStore(RunStore):
     def purge(self, before: datetime) -> Sequence[str]:
         """Forget the runs that ended before a moment, and the files that no run names, an hour old or more."""
         with told(self.engine, "old runs could not be removed"), self.engine.begin() as connection:
-            old = connection.execute(
-                select(runs.c.number, runs.c.id).where(runs.c.completed_at < before).order_by(runs.c.number)
-            ).all()
-            for row in old:
-                for table in (approvals, journal, events, step_results, run_steps, run_hosts):
-                    connection.execute(delete(table).where(table.c.run == row.number))
-                connection.execute(delete(runs).where(runs.c.number == row.number))
-            named = select(approvals.c.plan).where(approvals.c.plan == plans.c.hash)
-            connection.execute(delete(plans).where(plans.c.created_at < before, ~named.exists()))
+            old = forget(connection, before)
         with told(self.engine, "old outputs could not be removed"), reading(self.engine) as connection:
-            self.blobs.sweep(lambda: self.blob_names(connection), time.time())
-        return [row.id for row in old]
-
-    def blob_names(self, connection: Connection) -> set[str]:
-        """Return the names of all files that rows name."""
-        return {
-            name
-            for table in (step_results, run_hosts, journal, plans, caches)
-            for name in connection.execute(select(table.c.blob).where(table.c.blob.is_not(None)).distinct()).scalars()
-        }
+            self.blobs.sweep(lambda: named_files(connection), time.time())
+        return old
 
     def close(self) -> None:
         """Let go of connections."""

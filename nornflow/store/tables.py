@@ -251,3 +251,36 @@ slots = Table(
     Index("slots_by_profile", "profile", "ticket"),
 )
 """Runs at work under a profile (`granted` 1) and those that wait for their turn (0), the lower ticket first."""
+
+sealed_plans = Table(
+    "sealed_plans",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("workflow", Text, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+"""Plan files that were sealed here, by the hash of what they say."""
+
+plan_images = Table(
+    "plan_images",
+    metadata,
+    Column("plan", Text, ForeignKey("sealed_plans.hash", ondelete="CASCADE"), primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("data", Text),
+    Column("blob", Text),
+)
+"""The configuration of each device that a sealed plan was made on; `hash` is that of its normalised text."""
+
+plan_answers = Table(
+    "plan_answers",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("user", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""Who approved or rejected a sealed plan; a plan may have been sealed elsewhere. Rows are added and never changed."""

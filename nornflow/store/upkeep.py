@@ -13,6 +13,7 @@ from nornflow.errors import StoreError
 from nornflow.model.history import RunQuery
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import demand_schema, reading, revision, shown, told
+from nornflow.store.forgetting import named_files
 from nornflow.store.opening import open_engine
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.salvage import Salvage
@@ -81,7 +82,7 @@ def _soundness(engine: Engine) -> Iterator[Examined]:
 
 def _contents(store: SqlRunStore, workspace: Path) -> Iterator[Examined]:
     with reading(store.engine) as connection:
-        named = store.blob_names(connection)
+        named = named_files(connection)
     missing = sorted(named - set(store.blobs.names()))
     if missing:
         hint = f"bring {workspace / 'blobs'} back from a backup; the rest of the runs is readable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from contextlib import suppress
 from functools import cached_property
@@ -28,6 +29,19 @@ class Vault:
         if not self._file.exists():
             self._make_key()
         return _MARK + self._cipher.encrypt(text.encode()).decode()
+
+    def digest(self, text: str) -> str:
+        """Return a digest of a text (HMAC-SHA256, hexadecimal) that only this workspace can make or check."""
+        if not self._file.exists():
+            self._make_key()
+        try:
+            key = self._file.read_bytes()
+        except OSError as error:
+            raise StoreError(
+                f"the key of the journal cannot be read from {self._file}: {error.strerror}",
+                hint="seal and apply the plan in one workspace, or bring its key here",
+            ) from error
+        return hmac.digest(key, b"nornflow-plan line\n" + text.encode(), "sha256").hex()
 
     def open(self, text: str) -> str:
         """Return a text as it was sealed, or as it is when it never was; StoreError when the key is missing or another."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from nornflow.abc import RunStore
 from nornflow.app.services.asking import Voices
@@ -12,21 +13,18 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.plan import Plan
 from nornflow.store.nothing import NoStore
 
+if TYPE_CHECKING:
+    from nornflow.store.plans import SqlPlans
+
 
 def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Callable[[], datetime]) -> Voices:
     """Return the voices with answers that are kept: the plan before it is asked about, the answer before it has an effect.
 
     Asking raises StoreError then when they cannot be kept. A store that keeps nothing leaves the voices as they are.
     """
-    if isinstance(store, NoStore):
+    plans = _plans(store)
+    if plans is None:
         return voices  # and the database is not loaded
-    from nornflow.store.patience import PatientRunStore
-    from nornflow.store.plans import SqlPlans
-
-    if not isinstance(store, PatientRunStore):
-        return voices
-
-    plans = SqlPlans(store)
 
     def asked(plan: Plan, held: bool) -> bool:
         digest = plans.keep(plan, clock())
@@ -36,3 +34,21 @@ def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Cal
         return yes
 
     return replace(voices, approve=asked)
+
+
+def keep_approvals(store: RunStore, run: str, plan: Plan, approvals: Sequence[Approval], at: datetime) -> None:
+    """Keep with a run which plan it applies and who approved that; StoreError when it cannot be."""
+    plans = _plans(store)
+    if plans is not None and approvals:
+        digest = plans.keep(plan, at)
+        for each in approvals:
+            plans.answered(run, replace(each, plan=digest))
+
+
+def _plans(store: RunStore) -> SqlPlans | None:
+    if isinstance(store, NoStore):
+        return None
+    from nornflow.store.patience import PatientRunStore
+    from nornflow.store.plans import SqlPlans
+
+    return SqlPlans(store) if isinstance(store, PatientRunStore) else None

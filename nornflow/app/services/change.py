@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from nornflow.app.build import Project
-from nornflow.app.services.approving import remembering
+from nornflow.app.services.approving import keep_approvals, remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
 from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
 from nornflow.app.services.remember import remembered
+from nornflow.engine.drift import Sealed
 from nornflow.engine.recovery import Earlier
+from nornflow.model.approval import Approval
 from nornflow.model.decision import Decision
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
-from nornflow.model.workflow import Workflow
 from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
 
@@ -26,7 +28,15 @@ class PlannedChange:
 
     plan: Plan
     decisions: tuple[Decision, ...]
-    workflow: Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A sealed plan that a run applies, and the approvals that it has."""
+
+    sealed: Sealed
+    plan: Plan
+    approvals: Sequence[Approval] = ()
 
 
 def plan_change(project: Project, request: Request, voices: Voices) -> PlannedChange:
@@ -37,7 +47,7 @@ def plan_change(project: Project, request: Request, voices: Voices) -> PlannedCh
         plan, decisions = prepared.run.plan()
     finally:
         prepared.close()
-    return PlannedChange(plan, decisions, change.workflow)
+    return PlannedChange(plan, decisions)
 
 
 def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
@@ -49,9 +59,18 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
 
 def carry_out(
-    project: Project, change: Change, voices: Voices, *, locked: str = "", earlier: Earlier | None = None
+    project: Project,
+    change: Change,
+    voices: Voices,
+    *,
+    locked: str = "",
+    earlier: Earlier | None = None,
+    applied: Applied | None = None,
 ) -> RunRecord:
-    """Run a change that is made ready, as a new run; `earlier` is what is known of it from a run before."""
+    """Run a change that is made ready, as a new run; `earlier` is what is known of it from a run before.
+
+    With `applied` nothing is planned: a plan is applied that was sealed before.
+    """
     # these load the database, which a plan does not need
     from nornflow.app.services.alive import alive, results_of, turns_of
     from nornflow.app.services.cancel import heeding
@@ -73,10 +92,13 @@ def carry_out(
             cache=results_of(store),
             turns=turns_of(me, project, locked),
             earlier=earlier,
+            sealed=applied.sealed if applied else None,
         )
         me.tell(prepared.tools.emitter.lose)
         try:
             recorder.begin(prepared.new(me.id))
+            if applied is not None:
+                keep_approvals(store, run, applied.plan, applied.approvals, now())
             # before sessions are closed, which may take as long as devices let it
             with heeding(store, me, run, voices.switch):
                 return remembered(recorder, project.records(), prepared.run, prepared.tools)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.spec import Spec, fingerprints, named_files
 from nornflow.devices.selection import select
+from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
@@ -31,6 +32,7 @@ from nornflow.model.run import RunInfo
 from nornflow.model.workflow import Workflow
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
+from nornflow.store.vault import Vault
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.document import Document
 from nornflow.workflow.expressions import Evaluator
@@ -68,7 +70,7 @@ class Change:
 def asked_change(project: Project, request: Request) -> Change:
     """Work out what was asked for; raises what is wrong with it."""
     document = load(request.file)
-    workflow = _compiled(project, document)
+    workflow = compiled(project, document)
     profile = chosen_profile(project, request.profile, workflow)
     inputs = resolve_inputs(
         workflow.inputs,
@@ -107,7 +109,7 @@ def asked_change(project: Project, request: Request) -> Change:
 
 def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     """Make ready what was kept of a run, and return it with how its specification would be today."""
-    workflow = _compiled(project, load(spec.file, text=spec.text))
+    workflow = compiled(project, load(spec.file, text=spec.text))
     profile = chosen_profile(project, spec.profile, workflow)
     inventory = Path(spec.inventory) if spec.inventory else None
     devices = project.devices(inventory) if workflow.needs_devices else None
@@ -124,7 +126,8 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     return Change(workflow, profile, devices, hosts, spec), today
 
 
-def _compiled(project: Project, document: Document) -> Workflow:
+def compiled(project: Project, document: Document) -> Workflow:
+    """Compile a workflow with what is installed; InvalidDocument with every mistake."""
     return compile_workflow(
         document, project.step_types, checks=project.checks, profiles=project.profiles, filters=project.filters
     )
@@ -145,9 +148,13 @@ class Prepared:
         cache: ResultCache | None = None,
         turns: Turns | None = None,
         earlier: Earlier | None = None,
+        sealed: Sealed | None = None,
+        sealing: bool = False,
     ) -> None:
-        mode = Mode.APPLY if recorder is not None else Mode.PLAN
+        mode = Mode.APPLY if recorder is not None or sealing else Mode.PLAN
         workflow, spec, profile = change.workflow, change.spec, change.profile
+        if spec.sealed:  # whatever the profile says else: nothing but what was sealed may be sent
+            profile = replace(profile, sealed_only=True)
         workspace = RunRecords(project.workspace).folder(run) / "files"
         self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
         ids = tuple(step.id for step in workflow.steps)
@@ -180,6 +187,7 @@ class Prepared:
             journal=recorder or NoJournal(),
             twins=project.twins,
             turns=turns,
+            keyed=Vault(project.workspace).digest,
         )
         self.run = Run(
             workflow,
@@ -190,6 +198,7 @@ class Prepared:
             hosts=change.hosts,
             variables=spec.variables,
             earlier=earlier,
+            sealed=sealed,
         )
 
     def new(self, worker: str) -> NewRun:

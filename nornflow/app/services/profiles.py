@@ -40,6 +40,11 @@ def describe_profile(project: Project, name: str) -> dict[str, Any]:
         "tasks": profile.tasks,
         "sealed_only": profile.sealed_only,
         "canary": profile.canary,
+        "approvals": {
+            "count": profile.approvals.count,
+            "from": list(profile.approvals.approvers),
+            "valid_for": profile.approvals.valid_for,
+        },
         "allow_destructive": profile.allow_destructive,
         "read": [_rule(rule) for rule in profile.read_rules],
         "rules": [_rule(rule) for rule in profile.deny_rules],

@@ -7,8 +7,8 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ class Spec:
     """The workflow's text, what it was run with, and fingerprints of what lies outside: devices and files.
 
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
-    the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps.
+    the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
+    is the hash of the plan file that the run applies, if it does.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Spec:
     targets: Sequence[str] = ()
     devices: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+    sealed: str = ""
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""
@@ -55,16 +57,21 @@ class Spec:
             found.append(f"the project: the run was begun in {self.project}")
         if now.used != self.used:
             found.append(f"the profile: it was {self.used} and would be {now.used}")
-        found += [f"the file {name}" for name in self._other_files(now, done)]
+        found += [f"the file {name}" for name in self.other_files(now, done)]
         gone = [host for host in self.devices if host not in now.devices]
-        other = [host for host, digest in self.devices.items() if now.devices.get(host, digest) != digest]
+        other = self.other_devices(now)
         if gone:
             found.append(f"the inventory: it has no {_some(gone)} any more")
         if other:
             found.append(f"the inventory: what it says of {_some(other)}")
         return found
 
-    def _other_files(self, now: Spec, done: Collection[str]) -> Iterator[str]:
+    def other_devices(self, now: Spec) -> list[str]:
+        """Return the devices of which the inventory says something else now: another address, platform, group or value."""
+        return [host for host, digest in self.devices.items() if now.devices.get(host, digest) != digest]
+
+    def other_files(self, now: Spec, done: Collection[str] = ()) -> Iterator[str]:
+        """Yield the files that are not what they were, each with the steps that need it and are not `done`."""
         for name, (digest, steps) in self.files.items():
             needed = [step for step in steps if step not in done]
             if needed and now.files.get(name, ("", ()))[0] != digest:
@@ -74,6 +81,33 @@ class Spec:
 def spec_of(data: Mapping[str, Any]) -> Spec:
     """Return the specification that was kept."""
     return Spec(**data)
+
+
+def portable(spec: Spec, project: Path) -> Spec:
+    """Return the specification with paths below the project's folder told from there: a plan may go to another checkout."""
+    return _moved(spec, lambda path: _below(path, project.resolve()), ".")
+
+
+def at_home(spec: Spec, project: Path) -> Spec:
+    """Return a portable specification with its paths in this project's folder."""
+    home = project.resolve()
+    return _moved(spec, lambda path: str(home / path) if path else path, str(home))
+
+
+def _moved(spec: Spec, move: Callable[[str], str], project: str) -> Spec:
+    return replace(
+        spec,
+        project=project,
+        file=move(spec.file),
+        folder=move(spec.folder),
+        inventory=move(spec.inventory),
+        files={move(name): said for name, said in spec.files.items()},
+    )
+
+
+def _below(path: str, project: Path) -> str:
+    whole = Path(path).resolve()
+    return str(whole.relative_to(project)) if path and whole.is_relative_to(project) else path and str(whole)
 
 
 def fingerprints(targets: Sequence[str], hosts: Mapping[str, HostView]) -> dict[str, str]:

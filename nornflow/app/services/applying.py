@@ -1,0 +1,155 @@
+"""Applying a sealed plan: it is opened, held against what is there today, and exactly its lines are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nornflow.app.build import Project
+from nornflow.app.services.approvals import sealed_plans, standing_of
+from nornflow.app.services.asking import Voices
+from nornflow.app.services.change import Applied, carry_out
+from nornflow.app.services.prepared import Change, kept_change, now
+from nornflow.app.services.sealing import seal_again, versions
+from nornflow.app.services.spec import at_home, spec_of
+from nornflow.engine.drift import Sealed
+from nornflow.errors import ApprovalRequired, PlanStale
+from nornflow.model.device import HostView
+from nornflow.model.run import HostState, RunRecord
+from nornflow.model.sealed import SealedPlan
+from nornflow.policy.approvals import AHEAD, Ballot
+
+if TYPE_CHECKING:
+    from nornflow.store.sealed import SqlSealed
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a plan shall be applied: `strict` when one stale device keeps all from being changed; `locked` as for a run."""
+
+    strict: bool = False
+    locked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A plan with the change that it is of, as that is today, and the devices that are not the same any more."""
+
+    plan: SealedPlan
+    change: Change
+    outdated: Mapping[str, str]
+    devices: frozenset[str]
+
+
+def open_change(project: Project, plan: SealedPlan, moment: datetime) -> Opened:
+    """Make ready what a plan is of; PlanStale when something that holds for all of it is not what it was."""
+    if moment < plan.created_at - AHEAD:
+        raise PlanStale(
+            f"the plan is of {plan.created_at:%Y-%m-%d %H:%M} UTC, and here it is {moment:%Y-%m-%d %H:%M}: "
+            "a clock was set back",
+            hint="see to the clocks: approvals and confirmations hang on them",
+        )
+    spec = at_home(spec_of(plan.spec), project.folder)
+    found = _other_versions(plan.versions, versions(project))
+    change, today = kept_change(project, spec)
+    try:
+        found += [f"the file {name}" for name in spec.other_files(today)]
+        if today.used != spec.used:
+            found.append(f"the profile: it was {spec.used} and would be {today.used}")
+        if found:
+            raise PlanStale(
+                f"plan {plan.short} cannot be applied, something is not what it was when it was made: {'; '.join(found)}",
+                hint="bring that back, or plan again and have that approved",
+            )
+    except BaseException:
+        change.close()
+        raise
+    outdated = {
+        host: f"{host}: the inventory says something else of it than when the plan was made"
+        for host in spec.other_devices(today)
+    }
+    gone = [host for host in spec.targets if host not in change.hosts]
+    outdated |= {host: f"{host}: the inventory has no such device any more" for host in gone}
+    hosts = {**change.hosts, **{host: HostView(host) for host in gone}}
+    return Opened(
+        plan, replace(change, hosts=hosts, spec=replace(spec, sealed=plan.hash)), outdated, frozenset(change.hosts)
+    )
+
+
+def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wanted) -> RunRecord:
+    """Apply a sealed plan where devices are still as it found them, and return the run's record.
+
+    Raises PlanStale when the plan as a whole does not hold any more, ApprovalRequired when it lacks approvals; nothing
+    is asked of a device before.
+    """
+    ready = open_change(project, plan, now())
+    try:
+        with closing(project.store()) as store:
+            said = standing_of(store, project, plan, ready.change.profile, now())
+            _demand(said)
+            kept = sealed_plans(store)
+            sealed = Sealed(
+                approved=plan.approved,
+                image=lambda host, digest: kept.image(plan.hash, host, digest) if kept is not None else None,
+                blame=_blame(kept, plan),
+                outdated=ready.outdated,
+                strict=wanted.strict,
+                answered=bool(said.approved),
+            )
+            return carry_out(
+                project, ready.change, voices, locked=wanted.locked, applied=Applied(sealed, plan.plan, said.approved)
+            )
+    finally:
+        ready.change.close()
+
+
+def stale_hosts(record: RunRecord) -> Sequence[str]:
+    """Return the devices that were left alone because they had drifted."""
+    return [host.host for host in record.hosts if host.state is HostState.STALE]
+
+
+def replan_stale(
+    project: Project, plan: SealedPlan, hosts: Sequence[str], voices: Voices, file: Path, key: Path | None = None
+) -> SealedPlan:
+    """Plan for devices that were stale once more, as they are now, into a plan file of its own, and return that plan."""
+    ready = open_change(project, plan, now())
+    try:
+        known = [host for host in hosts if host in ready.devices]
+        if not known:
+            raise PlanStale("the inventory has none of the stale devices any more", hint="plan the change anew")
+        change = replace(ready.change, spec=replace(ready.change.spec, sealed=""))
+        return seal_again(project, plan, change, known, voices, file, key)[1]
+    finally:
+        ready.change.close()
+
+
+def _demand(said: Ballot) -> None:
+    if not said.carried:
+        raise ApprovalRequired(
+            f"the plan is not approved: {said}",
+            hint="they look at it with `nornflow plan show FILE` and say yes with `nornflow approve FILE`"
+            if not said.rejected
+            else "plan again, or talk to whoever rejected it: `nornflow approve FILE` takes a rejection back",
+        )
+
+
+def _blame(kept: SqlSealed | None, plan: SealedPlan) -> Callable[[str], str]:
+    """Return who tells, in words, which run changed a device since the plan was made."""
+
+    def blame(host: str) -> str:
+        run = kept.touched_since(host, plan.created_at) if kept is not None else None
+        return f"run {run.id} of {run.workflow}, by {run.user}," if run is not None else ""
+
+    return blame
+
+
+def _other_versions(then: Mapping[str, str], today: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name} was {then.get(name, 'not installed')} and is {today.get(name, 'not installed')}"
+        for name in sorted(then.keys() | today.keys())
+        if then.get(name) != today.get(name)
+    ]

@@ -1,0 +1,139 @@
+"""Sealing a change: it is planned, judged by every gate, and put into one file with one hash."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nornflow.app.build import Project
+from nornflow.app.services.asking import Request, Voices
+from nornflow.app.services.change import PlannedChange
+from nornflow.app.services.plan_files import write_plan
+from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
+from nornflow.app.services.spec import fingerprints, named_files, portable
+from nornflow.errors import PolicyDenied, UsageError
+from nornflow.model.decision import Verdict, strictest
+from nornflow.model.sealed import SealedPlan
+from nornflow.model.workflow import Workflow
+from nornflow.planning.seal import sealed
+from nornflow.redaction import Redactor
+from nornflow.store.processes import user
+from nornflow.store.vault import Vault
+
+
+def seal_change(
+    project: Project, request: Request, voices: Voices, file: Path, key: Path | None = None
+) -> tuple[PlannedChange, SealedPlan]:
+    """Plan a change and write it into a plan file; PolicyDenied, and no file, when a gate would not let it be applied."""
+    return _seal(project, asked_change(project, request), voices, file, key)
+
+
+def seal_again(
+    project: Project,
+    plan: SealedPlan,
+    change: Change,
+    hosts: Sequence[str],
+    voices: Voices,
+    file: Path,
+    key: Path | None = None,
+) -> tuple[PlannedChange, SealedPlan]:
+    """Plan what was sealed once more, on these devices as they are now, into a file of its own."""
+    folder = Path(change.spec.folder)
+    spec = replace(
+        change.spec,
+        targets=tuple(hosts),
+        devices=fingerprints(hosts, change.hosts),
+        files=named_files(change.workflow, (folder, project.folder), project.folder / project.settings.tasks),
+    )
+    return _seal(project, replace(change, spec=spec), voices, file, key, follows=plan.hash)
+
+
+def _seal(
+    project: Project, change: Change, voices: Voices, file: Path, key: Path | None, follows: str = ""
+) -> tuple[PlannedChange, SealedPlan]:
+    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True)
+    try:
+        plan, decisions = prepared.run.plan()
+        approved, images = prepared.run.kept_plan()
+    finally:
+        prepared.close()
+    planned = PlannedChange(plan, decisions)
+    _demand_sealable(planned, change.workflow)
+    spec = portable(change.spec, project.folder).kept()
+    if project.redactor.value(spec) != spec:
+        raise UsageError(
+            "an input, or the workflow, holds a secret of the inventory: a plan file would tell it",
+            hint="let the step take it from the inventory (`host.password`)",
+        )
+    made = sealed(
+        SealedPlan(
+            created_at=now(),
+            requester=user(),
+            authors=_authors(change),
+            versions=versions(project),
+            spec=spec,
+            decisions=decisions,
+            approved=masked(approved, project.redactor, Vault(project.workspace)),
+            follows=follows,
+        )
+    )
+    if project.remembers:
+        from nornflow.store.runs import SqlRunStore
+        from nornflow.store.sealed import SqlSealed
+
+        with closing(project.store()) as store:
+            assert isinstance(store, SqlRunStore)
+            SqlSealed(store).keep(made, images)
+    return planned, write_plan(file, made, key)
+
+
+def _demand_sealable(planned: PlannedChange, workflow: Workflow) -> None:
+    if strictest(planned.decisions) is Verdict.DENY:
+        denials = [each for each in planned.decisions if each.verdict is Verdict.DENY]
+        raise PolicyDenied(
+            "\n".join(dict.fromkeys(each.reason for each in denials)),
+            hint=denials[0].hint or "no plan file was written",
+        )
+    later = [step.id for step in workflow.steps if step.configures and step.id in planned.plan.unplanned]
+    if later:
+        raise UsageError(
+            f"step {later[0]} cannot be sealed: {planned.plan.unplanned[later[0]]}",
+            hint="what it sends is known only when it is applied: make it independent of that, or use `nornflow run`",
+        )
+
+
+def masked(approved: Mapping[str, Any], redactor: Redactor, vault: Vault) -> dict[str, Any]:
+    """Return what was planned with secrets masked; a line that holds one gets a digest that only this workspace can make."""
+    hosts = []
+    for host in approved["plan"]["hosts"]:
+        steps = [_masked_step(step, redactor, vault) for step in host["steps"]]
+        hosts.append({**host, "steps": steps})
+    found: dict[str, Any] = redactor.value({**approved, "plan": {**approved["plan"], "hosts": hosts}})
+    return found
+
+
+def _masked_step(step: Mapping[str, Any], redactor: Redactor, vault: Vault) -> Mapping[str, Any]:
+    digests = tuple(vault.digest(line) if redactor.text(line) != line else "" for line in step.get("lines", ()))
+    return {**step, "digests": digests} if any(digests) else step
+
+
+def versions(project: Project) -> dict[str, str]:
+    """Return the versions of NornFlow and of each distribution that brought a plugin."""
+    found = {"nornflow-netops": version("nornflow-netops")}
+    for plugin in project.plugin_host.plugins:
+        if plugin.distribution and plugin.version:
+            found[plugin.distribution] = plugin.version
+    return dict(sorted(found.items()))
+
+
+def _authors(change: Change) -> tuple[str, ...]:
+    """Return who wrote the workflow: as it says, and who its file belongs to."""
+    names = [change.workflow.author]
+    with suppress(OSError, KeyError):  # the file is gone, or its owner has no name here: what the workflow says is left
+        names.append(pwd.getpwuid(Path(change.spec.file).stat().st_uid).pw_name)
+    return tuple(dict.fromkeys(name for name in names if name))

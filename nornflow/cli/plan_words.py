@@ -1,0 +1,68 @@
+"""`nornflow plan show|diff|verify`: looking at plan files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FILE = click.Path(path_type=Path)
+_CONFIG = click.option("--config", "config_file", type=_FILE, default=None, help="Another settings file.")
+KEY = click.option(
+    "--verify", "key", type=_FILE, default=None, metavar="KEY", help="Only a plan signed by this Ed25519 public key."
+)
+
+
+@click.command(name="show")
+@click.argument("file", type=_FILE)
+@KEY
+@_CONFIG
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to show the plan."
+)
+def show_plan(file: Path, key: Path | None, config_file: Path | None, form: str) -> None:
+    """Show what the plan in FILE would do, who made it of what, what the gates said, and who approved it."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.inspecting import inspected
+    from nornflow.cli.output import show_diff, show_json
+    from nornflow.cli.sealed_view import sealed_json, sealed_lines
+
+    found = inspected(load_project(config_file=config_file), file, key)
+    if form == "json":
+        show_json(sealed_json(found))
+        return
+    for line in sealed_lines(found, markdown=form == "markdown"):
+        show_diff(line, coloured=form == "text")
+
+
+@click.command(name="diff")
+@click.argument("a", type=_FILE)
+@click.argument("b", type=_FILE)
+def diff_plans(a: Path, b: Path) -> int:
+    """Tell what plan B would do otherwise than plan A; ends with 1 when there is a difference."""
+    from nornflow.app.services.inspecting import differences_of
+    from nornflow.app.services.plan_files import read_plan
+    from nornflow.cli.output import show, show_diff
+
+    lines = list(differences_of(read_plan(a), read_plan(b)))
+    for line in lines:
+        show_diff(line, coloured=True)
+    if not lines:
+        show("the same would be done")
+    return 1 if lines else 0
+
+
+@click.command(name="verify")
+@click.argument("file", type=_FILE)
+@KEY
+@_CONFIG
+def verify_plan(file: Path, key: Path | None, config_file: Path | None) -> int:
+    """Check that FILE is what was sealed, by whom it is signed, and whether it could be applied now; no device is asked."""
+    from nornflow.app.build import load_project
+    from nornflow.app.services.inspecting import verified
+    from nornflow.cli.output import show
+
+    code, lines = verified(load_project(config_file=config_file), file, key)
+    for line in lines:
+        show(line)
+    return code

@@ -1,0 +1,52 @@
+"""What is old enough to be forgotten, and which files rows still name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from nornflow.store.tables import (
+    approvals,
+    caches,
+    events,
+    journal,
+    plan_answers,
+    plan_images,
+    plans,
+    run_hosts,
+    run_steps,
+    runs,
+    sealed_plans,
+    step_results,
+)
+
+_OF_RUN = (approvals, journal, events, step_results, run_steps, run_hosts)
+_WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, caches)
+
+
+def forget(connection: Connection, before: datetime) -> Sequence[str]:
+    """Remove the runs that ended before a moment, and the plans that were made before it; return the ids of the runs."""
+    ended = select(runs.c.number, runs.c.id).where(runs.c.completed_at < before)
+    old = connection.execute(ended.order_by(runs.c.number)).all()
+    for row in old:
+        for table in _OF_RUN:
+            connection.execute(delete(table).where(table.c.run == row.number))
+        connection.execute(delete(runs).where(runs.c.number == row.number))
+    named = select(approvals.c.plan).where(approvals.c.plan == plans.c.hash)
+    connection.execute(delete(plans).where(plans.c.created_at < before, ~named.exists()))
+    sealed = select(sealed_plans.c.hash).where(sealed_plans.c.created_at < before)
+    connection.execute(delete(plan_images).where(plan_images.c.plan.in_(sealed)))
+    connection.execute(delete(sealed_plans).where(sealed_plans.c.created_at < before))
+    connection.execute(delete(plan_answers).where(plan_answers.c.at < before))
+    return [row.id for row in old]
+
+
+def named_files(connection: Connection) -> set[str]:
+    """Return the names of all files that rows name."""
+    return {
+        name
+        for table in _WITH_FILES
+        for name in connection.execute(select(table.c.blob).where(table.c.blob.is_not(None)).distinct()).scalars()
+    }
