@@ -50,7 +50,9 @@ class HostState(StrEnum):
 
 _R = RunState
 RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
-    _R.PENDING: frozenset({_R.PLANNING, _R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.DENIED, _R.FAILED}),
+    _R.PENDING: frozenset(
+        {_R.PLANNING, _R.AWAITING_APPROVAL, _R.QUEUED, _R.RUNNING, _R.CANCELLED, _R.DENIED, _R.FAILED}
+    ),
     _R.PLANNING: frozenset(
         {_R.AWAITING_APPROVAL, _R.QUEUED, _R.RUNNING, _R.SUCCEEDED, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}
     ),
@@ -62,7 +64,8 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
 }
 """The only allowed moves of a run; a state that is not a key is final.
 
-A run whose process died before it sent anything is planned once more, also when it had come to its question.
+A run whose process died before it sent anything is planned once more, also when it had come to its question. One that
+applies a sealed plan does not plan.
 """
 
 _H = HostState

@@ -44,8 +44,12 @@ class Ballot:
                 f"{each.user} rejected it at {each.at:%Y-%m-%d %H:%M} UTC{f': {each.comment}' if each.comment else ''}"
                 for each in self.rejected
             )
+        if not self.wanted and not self.approved:
+            return "none are asked for"
         names = ", ".join(each.user for each in self.approved)
-        have = f"{len(self.approved)} of {self.wanted} approvals{f' ({names})' if names else ''}"
+        have = (
+            f"{len(self.approved)} of {max(self.wanted, len(self.approved))} approvals{f' ({names})' if names else ''}"
+        )
         if not self.missing:
             return have
         notes = "".join(f"; {note}" for note in self.discounted)
