@@ -14,6 +14,7 @@ import click
 import nornflow
 from nornflow import hookspecs
 from nornflow.cli.main import COMMANDS, cli
+from nornflow.cli.plan_group import PlanCommand
 from nornflow.plugins.registry import KINDS
 from nornflow.settings.layers import PROJECT_FILES, SYSTEM
 from nornflow.settings.model import ALIASES, PRESETS
@@ -41,6 +42,9 @@ def cli_page() -> str:
 
 def _help(command: click.Command, context: click.Context) -> Iterator[str]:
     yield f"\n## {context.command_path}\n\n```text\n{_plain_help(command, context)}\n```\n"
+    if isinstance(command, PlanCommand):
+        for name in command.words:
+            yield from _help(command.word(name), click.Context(command.word(name), parent=context, info_name=name))
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from nornflow.cli.main import COMMANDS
+from nornflow.cli.plan_group import PlanCommand
 
 
 def test_the_page_is_the_help_of_every_command(reference: Path, generate: ModuleType) -> None:
@@ -28,5 +29,7 @@ def test_every_command_says_what_it_does_and_what_each_option_means(name: str, r
 
 
 def _all(command: click.Command) -> list[click.Command]:
-    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    inner = list(command.commands.values()) if isinstance(command, click.Group) else []
+    if isinstance(command, PlanCommand):
+        inner += [command.word(name) for name in command.words]
     return [command, *(each for group in inner for each in _all(group))]

@@ -165,7 +165,7 @@ class TestRun:
         assert all(router.counters.connections == 0 for router in network)
 
     def test_restricted_begins_with_one_device(self, site: ProjectFolder) -> None:
-        site.run("run", "workflows/ntp.yaml", "--yes", "--profile", "restricted").ok()
+        site.run("plan", "workflows/ntp.yaml", "--profile", "restricted", "-o", "ntp.plan").ok()
         site.write("workflows/all.yaml", NTP.replace("rollout: {batches: [1, 100%], max_failures: 0}\n", ""))
         outcome = site.run("run", "workflows/all.yaml", "--yes", "--profile", "restricted")
         assert outcome.exit_code == 3

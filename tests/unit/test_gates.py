@@ -105,7 +105,7 @@ def test_restricted_starts_with_one_device_and_waits_for_approval() -> None:
     assert [(d.gate, d.verdict) for d in decisions] == [("canary", Verdict.DENY), ("approval", Verdict.HOLD)]
     decisions = decide(request("restricted", rollout=ONE_FIRST))
     assert [(d.gate, d.verdict) for d in decisions] == [("approval", Verdict.HOLD)]
-    with pytest.raises(ApprovalRequired, match="approved plan"):
+    with pytest.raises(ApprovalRequired, match="sealed plan with 1 approval"):
         enforce(decisions)
     enforce(decisions, approved=True)
 
