@@ -20,7 +20,7 @@ from nornflow.abc.twin import Stage as Stage
 from nornflow.abc.twin import Twin as Twin
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
 from nornflow.model.decision import Decision, GateRequest
-from nornflow.model.device import Change, HostView, LeaseReport, Target
+from nornflow.model.device import Change, HostView, LeaseReport, Target, Way
 from nornflow.model.event import Event
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.run import RunInfo, StepResult
@@ -219,6 +219,10 @@ class ConnectionGuard(ABC):
         Called before the first load of a candidate, and before `configure` and `replace` of drivers without a wire.
         """
 
+    def service(self, platform: str) -> str:
+        """Return what the driver speaks to on the device: `ssh`, `telnet`, `web` (an API over HTTP) or `netconf`."""
+        return "ssh"
+
     def settle(self, driver: Any) -> None:  # noqa: B027 - most drivers have no idea of their own
         """Bring the driver's own idea of its session back to exec mode; the wire below does so for the session itself."""
 
@@ -289,6 +293,10 @@ class DeviceSession(ABC):
     @abstractmethod
     def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
         """Send exactly these lines under a lease of their own; raises as ConnectionGuard.configure."""
+
+    def way(self, connection: str) -> Way:
+        """Return the way by which the named connection reaches the device, as far as it is known; asks no device."""
+        return Way()
 
     @abstractmethod
     def drop(self) -> None:

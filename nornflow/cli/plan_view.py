@@ -75,7 +75,7 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
     for step, reason in plan.unplanned.items():
         yield f"later: step {step}: {reason}"
     for decision in change.decisions:
-        if decision.verdict is not Verdict.ALLOW:
+        if decision.verdict is not Verdict.ALLOW or decision.host:  # what is let pass on a device is told too
             yield f"{decision.verdict.value}: {decision.reason}{f' [{decision.where}]' if decision.where else ''}"
     yield from _batches(plan)
     known = any(not host.error for host in plan.hosts)
@@ -131,7 +131,7 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
     for line in _batches(plan):
         yield f"- {line}" if line else line
     for decision in change.decisions:
-        if decision.verdict is not Verdict.ALLOW:
+        if decision.verdict is not Verdict.ALLOW or decision.host:
             yield ""
             yield f"**{decision.verdict.value}**: {decision.reason}"
 

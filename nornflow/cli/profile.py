@@ -71,6 +71,7 @@ def _as_text(profile: dict[str, Any]) -> list[str]:
         f"  domains          {_list(profile['domains'])}",
         f"  Nornir tasks     {'any' if profile['tasks'] == 'any' else 'nornir_* packages and the tasks folder'}",
     ]
+    lines += [f"  {'lockout':<26} {profile['lockout']}"]
     lines += [f"  {key:<26} {value}" for key, value in profile["limits"].items()]
     lines += [
         f"  {flag:<26} {'yes' if profile[flag] else 'no'}" for flag in ("sealed_only", "canary", "allow_destructive")

@@ -17,6 +17,7 @@ from nornflow.devices.guard import (
     guard_hosts,
     guarded_configure,
     guarded_read_config,
+    guarded_way,
     held,
     revoke,
 )
@@ -25,7 +26,7 @@ from nornflow.devices.runner import HostRunner
 from nornflow.devices.tasks import import_task
 from nornflow.engine.strangers import told
 from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
-from nornflow.model.device import HostView, LeaseReport
+from nornflow.model.device import HostView, LeaseReport, Way
 from nornflow.model.permission import Grant, Mode, covers
 from nornflow.platforms.load import platform_for
 from nornflow.redaction import Redactor
@@ -86,6 +87,10 @@ class NornirSession(DeviceSession):
         with self.lease(grant) as report:
             guarded_configure(self.task.host, connection, lines)
         return report
+
+    def way(self, connection: str) -> Way:
+        """Return the way by which the connection reaches the device."""
+        return guarded_way(self.task.host, connection, self.host)
 
     def drop(self) -> None:
         """Close this device's connections."""

@@ -182,7 +182,8 @@ class Planning:
         view = self._progress.hosts[host]
         steps = tuple(self._planned[step].planned[host] for step in configuring if host in self._planned[step].planned)
         before = next((digest for step in configuring if (digest := self._planned[step].read_hash(host))), "")
-        plan = HostPlan(host, view.nos, steps, pre_hash=before)
+        risks = tuple(risk for step in configuring for risk in self._planned[step].risks.get(host, ()))
+        plan = HostPlan(host, view.nos, steps, pre_hash=before, risks=risks)
         failed = self._progress.failure(host)
         if failed is None:
             return plan

@@ -11,12 +11,14 @@ from nornflow.engine.graph import ancestors
 from nornflow.engine.progress import Progress
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
+from nornflow.model.decision import Verdict
 from nornflow.model.permission import Mode
-from nornflow.model.plan import Method, PlannedStep
+from nornflow.model.plan import Method, PlannedStep, Risk
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Step
 from nornflow.planning.planner import Planner
 from nornflow.platforms.load import platform_for
+from nornflow.policy.lockout import lockout_verdict
 
 
 class PlannedWork:
@@ -36,10 +38,12 @@ class PlannedWork:
         self._results: dict[str, StepResult] = {}
         self._hashes: Mapping[str, str] = {}
         self.planned: dict[str, PlannedStep] = {}
+        self.risks: dict[str, tuple[Risk, ...]] = {}
 
     def take_over(self, earlier: PlannedWork) -> None:
         """Keep what an earlier pass planned, so that exactly that is applied."""
         self.planned.update(earlier.planned)
+        self.risks.update(earlier.risks)
         self._results.update(earlier._results)
 
     def recall(self, results: Mapping[str, StepResult], hashes: Mapping[str, str]) -> None:
@@ -72,11 +76,12 @@ class PlannedWork:
             planner = None if afresh else self._planners.get(host)
             if planner is None:
                 platform = platform_for(session.host.nos)
-                planner = Planner(host, session.read_config(connection), platform)
+                planner = Planner(host, session.read_config(connection), platform, session.way(connection))
                 self._planners.setdefault(host, planner)
             planned = planner.plan(
                 self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
             )
+            self.risks[host] = planner.risks[self._work.step.id]
         else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
             own = result.diff if result.state is HostState.PLANNED else ""
             # compared with the device's own candidate and then nothing committed: the device itself says "no change"
@@ -89,7 +94,7 @@ class PlannedWork:
     def for_apply(self, session: DeviceSession) -> PlannedStep:
         """Return the approved plan for this device, or make one now when the step could not be planned before.
 
-        Raises PolicyDenied when the profile applies approved plans only.
+        Raises PolicyDenied when the profile applies approved plans only, and for lines that could lock the controller out.
         """
         host = session.host.name
         if host in self.planned:
@@ -104,6 +109,12 @@ class PlannedWork:
                 "that are not known while planning",
             )
         self.plan(session, afresh=True)
+        for risk in self.risks.get(host, ()):
+            if lockout_verdict(self._work.profile, risk) is not Verdict.ALLOW:  # nobody can be asked any more
+                raise PolicyDenied(
+                    f"{host}: step {self._work.step.id} plans {risk.line!r} only now, and it could cut the way in: {risk.why}",
+                    hint="make the step independent of results that are not known while planning, so that it can be approved",
+                )
         return self.planned[host]
 
     def _with_secrets(self, session: DeviceSession, approved: PlannedStep) -> PlannedStep:

@@ -29,6 +29,23 @@ class HostView:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """The way from the controller into a device, as far as it is known; what is unknown is empty.
+
+    `addresses` are the device's own (IPv4 or IPv6), `sources` those from which the device sees the controller come,
+    `port` is the TCP port, `service` what listens there (`ssh`, `telnet`, `web` or `netconf`) and `user` the login.
+    `interface` names the interface that carries the address where the configuration does not list it.
+    """
+
+    addresses: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    port: int = 22
+    service: str = "ssh"
+    user: str = ""
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options.
 

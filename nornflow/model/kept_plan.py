@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nornflow.model.plan import Batch, HostPlan, Method, Plan, PlannedStep, Rehearsal
+from nornflow.model.plan import Batch, HostPlan, Method, Plan, PlannedStep, Rehearsal, Risk
 
 
 def plan_of(data: Mapping[str, Any]) -> Plan:
@@ -24,7 +24,8 @@ def planned_of(data: Mapping[str, Any]) -> PlannedStep:
 def _host(data: Mapping[str, Any]) -> HostPlan:
     rehearsed = data.get("rollback")
     steps = tuple(planned_of(step) for step in data["steps"])
-    return HostPlan(**{**data, "steps": steps, "rollback": rehearsed and _rehearsal(rehearsed)})
+    risks = tuple(Risk(**risk) for risk in data.get("risks", ()))
+    return HostPlan(**{**data, "steps": steps, "rollback": rehearsed and _rehearsal(rehearsed), "risks": risks})
 
 
 def _batch(data: Mapping[str, Any]) -> Batch:

@@ -64,6 +64,20 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Risk:
+    """A planned line that could cut the way from the controller into the device.
+
+    `line` stands with its section path (`interface Vlan10 / shutdown`); it is empty when no single line is to blame.
+    `certain` is false where nobody can tell from text.
+    """
+
+    step: str
+    line: str
+    why: str
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Rehearsal:
     """How taking back everything that a plan does to one device was tried while planning.
 
@@ -81,7 +95,8 @@ class HostPlan:
     """What the whole workflow would do on one device; `error` and `hint` say why it could not be planned.
 
     `pre_hash` is the SHA-256 of the normalised configuration that the device had when its plan was begun, empty when
-    nothing needed it; `rollback` says how the way back was rehearsed, None where nothing would change.
+    nothing needed it; `rollback` says how the way back was rehearsed, None where nothing would change. `risks` are the
+    lines that could lock the controller out.
     """
 
     host: str
@@ -92,6 +107,7 @@ class HostPlan:
     hint: str = ""
     pre_hash: str = ""
     rollback: Rehearsal | None = None
+    risks: tuple[Risk, ...] = ()
 
     @property
     def changes(self) -> bool:

@@ -40,7 +40,8 @@ class Profile:
 
     Durations in seconds, sizes in MiB. `commands` and `domains` are allow-lists, None allows any. `read_rules` limits exec
     reads (empty: every read the platform knows), `deny_rules` are lines that must never reach a device. `tasks` is
-    `project` (installed nornir_* packages and the project's tasks folder) or `any`. `where` says where the profile stands.
+    `project` (installed nornir_* packages and the project's tasks folder) or `any`. `lockout` says what becomes of a plan
+    that would cut the way into a device: `deny`, `hold` or `allow`. `where` says where the profile stands.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Profile:
     approvals: Quorum = Quorum()
     allow_destructive: bool = False
     tasks: str = "project"
+    lockout: str = "deny"
     where: str = ""
 
     def allows(self, permission: str) -> bool:

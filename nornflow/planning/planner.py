@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nornflow.model.plan import Method, PlannedStep
+from nornflow.model.device import Way
+from nornflow.model.plan import Method, PlannedStep, Risk
 from nornflow.planning.diff import unified
+from nornflow.planning.lockout import Lockout
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.planning.rollback import returns, rollback_lines
@@ -57,14 +59,16 @@ class Planner:
     """Plans the steps of one device in their order and keeps the configuration that they will have left so far.
 
     `pre` is the running configuration as it was read, `pre_hash` its hash; `configuration` is the predicted one after the
-    steps so far.
+    steps so far. `way` is how the controller reaches the device, `risks` are the lines of each step that could cut it.
     """
 
-    def __init__(self, host: str, pre: str, platform: Platform) -> None:
+    def __init__(self, host: str, pre: str, platform: Platform, way: Way | None = None) -> None:
         self.host = host
         self.pre = self.configuration = pre
         self.pre_hash = config_hash(pre, platform)
+        self.risks: dict[str, tuple[Risk, ...]] = {}
         self._platform = platform
+        self._lockout = Lockout(pre, platform, way or Way())
 
     def plan(
         self, step: str, lines: Sequence[str], connection: str = "", native_diff: str | None = None
@@ -73,4 +77,6 @@ class Planner:
         planned, self.configuration = plan_step(
             step, self.host, self.configuration, lines, connection, self._platform, native_diff
         )
+        at_once = native_diff is not None or bool(self._platform.exec.commit_line)
+        self.risks[step] = self._lockout.step(step, lines, at_once=at_once)
         return planned

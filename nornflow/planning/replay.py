@@ -44,10 +44,11 @@ class Replay:
         """Take the lines in their order; raises Unpredictable, the tree is then worthless."""
         parts = (part for line in lines for part in line.split("\n"))
         for line in logical_lines(parts, self._platform):
-            self._take(line)
+            self.take(line)
         self._hide_empty(self.root, "global")
 
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
+        """Take one line (a banner as a whole); what it raises left the tree as it was. Empty sections stay listed."""
         text = self._banner(line.strip())
         if not text or text[0] == "!":
             return

@@ -170,8 +170,6 @@ class Mode:
         if len({edge[0] for edge, _ in fits}) == 1:  # two keywords that fit: the device calls that ambiguous
             for (_, stored, value), child in fits:
                 yield stored, 1, value, child
-        if exact:
-            return
         left = [word.group() for word in words[index:]] if node.arguments else []
         for (kind, value), child in node.arguments.items():
             if kind == "LINE":

@@ -72,6 +72,7 @@ def _load(name: str) -> Platform:
         volatile=_any_of(text.get("volatile", ())),
         errors=_any_of(text.get("errors", ())),
         noise=(*_read_toml(f"{GENERIC}.toml")["state"]["noise"], *_own_noise(name, tables)),
+        login_lines=table.get("login_lines", True),
     )
 
 

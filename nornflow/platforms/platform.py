@@ -44,6 +44,7 @@ class Platform:
     can hold. `volatile` matches lines of a listing that change by themselves or say
     nothing about the configuration, `errors` matches an answer by which the device refuses a line. `exec` says which
     exec lines read. `noise` are patterns of what changes by itself in the state that a device shows (`*.uptime`).
+    `login_lines` is false where SSH sessions come in by a shell and not by `line vty`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Platform:
     volatile: re.Pattern[str] | None = None
     errors: re.Pattern[str] | None = None
     noise: tuple[str, ...] = ()
+    login_lines: bool = True
 
     @property
     def known(self) -> bool:

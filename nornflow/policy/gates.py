@@ -1,4 +1,4 @@
-"""The built-in gates: permissions, lines, canary, limits and approval; each says which rule decided and where it stands."""
+"""The built-in gates: each says which rule decided and where it stands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import HostPlan, PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
-from nornflow.policy.lowering import lower
+from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.permissions import Allowance, effective
-from nornflow.policy.profiles import profile_named
+from nornflow.policy.profile_gate import ProfileGate
 from nornflow.policy.rules import readable, rule_book, sections
 
 Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
@@ -34,29 +34,7 @@ def by_indentation(platform: str, lines: Sequence[str], rules: Sequence[LineRule
     return found
 
 
-class _ProfileGate(Gate):
-    """A gate that judges by the request's profile."""
-
-    required = True
-
-    def __init__(self, profiles: Mapping[str, Profile]) -> None:
-        self._profiles = profiles
-
-    def _profile(self, request: GateRequest) -> Profile:
-        return request.in_force or profile_named(self._profiles, request.profile)
-
-    def _step_profile(self, base: Profile, step: Step) -> Profile:
-        return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base
-
-    def _configuring(self, request: GateRequest) -> Iterator[Profile]:
-        """Yield the run's profile, when a step changes devices, and that of each such step which lowers it."""
-        base = self._profile(request)
-        steps = [step for step in request.workflow.steps if step.configures]
-        yield from (base for _ in steps[:1])
-        yield from (self._step_profile(base, step) for step in steps if step.profile)
-
-
-class PermissionGate(_ProfileGate):
+class PermissionGate(ProfileGate):
     """Every step's needs lie within profile, workflow and user; nothing starts when one does not.
 
     In plan mode a step only needs to read: `device.read` for a step on devices; and the run as a whole `workflow.plan`.
@@ -110,7 +88,7 @@ class PermissionGate(_ProfileGate):
                 yield Decision(Verdict.DENY, reason, self.name, ruling.rule, ruling.where, step, hint=ruling.hint)
 
 
-class LineGate(_ProfileGate):
+class LineGate(ProfileGate):
     """No planned line matches a deny rule of the profile."""
 
     name = "lines"
@@ -148,7 +126,7 @@ class LineGate(_ProfileGate):
         )
 
 
-class CanaryGate(_ProfileGate):
+class CanaryGate(ProfileGate):
     """A profile with `canary` changes one device first when there are several; so does a step that lowers to such a one."""
 
     name = "canary"
@@ -167,7 +145,7 @@ class CanaryGate(_ProfileGate):
         return (Decision(Verdict.DENY, reason, self.name, "canary: true", f"{profile.where}.canary", hint=hint),)
 
 
-class LimitsGate(_ProfileGate):
+class LimitsGate(ProfileGate):
     """Timeouts that a workflow asks for lie within the profile's durations."""
 
     name = "limits"
@@ -195,7 +173,7 @@ class LimitsGate(_ProfileGate):
         )
 
 
-class ApprovalGate(_ProfileGate):
+class ApprovalGate(ProfileGate):
     """A profile with `sealed_only` holds a change of devices until somebody has seen the plan and says yes."""
 
     name = "approval"
@@ -244,11 +222,12 @@ def built_in_gates(
     `refusals` is what judges planned lines; the guard's own way is that of an adapter, which the application brings.
     """
     if mode is Mode.PLAN:
-        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, refusals))
+        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, refusals), LockoutGate(profiles))
     return (
         PermissionGate(profiles, mode, user_permissions),
         LimitsGate(profiles),
         LineGate(profiles, refusals),
+        LockoutGate(profiles),
         CanaryGate(profiles),
         ApprovalGate(profiles),
     )

@@ -17,6 +17,8 @@ _LIMITS = (
     "max_memory_mb",
     "max_file_size_mb",
 )
+LOCKOUT = ("deny", "hold", "allow")
+"""What a profile may say to a plan that would lock the controller out, the strictest first."""
 _LOOSE_TO_STRICT = tuple(Strictness)  # declared from permissive to paranoid
 
 
@@ -32,6 +34,8 @@ def raised(base: Profile, other: Profile) -> tuple[str, ...]:
     if other.allows("http.request"):
         found += _beyond("domain", base.domains, other.domains)
     if other.allows("device.configure"):
+        if LOCKOUT.index(other.lockout) > LOCKOUT.index(base.lockout):
+            found.append(f"lockout: {other.lockout}")
         for flag in ("sealed_only", "canary"):
             if getattr(base, flag) and not getattr(other, flag):
                 found.append(f"{flag}: false")
@@ -73,6 +77,7 @@ def lower(base: Profile, other: Profile) -> Profile:
         canary=base.canary or other.canary,
         approvals=stricter_quorum(base.approvals, other.approvals),
         allow_destructive=base.allow_destructive and other.allow_destructive,
+        lockout=min(base.lockout, other.lockout, key=LOCKOUT.index),
         tasks=other.tasks if base.tasks == "any" else base.tasks,
         **{limit: min(getattr(base, limit), getattr(other, limit)) for limit in _LIMITS},
     )

@@ -25,7 +25,11 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 _ALIASES = {"allowed_commands": "commands", "allowed_domains": "domains", "validation_level": "strictness"}
 _LISTS = ("allow", "deny", "commands", "add_commands", "domains", "add_domains", "management_interfaces")
 _FLAGS = ("sealed_only", "canary", "allow_destructive")
-KEYS = ("extends", "description", "limits", "strictness", "tasks", "rules", "read", "approvals", *_LISTS, *_FLAGS)
+KEYS = (
+    *("extends", "description", "limits", "strictness", "tasks", "lockout", "rules", "read", "approvals"),
+    *_LISTS,
+    *_FLAGS,
+)
 _LONGEST_PATTERN = 1000
 _RULE_KEYS = ("pattern", "on", "reason")
 
@@ -52,6 +56,7 @@ class ProfileDocument:
     allow_destructive: bool | None = None
     tasks: str | None = None
     approvals: Quorum | None = None
+    lockout: str | None = None
     groups: tuple[str, ...] = ()
     rules: tuple[Mapping[str, str], ...] = ()
     read: tuple[Mapping[str, str], ...] | None = None
@@ -93,6 +98,7 @@ def read_profile(name: str, document: Any, where: str, groups: Sequence[str], pr
         written, "strictness", [level.value for level in Strictness], Strictness, where, problems
     )
     profile.tasks = _choice(written, "tasks", ["project", "any"], str, where, problems)
+    profile.lockout = _choice(written, "lockout", ["deny", "hold", "allow"], str, where, problems)
     profile.limits = _limits(written, where, problems)
     if "approvals" in written:
         profile.approvals = read_quorum(written["approvals"], f"{where}.approvals", problems)

@@ -124,6 +124,7 @@ def _resolve(name: str, documents: Mapping[str, ProfileDocument], data: Mapping[
         approvals=latest("approvals", Quorum()),
         allow_destructive=destructive,
         tasks=latest("tasks", "project"),
+        lockout=latest("lockout", "deny"),
         where=own.where,
         **limits,
     )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, Devices, DeviceSession, Fence, Observer, Sandbox
 from nornflow.errors import GuardDenied, LineRejected, NornFlowError, StepCancelled, StepError
-from nornflow.model.device import HostView, LeaseReport
+from nornflow.model.device import HostView, LeaseReport, Way
 from nornflow.model.event import Event, EventKind
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.sandbox import HttpResult, ProgramResult
@@ -181,6 +181,11 @@ class _FakeSession(DeviceSession):
         with self.lease(grant) as report:
             self.send(list(lines))
         return report
+
+    def way(self, connection: str) -> Way:
+        data = self.device.data
+        named = {key: (str(data[key]),) for key in ("management_address", "controller_address") if key in data}
+        return Way(named.get("management_address", ()), named.get("controller_address", ()))
 
     def drop(self) -> None:
         self.device.hung = None

@@ -109,6 +109,7 @@ def _later(workflow: Workflow, profile: Profile) -> tuple[str, ...]:
     if not any(step.configures for step in workflow.steps):
         return ()
     notes = [f"each planned line is held against {len(profile.deny_rules)} rules (`nornflow plan` shows the verdict)"]
+    notes.append(f"a plan that would lock the controller out of a device: {profile.lockout} (lockout, {profile.where})")
     if profile.canary:
         notes.append("the first batch must be one device when there are several targets")
     if profile.sealed_only:

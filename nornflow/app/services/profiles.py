@@ -38,6 +38,7 @@ def describe_profile(project: Project, name: str) -> dict[str, Any]:
         "commands": _names(profile.commands),
         "domains": _names(profile.domains),
         "tasks": profile.tasks,
+        "lockout": profile.lockout,
         "sealed_only": profile.sealed_only,
         "canary": profile.canary,
         "approvals": {

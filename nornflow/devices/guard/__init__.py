@@ -9,6 +9,7 @@ from nornflow.devices.guard.host import (
     guarded_configure,
     guarded_read_config,
     guarded_replace,
+    guarded_way,
 )
 from nornflow.devices.guard.lease import Lease, current_lease, held, revoke
 
@@ -22,6 +23,7 @@ __all__ = [
     "guarded_configure",
     "guarded_read_config",
     "guarded_replace",
+    "guarded_way",
     "held",
     "refused_lines",
     "revoke",

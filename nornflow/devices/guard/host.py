@@ -16,6 +16,7 @@ from nornflow.devices.guard.lease import Lease, current_lease
 from nornflow.devices.guard.session import Book, Session
 from nornflow.devices.guard.vault import Vault, inventory_elements
 from nornflow.errors import GuardDenied, LineRejected
+from nornflow.model.device import HostView, Way
 from nornflow.redaction import Redactor
 
 _EXEC = "exec:"
@@ -177,6 +178,11 @@ def guarded_read_config(host: Host, connection: str) -> str:
     if not session.wired and not lease.permits("device.read"):
         raise lease.denied("reading needs the permission device.read", hint="use a profile that allows device.read")
     return session.guard.read_config(driver)
+
+
+def guarded_way(host: Host, connection: str, view: HostView) -> Way:
+    """Return the way by which a connection reaches the host; needs no lease, for nothing is opened."""
+    return _inside(host)[1](host, connection).way(view)
 
 
 def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None:

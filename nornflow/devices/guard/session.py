@@ -16,8 +16,9 @@ from nornflow.devices.guard.facade import Facade, facade_of
 from nornflow.devices.guard.judge import Judge
 from nornflow.devices.guard.lease import Lease
 from nornflow.devices.guard.wire import Phase, Wire
+from nornflow.devices.way import way_to
 from nornflow.errors import GuardDenied
-from nornflow.model.device import Target
+from nornflow.model.device import HostView, Target, Way
 
 _TURN = 0.05  # seconds between two looks at whether a lease that waits for its turn is still in force
 
@@ -38,6 +39,11 @@ class Session:
         self._judge: Judge | None = None
         self._desk: CandidateDesk | None = None
         self._socket: socket.socket | None = None  # while the login is under way
+
+    def way(self, view: HostView) -> Way:
+        """Return the way by which this session reaches its device, as far as it is known; opens nothing."""
+        to = self._target()
+        return way_to(view, self.guard.service(to.platform), to.hostname, to.port, to.username, to.extras)
 
     @property
     def usable(self) -> bool:

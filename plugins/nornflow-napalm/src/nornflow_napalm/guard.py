@@ -60,6 +60,11 @@ class NapalmGuard(ConnectionGuard):
     surface = SURFACE
     native_platforms = frozenset(("arista_eos",))
 
+    def service(self, platform: str) -> str:
+        """Return `web` for drivers that speak to an API of their own, `netconf` for Junos and IOS XR, else `ssh`."""
+        name = _DRIVERS.get(platform, platform)
+        return {"eos": "web", "nxos": "web", "junos": "netconf", "iosxr_netconf": "netconf"}.get(name, "ssh")
+
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in with NAPALM's own driver; a netmiko session below it gets the wire."""
         from napalm import get_network_driver
