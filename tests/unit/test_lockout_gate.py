@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from nornflow.policy.profiles import load_profiles
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.permission import Mode
@@ -18,6 +17,7 @@ from nornflow.policy.evaluate import evaluate_gates
 from nornflow.policy.gates import built_in_gates
 from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.lowering import raised
+from nornflow.policy.profiles import load_profiles
 from nornflow.testing.fakes import FakeDevice
 from tests.support.engine_stage import Stage, network
 

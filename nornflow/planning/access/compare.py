@@ -58,9 +58,11 @@ class Baseline:
 def findings(base: Baseline, now: View) -> Iterator[Finding]:
     """Yield what stands between the controller and the device in this configuration and did not before."""
     if base.holder:
-        yield from _holder(base, now)
+        held = list(_holder(base, now))
+        yield from held
         yield from _carriers(base, now)
-        yield from _routes(base, now)
+        if not any(found.certain for found in held):  # the way back goes with the interface: told once
+            yield from _routes(base, now)
         for name in sorted(base.arrivals()):
             yield from _section(base, now, name)
     else:

@@ -60,6 +60,7 @@ class RouterPlan:
             "site": SITES[(self.number - 1) // 2 % len(SITES)],
             "asn": self.asn,
             "loopback": self.loopback,
+            "management_interface": "mgmt0",
         }
 
     def configuration(self) -> str:
