@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
-from nornflow.model.lock import Claim, DeviceClaim
+from nornflow.model.lock import Claim, DeviceClaim, Holder
 
 
 class Fence(ABC):
@@ -60,6 +60,22 @@ class DeviceLocks(ABC):
     @abstractmethod
     def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
         """Unlock what the run holds under these tokens; return the devices that it had lost, each with how."""
+
+    @abstractmethod
+    def found(self, run: str, devices: Collection[str]) -> None:
+        """Note that the run found these devices as they should be and does not lock them.
+
+        That matters to whoever resumes a run that was cut off on one of them. Devices that a living run holds are let be:
+        what that run does to them it would do in any case.
+        """
+
+    @abstractmethod
+    def had_since(self, run: str, devices: Collection[str]) -> Mapping[str, Holder]:
+        """Return who else has had which of these devices since the run first held it: of each the last who held it.
+
+        Or, if nobody held it, the last who found it as it should be. In whichever process the run itself held it does not
+        count; a lock of it that was broken does.
+        """
 
 
 class Slots(ABC):

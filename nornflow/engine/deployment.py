@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nornflow.engine.batches import Batching
+from nornflow.engine.given_up import GivenUp
 from nornflow.engine.graph import device_phases
 from nornflow.engine.record import host_records
 from nornflow.engine.recovery import Recovered, leave_open
@@ -42,6 +43,7 @@ class Deployment:
         self._stepping = Stepping(working, tools, resumed=resumed)
         without = self._ledger.unplanned | self._ledger.left_out.keys()
         hosts = [host for host in targets if host not in without]
+        self._given_up = GivenUp(self._body, working, tools)
         self._batches = InBatches(self._body, hosts, rules, working, self._stepping, tools, recovered, self._roll_back)
 
     @property
@@ -56,6 +58,7 @@ class Deployment:
 
     def go(self) -> None:
         """Do the steps before the devices, the batches and the steps after them, and take back what must not stay."""
+        self._given_up.end_what_was_open()
         self._stepping.walk(self._first, ())
         if not self._run_failed() and not self._recovered.over:
             self._batches.go()
@@ -106,6 +109,7 @@ class Deployment:
 
     def _roll_back(self, hosts: Sequence[str]) -> None:
         todo = [host for host in hosts if host not in self._ledger.rollbacks and self._touched(host)]
+        todo = self._given_up.to_take_back(todo)
         self._ledger.rollbacks.update(Rollback(self._progress, self._works, self._tools).roll_back(todo))
         self._tools.log.settle()
 

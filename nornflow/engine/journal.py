@@ -52,6 +52,10 @@ class Logbook:
         """Devices are left alone because others hold them, whoever goes on with the run."""
         self._before(*(Entry(EntryKind.LEFT_OUT, host=host, data=compact(each)) for host, each in results.items()))
 
+    def given_up(self, results: Mapping[str, StepResult]) -> None:
+        """Devices are not touched any more, whoever goes on with the run: others have had them."""
+        self._before(*(Entry(EntryKind.GIVEN_UP, host=host, data=compact(each)) for host, each in results.items()))
+
     def batch(self, number: int, hosts: Sequence[str]) -> None:
         """A batch begins."""
         self._after(Entry(EntryKind.BATCH, data={"number": number, "hosts": list(hosts)}))

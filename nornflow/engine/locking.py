@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from nornflow.abc import DeviceLocks, Fence, Slots
 from nornflow.errors import DevicesHeld, LockLost, NornFlowError, StoreError
 from nornflow.model.event import EventKind
-from nornflow.model.lock import Claim, DeviceClaim, WhenHeld
+from nornflow.model.lock import Claim, DeviceClaim, Holder, WhenHeld
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import Step
@@ -89,7 +89,7 @@ class Turn:
         self._info = info
         self._tools = tools
         self._queued = queued
-        self._tokens: Mapping[str, int] = {}
+        self._tokens: dict[str, int] = {}
         self._told_lost: set[str] = set()
         self._telling = threading.Lock()
         self._told: object = None
@@ -141,13 +141,38 @@ class Turn:
                         turns.locks.withdraw(ticket)
         if tokens is None:
             return None
-        self._tokens = tokens
+        self._tokens = dict(tokens)
         if self._tools.devices is not None:
-            fence = DeviceFence(self._info.id, tokens, turns.locks, self._lost, turns.monotonic)
+            fence = DeviceFence(self._info.id, self._tokens, turns.locks, self._lost, turns.monotonic)
             self._tools.devices.put_behind(fence)
         if tokens:
             self._tools.emitter.emit(EventKind.LOCK_TAKEN, hosts=sorted(tokens))
         return left_out
+
+    def found(self, devices: Collection[str]) -> None:
+        """Note that the run found these devices as they should be, for a run that was cut off on one of them."""
+        if self._tools.turns is not None and devices:
+            self._tools.turns.locks.found(self._info.id, devices)
+
+    def give_up(self, begun: Collection[str]) -> Mapping[str, StepResult]:
+        """Let devices be that others have had since the run, which was cut off, first held them; return how it ends there.
+
+        What stands there now is the others' business. A device that another run only found in order is given up where this
+        run has `begun` something: the other counts on what it found. From now on the fence lets nothing through to them.
+        """
+        turns = self._tools.turns
+        if turns is None or not self._tokens:
+            return {}
+        since = turns.locks.had_since(self._info.id, self._tokens)
+        results = {
+            host: _given_up(holder, self._info.id) for host, holder in since.items() if holder.held or host in begun
+        }
+        if results:
+            self._tools.log.given_up(results)
+            turns.locks.release(self._info.id, {host: self._tokens.pop(host) for host in results})
+        for host, result in results.items():
+            self._tell_lost(host, result.error)
+        return results
 
     def end(self) -> None:
         """Give back what the run holds, and tell of the locks that it had lost without coming to know."""
@@ -223,6 +248,12 @@ def devices_to_lock(plan: Plan, steps: Sequence[Step], targets: Sequence[str]) -
     return tuple(host for host in targets if writes(host))
 
 
+def in_order(plan: Plan | None, locked: Collection[str]) -> tuple[str, ...]:
+    """Return the devices on which a plan has nothing to do: it found them as it wants them."""
+    hosts = plan.hosts if plan is not None else ()
+    return tuple(host.host for host in hosts if host.host not in locked and host.steps and not host.error)
+
+
 def _in_the_way(claims: Sequence[DeviceClaim]) -> tuple[str, int]:
     """Say which run holds which devices since when, and who waits before us; with our place in the queue."""
     groups: dict[tuple[bool, Claim], list[str]] = {}
@@ -257,6 +288,17 @@ def _left_out(device: str, claims: Sequence[DeviceClaim]) -> StepResult:
         error=f"left out: {claims[0]}",
         reason=DevicesHeld.reason,
         hint=f"run the change again for it when run {claims[0].claim.run} has ended: --limit {device}",
+    )
+
+
+def _given_up(holder: Holder, run: str) -> StepResult:
+    """Return how the run ends on a device that it does not touch any more because another one has had it."""
+    whose = f"nornflow runs show {holder.run}" if holder.run else f"nornflow runs logs {run}"
+    return StepResult(
+        HostState.STALE,
+        error=f"{holder}, after this run was cut off: this run does not touch it any more",
+        reason=LockLost.reason,
+        hint=f"see what was done there ({whose}), read the device, and run the change again for it: --limit {holder.device}",
     )
 
 

@@ -22,11 +22,15 @@ class Times:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the run keeps beside the results: batches, planning failures, who is left out, rollbacks, times of steps."""
+    """What the run keeps beside the results: batches, planning failures, who is left out, rollbacks, times of steps.
+
+    `given_up` are devices that others have had since the run was cut off: how a step ends there that was not done.
+    """
 
     batch_of: dict[str, int] = field(default_factory=dict)
     unplanned: frozenset[str] = frozenset()
     left_out: dict[str, StepResult] = field(default_factory=dict)
+    given_up: dict[str, StepResult] = field(default_factory=dict)
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
 
@@ -82,7 +86,8 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
     rollback = ""
     error = ledger.rollbacks.get(host)
     if host in ledger.rollbacks:
-        state = HostState.ROLLBACK_FAILED if error else HostState.ROLLED_BACK
+        if state is not HostState.STALE or host not in ledger.given_up:  # others have had it: that is for good
+            state = HostState.ROLLBACK_FAILED if error else HostState.ROLLED_BACK
         rollback = error.message if error else "running == pre-image"
     error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
     if error is not None:

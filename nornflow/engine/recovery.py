@@ -42,6 +42,11 @@ class Earlier:
         return any(entry.kind is EntryKind.APPROVED for entry in self.entries)
 
     @property
+    def begun(self) -> frozenset[str]:
+        """Return the devices on which the run changed something, or was about to."""
+        return frozenset(entry.host for entry in self.entries if entry.kind is EntryKind.INTENT)
+
+    @property
     def at_work(self) -> bool:
         """Tell whether something was done, or may have been, that must not be forgotten: the run cannot simply end."""
         begun = (EntryKind.INTENT, EntryKind.BEGUN)
@@ -104,6 +109,9 @@ class Recovery:
 
     def _left_out(self, entry: Entry) -> None:
         self._ledger.left_out[entry.host] = result_of(entry.data)
+
+    def _given_up(self, entry: Entry) -> None:
+        self._ledger.given_up[entry.host] = result_of(entry.data)
 
     def _batch(self, entry: Entry) -> None:
         number, hosts = int(entry.data["number"]), tuple(entry.data["hosts"])
@@ -219,6 +227,7 @@ def leave_open(progress: Progress) -> None:
 _PLAYED = {
     EntryKind.APPROVED: Recovery._approved,
     EntryKind.LEFT_OUT: Recovery._left_out,
+    EntryKind.GIVEN_UP: Recovery._given_up,
     EntryKind.BATCH: Recovery._batch,
     EntryKind.BATCH_DONE: Recovery._batch_done,
     EntryKind.INTENT: Recovery._intent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nornflow.engine.batches import Batching
+from nornflow.engine.given_up import GivenUp
 from nornflow.engine.recovery import Recovered
 from nornflow.engine.snapshots import Snapshots
 from nornflow.engine.stepping import Stepping, Working
@@ -42,6 +43,7 @@ class InBatches:
         self._tools = tools
         self._recovered = recovered
         self._roll_back = roll_back
+        self._given_up = GivenUp(body, working, tools)
         self._snapshots = Snapshots(working.progress, working.planned, working.ledger, tools, stepping.walk)
         self._workflow = working.progress.workflow
         self._rollout = self._workflow.rollout
@@ -76,7 +78,7 @@ class InBatches:
         if batch.number not in self._recovered.batches:
             tools.log.batch(batch.number, batch.hosts)
         tools.emitter.emit(EventKind.BATCH_STARTED, batch=batch.number, of=of, by=batch.by, hosts=list(batch.hosts))
-        going = self._snapshots.before(batch.hosts)
+        going = self._snapshots.before(self._given_up.others(batch.hosts))
         if going:
             self._stepping.walk(self._body, going)
             self._snapshots.after(going)

@@ -14,7 +14,7 @@ from nornflow.engine.drift import Sealed
 from nornflow.engine.ending import WishTeller, end_for, too_many_stale, why_it_ended
 from nornflow.engine.graph import device_phases
 from nornflow.engine.journal import approved_data
-from nornflow.engine.locking import Turn, devices_to_lock
+from nornflow.engine.locking import Turn, devices_to_lock, in_order
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.plan import Planning
 from nornflow.engine.plan_step import PlannedWork
@@ -163,7 +163,7 @@ class Run:
         """Lock the devices that the plan changes, until the run has ended; False when it was stopped meanwhile."""
         devices: tuple[str, ...] = ()
         if self._plan is not None:
-            without = self._ledger.left_out.keys() | self._ledger.unplanned
+            without = self._ledger.left_out.keys() | self._ledger.unplanned | self._ledger.given_up.keys()
             targets = [host for host in self._targets if host not in without]
             devices = devices_to_lock(self._plan, self._workflow.steps, targets)
         left_out = self._turn.lock(devices)
@@ -174,6 +174,10 @@ class Run:
             self._tools.log.left_out(left_out)
             self._ledger.left_out.update(left_out)
             self._admission.demand(self._plan, left_out)  # other devices are the first ones now
+        if left_out is not None:
+            self._turn.found(in_order(self._plan, (*devices, *self._ledger.given_up)))
+            if self._earlier is not None and self._earlier.applying:
+                self._ledger.given_up.update(self._turn.give_up(self._earlier.begun))
         return left_out is not None
 
     @property

@@ -69,6 +69,7 @@ class Stepping:
                 changed=result.changed,
             )
         elif step.once:
+            self._demand_its_device(step)
             if step.id not in self._progress.results:
                 found = DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch[:1])
                 self._progress.record(step, next(iter(found.values())))
@@ -76,6 +77,12 @@ class Stepping:
             DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch)
         times.ended = tools.clock()
         tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
+
+    def _demand_its_device(self, step: Step) -> None:
+        """End a step that was planned for one device alone, if others have had that since: no other one takes its place."""
+        gone = next((host for host in self._planned[step.id].planned if host in self._ledger.given_up), None)
+        if gone is not None and step.id not in self._progress.results:
+            self._progress.record(step, self._ledger.given_up[gone])
 
     def _ended(self, step: Step) -> None:
         self._progress.rescue({failed: group for failed, group in self._groups.items() if step.id in group})

@@ -14,14 +14,16 @@ from nornflow.model.run import RunState
 class EntryKind(StrEnum):
     """The closed list of things in a journal; what begins is written before it is done, what ended afterwards.
 
-    approved: the plan that is applied. left_out: another run held a device, this one goes on without it. batch, batch_done:
-    a batch began; it was soaked and asked about too. intent, outcome: a step is about to change a device; how it ended
-    there. begun, result: the same for a step of the run. rollback, rolled_back: a device is about to be taken back; whether
-    it is. over: the run goes to its last steps.
+    approved: the plan that is applied. left_out: another run held a device, this one goes on without it. given_up: others
+    have had a device since this run was cut off, and it does not touch it any more. batch, batch_done: a batch began; it
+    was soaked and asked about too. intent, outcome: a step is about to change a device; how it ended there. begun, result:
+    the same for a step of the run. rollback, rolled_back: a device is about to be taken back; whether it is. over: the run
+    goes to its last steps.
     """
 
     APPROVED = "approved"
     LEFT_OUT = "left_out"
+    GIVEN_UP = "given_up"
     BATCH = "batch"
     BATCH_DONE = "batch_done"
     INTENT = "intent"

@@ -47,6 +47,29 @@ class DeviceClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has had a device after somebody else: a run, since when (UTC), or whoever broke its lock (`run` is empty then).
+
+    Not `held`: the run found nothing to do there and did not lock it, but what it found it counts on. `workflow` is empty
+    when the store knows the run no more; `user` began it.
+    """
+
+    device: str
+    run: str
+    workflow: str
+    user: str
+    since: datetime
+    held: bool = True
+
+    def __str__(self) -> str:
+        at = f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
+        if not self.run:
+            return f"the lock of {self.device} was broken by {self.user} at {at}"
+        whose = f" of {self.workflow} ({self.user})" if self.workflow else ""
+        return f"run {self.run}{whose} {'held' if self.held else 'found nothing to do on'} {self.device} at {at}"
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLock:
     """The lock of one device as `nornflow locks list` shows it: who holds it, if anybody, and who waits, in order."""
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, Select, and_, delete, func, insert, n
 from nornflow.abc import DeviceLocks
 from nornflow.errors import LockLost, RunLost, UsageError
 from nornflow.model.event import Event, EventKind
-from nornflow.model.lock import Claim, DeviceClaim, DeviceLock
+from nornflow.model.lock import Claim, DeviceClaim, DeviceLock, Holder
 from nornflow.store.database import glancing, reading, told
+from nornflow.store.holders import CHUNK, had_since, left_by_others, note, pass_by
 from nornflow.store.journal import remark
 from nornflow.store.rows import Rows
 from nornflow.store.tables import lock_requests, locks, workers
@@ -21,7 +22,6 @@ from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
 SURE_FOR = 10.0
 """Seconds after its last beat for which a process takes itself for alive, well below those after which others do not."""
-_CHUNK = 500  # names in one statement
 _COUNT = (
     "SELECT count(*) FROM (VALUES {}) AS wanted JOIN locks ON locks.device = wanted.column1"
     " WHERE locks.run = wanted.column2 AND locks.token = wanted.column3 AND locks.worker = {}"
@@ -74,11 +74,13 @@ class SqlDeviceLocks(DeviceLocks):
             if any(connection.execute(query.limit(1)).first() for query in self._before(ticket)):
                 return None
             asked = connection.execute(select(lock_requests.c.device).where(lock_requests.c.ticket == ticket)).scalars()
-            if set(asked) == devices:
-                self._lock(connection, run, devices)
-                connection.execute(delete(lock_requests).where(lock_requests.c.ticket == ticket))
-            # else the answer to an earlier grant was lost on its way here, and only that
-            return self._held(connection, run, devices)
+            if set(asked) != devices:  # the answer to an earlier grant was lost on its way here, and only that
+                return self._held(connection, run, devices)
+            self._lock(connection, run, devices)
+            connection.execute(delete(lock_requests).where(lock_requests.c.ticket == ticket))
+            held = self._held(connection, run, devices)
+            note(connection, held, run, self._clock())
+            return held
 
     def _before(self, ticket: int) -> tuple[Select[Any], Select[Any]]:
         """Return the queries for who lives and holds devices of the ticket, and who lives and asked for them earlier."""
@@ -102,8 +104,8 @@ class SqlDeviceLocks(DeviceLocks):
     def _lock(self, connection: Connection, run: str, devices: Collection[str]) -> None:
         values = {"run": run, "worker": self._worker.id, "since": self._clock(), "broken_by": None}
         names = sorted(devices)
-        for start in range(0, len(names), _CHUNK):
-            part = names[start : start + _CHUNK]
+        for start in range(0, len(names), CHUNK):
+            part = names[start : start + CHUNK]
             known = set(connection.execute(select(locks.c.device).where(locks.c.device.in_(part))).scalars())
             connection.execute(update(locks).where(locks.c.device.in_(known)).values(token=locks.c.token + 1, **values))
             if new := [{"device": name, "token": 1, **values} for name in part if name not in known]:
@@ -117,6 +119,24 @@ class SqlDeviceLocks(DeviceLocks):
         if held.keys() != devices:
             raise RunLost(f"run {run} has lost its place in the queue for its devices", hint="start it again")
         return held
+
+    def found(self, run: str, devices: Collection[str]) -> None:
+        """Note which devices the run found as they should be, where a run that has not ended left them."""
+        with told(self._engine, f"run {run} could not look at locks"), reading(self._engine) as connection:
+            left = left_by_others(connection, run, devices)
+        gone = self._worker.gone_of({worker for worker in left.values() if worker is not None}) if left else set()
+        free = {device for device, worker in left.items() if worker is None or worker in gone}
+        if not free:
+            return
+        with told(self._engine, f"run {run} could not note what it found"), self._engine.begin() as connection:
+            alone(connection)
+            demand_alive(connection, self._worker.id)
+            pass_by(connection, run, free, self._clock())
+
+    def had_since(self, run: str, devices: Collection[str]) -> Mapping[str, Holder]:
+        """Return who else has had the devices since the run first held them."""
+        with told(self._engine, f"run {run} could not look at locks"), reading(self._engine) as connection:
+            return had_since(connection, run, devices)
 
     def in_the_way(self, ticket: int) -> Sequence[DeviceClaim]:
         """Return who holds devices of the ticket or asked earlier."""
@@ -160,8 +180,8 @@ class SqlDeviceLocks(DeviceLocks):
         asked = sorted(set(wanted))
         mark = "?" if self._engine.dialect.paramstyle == "qmark" else "%s"
         with told(self._engine, "locks could not be read"), glancing(self._engine) as connection:
-            for start in range(0, len(asked), _CHUNK // 2):
-                part = asked[start : start + _CHUNK // 2]
+            for start in range(0, len(asked), CHUNK // 2):
+                part = asked[start : start + CHUNK // 2]
                 query = _COUNT.format(", ".join((f"({mark}, {mark}, {mark})",) * len(part)), mark)
                 values = (*(value for row in part for value in row), self._worker.id)
                 if connection.exec_driver_sql(query, values).scalar() != len(part):
@@ -177,8 +197,8 @@ class SqlDeviceLocks(DeviceLocks):
                 select(locks.c.device, locks.c.token).where(locks.c.run == run, locks.c.worker == self._worker.id)
             ).all()
             mine = [row.device for row in held if tokens.get(row.device) == row.token]
-            for start in range(0, len(mine), _CHUNK):
-                part = locks.c.device.in_(mine[start : start + _CHUNK])
+            for start in range(0, len(mine), CHUNK):
+                part = locks.c.device.in_(mine[start : start + CHUNK])
                 connection.execute(update(locks).where(part).values(run=None, worker=None, since=None))
             for device in sorted(tokens.keys() - set(mine)):
                 row = connection.execute(_lock_of(device)).mappings().one_or_none()
@@ -255,6 +275,7 @@ class LockDesk:
                 .where(locks.c.device == device)
                 .values(token=locks.c.token + 1, run=None, worker=None, since=None, broken_by=by)
             )
+            note(connection, {device: row["token"] + 1}, None, self._clock(), by=by)
             if self._rows is not None:
                 text = f"{device}: its lock was broken by {by}; nothing more is written to it by this run"
                 event = Event(EventKind.LOCK_BROKEN, self._clock(), row["run"], "", device, text, {"user": by})

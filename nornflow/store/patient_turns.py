@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from nornflow.abc import DeviceLocks, Slots
-from nornflow.model.lock import Claim, DeviceClaim
+from nornflow.model.lock import Claim, DeviceClaim, Holder
 from nornflow.store.patience import Patience
 
 
@@ -43,6 +43,14 @@ class PatientLocks(DeviceLocks):
     def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
         """Unlock what the run holds."""
         return self._patience(lambda: self._locks.release(run, tokens))
+
+    def found(self, run: str, devices: Collection[str]) -> None:
+        """Note what the run found; to note it twice does no harm."""
+        self._patience(lambda: (self._locks.found(run, devices),))
+
+    def had_since(self, run: str, devices: Collection[str]) -> Mapping[str, Holder]:
+        """Return who else has had the devices."""
+        return self._patience(lambda: self._locks.had_since(run, devices))
 
 
 class PatientSlots(Slots):

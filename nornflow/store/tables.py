@@ -181,8 +181,9 @@ approvals = Table(
     Column("verdict", Text, nullable=False),
     Column("comment", Text, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("via", Text, nullable=False, server_default=""),
 )
-"""Who said what of a run's plan."""
+"""Who said what of a run's plan; `via` is how: asked on a terminal, or with a word of the command line."""
 
 caches = Table(
     "caches",
@@ -225,6 +226,24 @@ locks = Table(
 """Who may write to a device. `token` grows with each holder and stays when there is none: an old one is never right again.
 
 `broken_by` says who took the last holder's lock away, until there is another holder.
+"""
+
+lock_holders = Table(
+    "lock_holders",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("token", BigInteger, primary_key=True, autoincrement=False),
+    Column("run", Text),
+    Column("by", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("held", SmallInteger, nullable=False),
+    Index("lock_holders_by_run", "run"),
+    sqlite_with_rowid=False,
+)
+"""Who has had a device under which token: a run that resumes learns from it that others had it meanwhile.
+
+A run that found the device as it should be, and so did not lock it, has `held` 0; a row without a run says that the lock
+was broken, and `by` whom.
 """
 
 lock_requests = Table(

@@ -140,6 +140,22 @@ class LockStoreContract:
             dead.locks.demand("run-1", "r1", held["r1"])
         heir.locks.demand("run-1", "r1", later["r1"])
 
+    def test_who_resumes_a_run_learns_who_else_has_had_its_devices(self, process: Callable[[], LockingProcess]) -> None:
+        """However often it was resumed before; its own locks do not count, nor do those before its first one."""
+        before, dead, other, heir, next_heir = (process() for _ in range(5))
+        before.locks.release("run-0", taken(before, "run-0", "r1"))
+        taken(dead, "run-1", "r1", "r2")
+        dead.die()
+        other.locks.release("run-2", taken(other, "run-2", "r1", "r3"))
+        taken(heir, "run-1", "r1", "r2")
+        since = heir.locks.had_since("run-1", ["r1", "r2", "r3"])
+        assert {device: (holder.run, holder.held) for device, holder in since.items()} == {"r1": ("run-2", True)}
+        heir.die()
+        taken(next_heir, "run-1", "r1", "r2")
+        assert next_heir.locks.had_since("run-1", ["r1", "r2", "r3"]) == since
+        assert other.locks.had_since("run-2", ["r1", "r3"])["r1"].run == "run-1"
+        assert other.locks.had_since("run-9", ["r1", "r2", "r3"]) == {}
+
     def test_an_answer_that_was_lost_on_its_way_can_be_asked_for_again(
         self, process: Callable[[], LockingProcess]
     ) -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from nornflow.errors import LockLost, UsageError
+from nornflow.model.run import RunState
 from nornflow.model.worker import Process
 from nornflow.store.locks import LockDesk, SqlDeviceLocks
-from nornflow.store.opening import open_engine
+from nornflow.store.opening import open_engine, open_store
+from nornflow.store.patience import PatientRunStore
 from nornflow.store.slots import SqlSlots, places
+from nornflow.store.tables import lock_holders
 from nornflow.store.workers import Workers
 from nornflow.testing.lock_store import LockingProcess, LockStoreContract, taken
+from nornflow.testing.run_store import NOON, new_run
 
 
 class Machine:
@@ -104,6 +111,90 @@ def test_a_lock_of_the_dead_need_not_be_broken(machine: Machine, desk: LockDesk)
     machine.dead.add(1)
     assert desk.break_lock("r1", "bob") is None
     assert taken(machine.process(), "run-2", "r1", "r2") == {"r1": 2, "r2": 2}
+
+
+@pytest.fixture
+def store(machine: Machine, database_url: str, tmp_path: Path) -> Iterator[PatientRunStore]:
+    """The runs beside the locks: run-1 is the one that is cut off."""
+    with closing(open_store(database_url, tmp_path)) as store:
+        for run, user in (("run-1", "ada"), ("run-2", "bob")):
+            store.begin(new_run(run, user=user))
+        yield store
+
+
+def since(process: LockingProcess, *devices: str) -> dict[str, str]:
+    """Return who else has had devices since run-1 first held them."""
+    return {device: str(holder) for device, holder in process.locks.had_since("run-1", devices).items()}
+
+
+def test_who_had_a_device_meanwhile_is_told_with_all_that_is_known_of_it(
+    machine: Machine, store: PatientRunStore
+) -> None:
+    dead, other, heir = machine.process(), machine.process(), machine.process()
+    taken(dead, "run-1", "r1")
+    machine.dead.add(1)
+    other.locks.release("run-2", taken(other, "run-2", "r1"))
+    taken(heir, "run-1", "r1")
+    (told,) = since(heir, "r1").values()
+    assert re.fullmatch(r"run run-2 of ntp \(bob\) held r1 at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", told)
+
+
+def test_a_lock_that_was_broken_is_told_of_as_well(machine: Machine, desk: LockDesk, store: PatientRunStore) -> None:
+    dead, heir = machine.process(), machine.process()
+    taken(dead, "run-1", "r1", "r2")
+    desk.break_lock("r1", "bob on desk")
+    machine.dead.add(1)
+    taken(heir, "run-1", "r1", "r2")
+    found = since(heir, "r1", "r2")
+    assert list(found) == ["r1"]
+    assert found["r1"].startswith("the lock of r1 was broken by bob on desk at ")
+
+
+def test_who_found_a_device_in_order_that_a_dead_run_left_is_known_to_who_resumes_it(
+    machine: Machine, store: PatientRunStore
+) -> None:
+    dead, other, third, heir = (machine.process() for _ in range(4))
+    tokens = taken(dead, "run-1", "r1", "r2", "r3")
+    machine.dead.add(1)
+    other.locks.found("run-2", ["r1", "r9"])
+    other.locks.found("run-2", ["r3"])
+    third.locks.release("run-2", taken(third, "run-2", "r3"))
+    third.locks.found("run-2", ["r3"])
+    later = taken(heir, "run-1", "r1", "r2", "r3")
+    assert later == {"r1": tokens["r1"] + 2, "r2": tokens["r2"] + 1, "r3": tokens["r3"] + 4}
+    held = {device: holder.held for device, holder in heir.locks.had_since("run-1", later).items()}
+    assert held == {"r1": False, "r3": True}
+    assert since(heir, "r1")["r1"].startswith("run run-2 of ntp (bob) found nothing to do on r1 at ")
+
+
+def test_what_a_living_run_holds_or_an_ended_one_left_is_not_noted(machine: Machine, store: PatientRunStore) -> None:
+    living, other = machine.process(), machine.process()
+    held = taken(living, "run-1", "r1", "r2")
+    other.locks.found("run-2", ["r1"])
+    living.locks.demand("run-1", "r1", held["r1"])
+    assert since(living, "r1") == {}
+    living.locks.release("run-1", held)
+    store.move("run-1", RunState.PENDING, RunState.CANCELLED, NOON)
+    other.locks.found("run-2", ["r1", "r2"])
+    assert since(living, "r1", "r2") == {}
+
+
+def test_who_had_a_device_is_forgotten_with_old_runs_but_not_while_somebody_may_ask(
+    machine: Machine, store: PatientRunStore
+) -> None:
+    dead, other, heir = machine.process(), machine.process(), machine.process()
+    taken(dead, "run-1", "r1")
+    machine.dead.add(1)
+    other.locks.release("run-2", taken(other, "run-2", "r1", "r2"))
+    later = datetime.now(UTC) + timedelta(days=1)
+    store.move("run-2", RunState.PENDING, RunState.CANCELLED, NOON)
+    assert store.purge(later) == ["run-2"]
+    taken(heir, "run-1", "r1")
+    assert since(heir, "r1")["r1"].startswith("run run-2 held r1 at ")
+    store.move("run-1", RunState.PENDING, RunState.CANCELLED, NOON)
+    store.purge(later)
+    with machine.engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(lock_holders)).scalar() == 0
 
 
 def test_there_must_be_a_lock_to_break(desk: LockDesk) -> None:

@@ -16,6 +16,7 @@ from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
+from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
@@ -173,6 +174,7 @@ class Stage:
     sink: EventSink | None = None
     journal: Journal = field(default_factory=NoJournal)
     earlier: Earlier | None = None
+    turns: Turns | None = None
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -207,6 +209,7 @@ class Stage:
             approve=self.approve,
             question=self.question,
             journal=self.journal,
+            turns=self.turns,
         )
         info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
         return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts(), earlier=self.earlier)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from engine_stage import Say, Stage
+from engine_stage import CONFIG, Say, Stage, fates
 from nornflow.abc import Journal
+from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import RunRecord, RunState
+from nornflow.model.workflow import Amount, OnFailure, Rollout
 from nornflow.testing.fakes import FakeDevice
+
+SAVE = "exec:write memory"
 
 
 class Killed(BaseException):
@@ -126,6 +131,7 @@ class Story:
     naps: list[float] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     again: str = ""
+    turns: Turns | None = None
 
     def live(self, *deaths: Death) -> RunRecord:
         """Run the change; each process dies its death, the last one lives."""
@@ -145,6 +151,7 @@ class Story:
             device.death = death
         stage = self.script(Stage(dict(self.devices)))
         stage.say, stage.journal, stage.naps = self.say, paper, self.naps
+        stage.turns = self.turns
         stage.question = lambda text: self.questions.append(text) is None
         if self.deaths:
             stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted())
@@ -175,3 +182,52 @@ class Story:
 def stage_start() -> datetime:
     """Return when every story began."""
     return datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def network(count: int) -> dict[str, Mortal]:
+    """Return so many devices: r1, r2 ..."""
+    return {f"r{n}": Mortal(CONFIG.format(f"r{n}")) for n in range(1, count + 1)}
+
+
+def growing(stage: Stage) -> Stage:
+    """Growing batches; the verification fails on one device of the last batch, and everything goes back."""
+    last = "r27" if len(stage.devices) == 30 else f"r{len(stage.devices)}"
+    stage.workflow |= {
+        "on_failure": OnFailure.ROLLBACK,
+        "rollout": Rollout(batches=(Amount(1), Amount(len(stage.devices) // 3), Amount(30)), soak=5),
+    }
+    stage.step("tell", "fake.say", text="begin")
+    stage.step("configure", "fake.configure", "tell", lines=["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE])
+    stage.step("verify", "fake.check", "configure", condition=f"host.name != '{last}'")
+    return stage.step("end", "fake.say", "verify", text="end")
+
+
+def seen(story: Story, record: RunRecord) -> tuple[object, ...]:
+    """Return everything that must not depend on how often the process died."""
+    return (
+        record.state,
+        fates(record),
+        {name: device.config for name, device in story.devices.items()},
+        {step.step: {host: (r.state, r.changed, r.diff) for host, r in step.hosts.items()} for step in record.steps},
+        {host.host: (host.batch, host.diff, host.rollback) for host in record.hosts},
+    )
+
+
+def sent(story: Story) -> dict[str, Counter[str]]:
+    """Return what each device received, without saving, which may be done twice."""
+    return {name: Counter(line for line in device.received if line != SAVE) for name, device in story.devices.items()}
+
+
+def undisturbed(script: Script, devices: dict[str, Mortal]) -> tuple[Story, RunRecord]:
+    """Live through the change without a death."""
+    story = Story(script, devices)
+    return story, story.live()
+
+
+def compare(script: Script, devices: Callable[[], dict[str, Mortal]], *deaths: Death) -> Story:
+    """Live through the change with these deaths, and find everything as if there had been none."""
+    calm, record = undisturbed(script, devices())
+    story = Story(script, devices(), again="yes")
+    found = story.live(*deaths)
+    assert seen(story, found) == seen(calm, record), deaths
+    return story

@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine_stage import CONFIG, Stage, changing, fates
-from mortal import Death, Mortal, Paper, Script, Story, stage_start
+from mortal import SAVE, Death, Paper, Script, Story, compare, growing, network, seen, sent, stage_start, undisturbed
 from nornflow.abc import Gate
 from nornflow.engine.recovery import Earlier
 from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.journal import Entry, EntryKind
-from nornflow.model.run import HostState, RunRecord, RunState
+from nornflow.model.run import HostState, RunState
 from nornflow.model.workflow import Amount, OnFailure, Rollout
-
-SAVE = "exec:write memory"
-
-
-def network(count: int) -> dict[str, Mortal]:
-    return {f"r{n}": Mortal(CONFIG.format(f"r{n}")) for n in range(1, count + 1)}
-
-
-def growing(stage: Stage) -> Stage:
-    """Growing batches; the verification fails on one device of the last batch, and everything goes back."""
-    last = "r27" if len(stage.devices) == 30 else f"r{len(stage.devices)}"
-    stage.workflow |= {
-        "on_failure": OnFailure.ROLLBACK,
-        "rollout": Rollout(batches=(Amount(1), Amount(len(stage.devices) // 3), Amount(30)), soak=5),
-    }
-    stage.step("tell", "fake.say", text="begin")
-    stage.step("configure", "fake.configure", "tell", lines=["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE])
-    stage.step("verify", "fake.check", "configure", condition=f"host.name != '{last}'")
-    return stage.step("end", "fake.say", "verify", text="end")
-
-
-def seen(story: Story, record: RunRecord) -> tuple[object, ...]:
-    """Return everything that must not depend on how often the process died."""
-    return (
-        record.state,
-        fates(record),
-        {name: device.config for name, device in story.devices.items()},
-        {step.step: {host: (r.state, r.changed, r.diff) for host, r in step.hosts.items()} for step in record.steps},
-        {host.host: (host.batch, host.diff, host.rollback) for host in record.hosts},
-    )
-
-
-def sent(story: Story) -> dict[str, Counter[str]]:
-    """Return what each device received, without saving, which may be done twice."""
-    return {name: Counter(line for line in device.received if line != SAVE) for name, device in story.devices.items()}
-
-
-def undisturbed(script: Script, devices: dict[str, Mortal]) -> tuple[Story, RunRecord]:
-    story = Story(script, devices)
-    return story, story.live()
-
-
-def compare(script: Script, devices: Callable[[], dict[str, Mortal]], *deaths: Death) -> Story:
-    """Live through the change with these deaths, and find everything as if there had been none."""
-    calm, record = undisturbed(script, devices())
-    story = Story(script, devices(), again="yes")
-    found = story.live(*deaths)
-    assert seen(story, found) == seen(calm, record), deaths
-    return story
 
 
 def test_dying_at_every_entry_of_the_journal_changes_neither_the_end_nor_what_thirty_devices_receive() -> None:
@@ -309,74 +255,3 @@ def test_a_process_that_lost_the_run_sends_nothing_more() -> None:
     assert [name for name, device in devices.items() if device.received] == ["r1"]
     assert (record.state, record.reason) == (RunState.FAILED, "run-lost")
     assert devices["r1"].received == ["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE]
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> tuple[Script, int, tuple[str, ...]]:
-    """Return a workflow, a number of devices, and which of them refuse a line."""
-    count = draw(st.integers(1, 5))
-    hosts = [f"r{n}" for n in range(1, count + 1)]
-    bad = draw(st.sets(st.sampled_from(hosts), max_size=2))
-    refusing = tuple(sorted(draw(st.sets(st.sampled_from(hosts), max_size=1))))
-    on_failure = draw(st.sampled_from(list(OnFailure)[:3]))
-    rollout = Rollout(
-        batches=tuple(Amount(n) for n in draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))),
-        max_failures=Amount(draw(st.integers(0, 2))),
-        soak=draw(st.sampled_from([0, 7])),
-    )
-    lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=4, unique=True))
-    more = draw(st.lists(st.sampled_from(_LINES), max_size=2, unique=True))
-    save, middle, first, last = (draw(st.booleans()) for _ in range(4))
-    rollback = draw(st.sampled_from([None, False]))
-
-    def script(stage: Stage) -> Stage:
-        stage.workflow |= {"on_failure": on_failure, "rollout": rollout}
-        before: list[str] = []
-        if first:
-            stage.step("tell", "fake.say", text="begin")
-            before = ["tell"]
-        stage.step("configure", "fake.configure", *before, lines=[*lines, *([SAVE] if save else [])], rollback=rollback)
-        after = "configure"
-        if middle:
-            stage.step("between", "fake.say", after, text="between")
-            after = "between"
-        if more:
-            stage.step("more", "fake.configure", after, lines=more)
-            after = "more"
-        stage.step("verify", "fake.check", after, condition=f"host.name not in {sorted(bad)}")
-        if last:
-            stage.step("end", "fake.say", "verify", text="end")
-        return stage
-
-    return script, count, refusing
-
-
-_LINES = (
-    "ntp server 192.0.2.9",
-    "no ntp server 192.0.2.1",
-    "interface Loopback0",
-    " description changed",
-    "hostname changed",
-    "snmp-server contact me",
-    "ntp server 192.0.2.10",
-)
-DEATHS = st.one_of(
-    st.builds(Death, entry=st.integers(1, 60), after=st.booleans(), notes=st.booleans()),
-    st.builds(Death, line=st.integers(1, 6)),
-)
-
-
-@settings(max_examples=150)
-@given(shapes(), st.lists(DEATHS, min_size=1, max_size=3))
-def test_whatever_the_run_and_whenever_its_processes_die_the_end_is_the_same(
-    shape: tuple[Script, int, tuple[str, ...]], deaths: list[Death]
-) -> None:
-    script, count, refusing = shape
-
-    def devices() -> dict[str, Mortal]:
-        return {
-            name: Mortal(device.config, rejects=("192.0.2.10",) if name in refusing else ())
-            for name, device in network(count).items()
-        }
-
-    compare(script, devices, *deaths)

@@ -1,0 +1,81 @@
+"""Of whatever run, and whenever its processes die, the end is that of a run that nothing disturbed."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine_stage import Stage
+from mortal import SAVE, Death, Mortal, Script, compare, network
+from nornflow.model.workflow import Amount, OnFailure, Rollout
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> tuple[Script, int, tuple[str, ...]]:
+    """Return a workflow, a number of devices, and which of them refuse a line."""
+    count = draw(st.integers(1, 5))
+    hosts = [f"r{n}" for n in range(1, count + 1)]
+    bad = draw(st.sets(st.sampled_from(hosts), max_size=2))
+    refusing = tuple(sorted(draw(st.sets(st.sampled_from(hosts), max_size=1))))
+    on_failure = draw(st.sampled_from(list(OnFailure)[:3]))
+    rollout = Rollout(
+        batches=tuple(Amount(n) for n in draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))),
+        max_failures=Amount(draw(st.integers(0, 2))),
+        soak=draw(st.sampled_from([0, 7])),
+    )
+    lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=4, unique=True))
+    more = draw(st.lists(st.sampled_from(_LINES), max_size=2, unique=True))
+    save, middle, first, last = (draw(st.booleans()) for _ in range(4))
+    rollback = draw(st.sampled_from([None, False]))
+
+    def script(stage: Stage) -> Stage:
+        stage.workflow |= {"on_failure": on_failure, "rollout": rollout}
+        before: list[str] = []
+        if first:
+            stage.step("tell", "fake.say", text="begin")
+            before = ["tell"]
+        stage.step("configure", "fake.configure", *before, lines=[*lines, *([SAVE] if save else [])], rollback=rollback)
+        after = "configure"
+        if middle:
+            stage.step("between", "fake.say", after, text="between")
+            after = "between"
+        if more:
+            stage.step("more", "fake.configure", after, lines=more)
+            after = "more"
+        stage.step("verify", "fake.check", after, condition=f"host.name not in {sorted(bad)}")
+        if last:
+            stage.step("end", "fake.say", "verify", text="end")
+        return stage
+
+    return script, count, refusing
+
+
+_LINES = (
+    "ntp server 192.0.2.9",
+    "no ntp server 192.0.2.1",
+    "interface Loopback0",
+    " description changed",
+    "hostname changed",
+    "snmp-server contact me",
+    "ntp server 192.0.2.10",
+)
+DEATHS = st.one_of(
+    st.builds(Death, entry=st.integers(1, 60), after=st.booleans(), notes=st.booleans()),
+    st.builds(Death, line=st.integers(1, 6)),
+)
+
+
+@settings(max_examples=150)
+@given(shapes(), st.lists(DEATHS, min_size=1, max_size=3))
+def test_whatever_the_run_and_whenever_its_processes_die_the_end_is_the_same(
+    shape: tuple[Script, int, tuple[str, ...]], deaths: list[Death]
+) -> None:
+    script, count, refusing = shape
+
+    def devices() -> dict[str, Mortal]:
+        return {
+            name: Mortal(device.config, rejects=("192.0.2.10",) if name in refusing else ())
+            for name, device in network(count).items()
+        }
+
+    compare(script, devices, *deaths)
