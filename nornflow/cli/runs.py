@@ -64,7 +64,7 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
 @command.command("show")
 @click.argument("run")
 def show_run(run: str) -> None:
-    """Show the record of RUN (the beginning of its id is enough) as JSON."""
+    """Show the record of RUN (the beginning of its id is enough) as JSON, with who approved its plan by which means."""
     from nornflow.app.build import load_project
     from nornflow.app.services.history import history
     from nornflow.cli.output import show_json

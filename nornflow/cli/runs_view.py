@@ -107,9 +107,9 @@ def answer_lines(plan: Plan, said: Sequence[Approval]) -> Iterator[str]:
     yield f"plan {said[-1].plan} of {plan.workflow} {plan.version} under profile {plan.profile}"
     for each in said:
         of = "" if each.plan == said[-1].plan else f" of the plan {each.plan[:12]}"
-        yield f"{each.answer}{of} by {each.user} at {each.at:%Y-%m-%d %H:%M:%S} UTC" + (
-            f": {each.comment}" if each.comment else ""
-        )
+        via = f" ({each.via})" if each.via else ""
+        said_with = f": {each.comment}" if each.comment else ""
+        yield f"{each.answer}{of} by {each.user} at {each.at:%Y-%m-%d %H:%M:%S} UTC{via}{said_with}"
     alike: dict[tuple[str, ...], list[str]] = {}
     for host in plan.hosts:
         shown = tuple(line for step in host.steps if step.changes for line in (f"{step.step}:", *_indented(step.diff)))

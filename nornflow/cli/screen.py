@@ -66,7 +66,14 @@ class Screen(Observer):
     def voices(self, switch: StopSwitch) -> Voices:
         """Return how a run talks to this screen; a question ends when the run shall."""
         self._until = switch
-        return Voices(observers=(self,), approve=self._approve, question=self._question, switch=switch, notice=tell)
+        return Voices(
+            observers=(self,),
+            approve=self._approve,
+            question=self._question,
+            switch=switch,
+            notice=tell,
+            via="--yes" if self._yes else "terminal",
+        )
 
     @contextmanager
     def shown(self) -> Iterator[Screen]:

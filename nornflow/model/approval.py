@@ -16,10 +16,15 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An answer: to which plan (its SHA-256), whose, which, when (UTC), and what was said with it."""
+    """An answer: to which plan (its SHA-256), whose, which, when (UTC), and what was said with it.
+
+    `via` is by which means: `terminal` for somebody who was asked there, `--yes` for the word of the command line, with
+    which nobody need have seen the plan, `nornflow approve` for a sealed plan; empty when that was not kept.
+    """
 
     plan: str
     user: str
     answer: Answer
     at: datetime
     comment: str = ""
+    via: str = ""

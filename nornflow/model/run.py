@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from nornflow.model.approval import Approval
 from nornflow.model.profile import Profile
 
 
@@ -152,7 +153,8 @@ class HostRecord:
 class RunRecord:
     """Everything that is known of a run when it is over (or at the moment it is asked).
 
-    `user` began it; `resumed_by` are those who went on with it after its process had died, in order.
+    `user` began it; `resumed_by` are those who went on with it after its process had died, in order;
+    `approvals` is what was answered when somebody was asked about its plan.
     """
 
     id: str
@@ -174,6 +176,7 @@ class RunRecord:
     security_events: tuple[Mapping[str, Any], ...] = ()
     file: str = ""
     resumed_by: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
     @property
     def duration(self) -> float:

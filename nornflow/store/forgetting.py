@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from nornflow.store.holders import forget as forget_holders
 from nornflow.store.tables import (
     approvals,
     caches,
@@ -40,6 +41,7 @@ def forget(connection: Connection, before: datetime) -> Sequence[str]:
     connection.execute(delete(plan_images).where(plan_images.c.plan.in_(sealed)))
     connection.execute(delete(sealed_plans).where(sealed_plans.c.created_at < before))
     connection.execute(delete(plan_answers).where(plan_answers.c.at < before))
+    forget_holders(connection, before)
     return [row.id for row in old]
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 
 from nornflow.errors import StoreError, UsageError
-from nornflow.model.approval import Answer, Approval
+from nornflow.model.approval import Approval
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.plan import Plan
 from nornflow.planning.seal import canonical
@@ -19,6 +19,7 @@ from nornflow.store.blobs import LIMIT
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of
 from nornflow.store.patience import PatientRunStore
+from nornflow.store.rows import stored_approval
 from nornflow.store.tables import approvals, plans
 
 
@@ -82,6 +83,7 @@ class SqlPlans:
                         verdict=approval.answer.value,
                         comment=self._rows.masked(approval.comment),
                         at=approval.at,
+                        via=approval.via,
                     )
                 )
 
@@ -92,9 +94,7 @@ class SqlPlans:
         with told(self._engine, f"answers about run {run} could not be read"), reading(self._engine) as connection:
             of_run = approvals.c.run == number_of(connection, run)
             found = connection.execute(select(approvals).where(of_run).order_by(approvals.c.number)).mappings()
-            return [
-                Approval(row["plan"], row["user"], Answer(row["verdict"]), row["at"], row["comment"]) for row in found
-            ]
+            return [stored_approval(dict(row)) for row in found]
 
     def plan(self, digest: str) -> Plan:
         """Return a plan, masked; UsageError when there is none of that hash, StoreError when it is not what was kept."""

@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plain import plain
@@ -173,9 +174,13 @@ def step_record(row: Row, results: Mapping[str, StepResult]) -> StepRecord:
 
 
 def run_record(
-    row: Row, steps: tuple[StepRecord, ...], hosts: tuple[HostRecord, ...], resumed_by: tuple[str, ...] = ()
+    row: Row,
+    steps: tuple[StepRecord, ...],
+    hosts: tuple[HostRecord, ...],
+    resumed_by: tuple[str, ...] = (),
+    approvals: tuple[Approval, ...] = (),
 ) -> RunRecord:
-    """Return the record of a run from its row, its steps and its devices."""
+    """Return the record of a run from its row, its steps, its devices and what was answered about its plan."""
     same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
     started: datetime = row["started_at"]
     return RunRecord(
@@ -189,4 +194,10 @@ def run_record(
         completed_at=row["completed_at"],
         security_events=tuple(json.loads(row["security_events"])),
         resumed_by=resumed_by,
+        approvals=approvals,
     )
+
+
+def stored_approval(row: Row) -> Approval:
+    """Return an answer about a plan from its row."""
+    return Approval(row["plan"], row["user"], Answer(row["verdict"]), row["at"], row["comment"], row["via"])

@@ -85,7 +85,7 @@ class TestPlans:
         store.begin(new_run())
         plans = SqlPlans(store)
         no = Approval(plans.keep(PLAN, NOON), "ada", Answer.REJECTED, later(5), "not with hunter22")
-        yes = Approval(plans.keep(LARGE, NOON), "bob", Answer.APPROVED, later(9))
+        yes = Approval(plans.keep(LARGE, NOON), "bob", Answer.APPROVED, later(9), via="--yes")
         for answer in (no, yes, yes):  # the answer of the store may be lost, and the call is made again
             plans.answered("run-1", answer)
         assert plans.answers("run-1") == [replace(no, comment=f"not with {MASK}"), yes]

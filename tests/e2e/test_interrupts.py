@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,21 @@ def test_a_question_can_be_answered(site: ProjectFolder, network: Fleet) -> None
         os.write(run.terminal, b"y\n")
         assert run.end(30) == 0
     assert fates(site) == {"r1": "changed", "r2": "changed"}
+    (said,) = approvals(site)
+    assert (said["answer"], said["user"], said["via"]) == ("approved", site.record()["user"], "terminal")
+
+
+def approvals(site: ProjectFolder) -> list[dict[str, Any]]:
+    shown = site.run("runs", "show", site.record()["id"]).ok().json()
+    assert site.record() == shown
+    return list(shown["approvals"])
+
+
+def test_the_record_tells_when_nobody_was_asked(site: ProjectFolder) -> None:
+    site.run("run", "change.yaml", "--yes", "--limit", "r1").ok()
+    assert [(said["answer"], said["via"]) for said in approvals(site)] == [("approved", "--yes")]
+    plan = site.run("runs", "plan", site.record()["id"]).ok().stdout
+    assert re.search(r"^approved by \S+ at .* UTC \(--yes\)$", plan, re.MULTILINE)
 
 
 def test_a_terminal_that_goes_away_stops_the_run_and_leaves_a_record(site: ProjectFolder, network: Fleet) -> None:

@@ -16,6 +16,15 @@ from nornflow.store.nothing import NoStore
 if TYPE_CHECKING:
     from nornflow.store.plans import SqlPlans
 
+APPROVE = "nornflow approve"
+"""By which means a sealed plan is approved."""
+
+
+def answers_about(store: RunStore, run: str) -> tuple[Approval, ...]:
+    """Return what was answered about the plans of a run, in order; none where nothing is kept. StoreError."""
+    plans = _plans(store)
+    return () if plans is None else tuple(plans.answers(run))
+
 
 def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Callable[[], datetime]) -> Voices:
     """Return the voices with answers that are kept: the plan before it is asked about, the answer before it has an effect.
@@ -30,7 +39,7 @@ def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Cal
         digest = plans.keep(plan, clock())
         yes = voices.approve(plan, held)
         answer = Answer.APPROVED if yes else Answer.REJECTED
-        plans.answered(run, Approval(digest, user, answer, clock()))
+        plans.answered(run, Approval(digest, user, answer, clock(), via=voices.via))
         return yes
 
     return replace(voices, approve=asked)
@@ -42,7 +51,7 @@ def keep_approvals(store: RunStore, run: str, plan: Plan, approvals: Sequence[Ap
     if plans is not None and approvals:
         digest = plans.keep(plan, at)
         for each in approvals:
-            plans.answered(run, replace(each, plan=digest))
+            plans.answered(run, replace(each, plan=digest, via=each.via or APPROVE))
 
 
 def _plans(store: RunStore) -> SqlPlans | None:

@@ -33,7 +33,8 @@ class Request:
 class Voices:
     """How a run talks to the outside: observers, the question before a change, and the switch that stops it.
 
-    `notice` tells whoever starts a run of something beside it.
+    `notice` tells whoever starts a run of something beside it. `via` is by which means these voices approve a plan, for
+    the record: `terminal`, `--yes`.
     """
 
     observers: Sequence[Observer] = ()
@@ -41,3 +42,4 @@ class Voices:
     question: Callable[[str], bool] = lambda text: False
     switch: StopSwitch = field(default_factory=StopSwitch)
     notice: Callable[[str], None] = lambda text: None
+    via: str = ""

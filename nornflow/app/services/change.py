@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from nornflow.app.build import Project
-from nornflow.app.services.approving import keep_approvals, remembering
+from nornflow.app.services.approving import answers_about, keep_approvals, remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
 from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
@@ -82,6 +83,7 @@ def carry_out(
             voices.notice(f"run {dead.run} of {dead.workflow} was cut off: nornflow runs resume {dead.run} settles it")
         recorder = RunRecorder(store, run)
         voices = remembering(voices, store, run, user(), now)
+        said = partial(answers_about, store, run)
         prepared = Prepared(
             project,
             change,
@@ -101,6 +103,6 @@ def carry_out(
                 keep_approvals(store, run, applied.plan, applied.approvals, now())
             # before sessions are closed, which may take as long as devices let it
             with heeding(store, me, run, voices.switch):
-                return remembered(recorder, project.records(), prepared.run, prepared.tools)
+                return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
         finally:
             prepared.close()

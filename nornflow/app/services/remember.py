@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
 from nornflow.errors import RunLost, StoreError
+from nornflow.model.approval import Approval
 from nornflow.model.run import RunRecord, RunState
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 
 
-def remembered(recorder: RunRecorder, records: RunRecords, run: Run, tools: Tools) -> RunRecord:
+def remembered(
+    recorder: RunRecorder, records: RunRecords, run: Run, tools: Tools, said: Callable[[], tuple[Approval, ...]]
+) -> RunRecord:
     """Execute a run that has begun in the store and return its record; what could not be kept of it is the record's error.
+
+    `said` gives what was answered about its plan.
 
     A run that another process carries on, or may, is not ended here: nor is one whose program failed on the way, or one
     that could not be gone on with and so stays as it was (what kept it is raised).
@@ -38,6 +44,8 @@ def remembered(recorder: RunRecorder, records: RunRecords, run: Run, tools: Tool
     if isinstance(tools.emitter.failure, RunLost):
         recorder.leave()
         return replace(record, exit_code=max(record.exit_code, RunLost.exit_code))
+    with suppress(StoreError):  # a store that is away now is an error of the record below
+        record = replace(record, approvals=said())
     return _kept(record, recorder, records)
 
 

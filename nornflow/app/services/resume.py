@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive, results_of, turns_of
-from nornflow.app.services.approving import remembering
+from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import heeding
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
@@ -91,6 +92,7 @@ def _go_on(
         turns=turns_of(me, project),
         earlier=earlier,
     )
+    said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter
     me.tell(emitter.lose)
     try:
@@ -98,7 +100,7 @@ def _go_on(
             emitter.recall(stored.event)
         emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence)
         with heeding(store, me, standing.run, voices.switch):
-            return remembered(recorder, project.records(), prepared.run, prepared.tools)
+            return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
         prepared.close()
 
