@@ -138,6 +138,7 @@ def _limits_table(profiles: list[Profile]) -> Iterator[str]:
     for key in ("commands", "domains"):
         cells = ("any" if (names := getattr(p, key)) is None else " ".join(names) or "-" for p in profiles)
         yield f"| `{key}` | {' | '.join(cells)} |"
+    yield f"| `rollback` | {' | '.join(profile.rollback or '-' for profile in profiles)} |"
     for key in ("tasks", "lockout", "sealed_only", "canary", "allow_destructive"):
         yield f"| `{key}` | {' | '.join(str(getattr(profile, key)).lower() for profile in profiles)} |"
     yield f"| `approvals` | {' | '.join(str(profile.approvals.count) for profile in profiles)} |"

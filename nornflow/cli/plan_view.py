@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.decision import Verdict, strictest
-from nornflow.model.plan import HostPlan, Plan
+from nornflow.model.plan import HostPlan, Plan, Rehearsal
 from nornflow.planning.diff import added_removed, changes_in
 
 
@@ -20,6 +20,8 @@ class Group:
     steps: tuple[tuple[str, str, str], ...]
     """Step id, method and diff of each step that changes them."""
     lines: tuple[tuple[str, tuple[str, ...]], ...]
+    rollback: Rehearsal | None = None
+    """How the way back of the first one was rehearsed; that of the others is worth the same."""
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -33,6 +35,7 @@ def groups(plan: Plan) -> list[Group]:
             tuple(host.host for host in hosts),
             tuple((step.step, step.method.value, step.diff) for step in hosts[0].steps if step.diff),
             tuple((step.step, step.lines) for step in hosts[0].steps if step.changes and not step.diff),
+            hosts[0].rollback,
         )
         for hosts in found.values()
     ]
@@ -40,11 +43,16 @@ def groups(plan: Plan) -> list[Group]:
 
 def _shape(host: HostPlan) -> object:
     """Return what must be the same for two devices to be shown together; the lines around a change may differ."""
-    return tuple(
+    steps = tuple(
         (step.step, step.method, changes_in(step.diff) if step.diff else step.lines)
         for step in host.steps
         if step.changes
     )
+    return steps, host.rollback and (host.rollback.method, _gist(host.rollback))
+
+
+def _gist(rehearsal: Rehearsal) -> str:
+    return rehearsal.evidence.partition("\n")[0]
 
 
 def plan_text(change: PlannedChange) -> Iterator[str]:
@@ -60,6 +68,10 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
         for step, lines in group.lines:
             yield f"  {step}: what these lines change cannot be predicted"
             yield from (f"    {line}" for line in lines)
+        if group.rollback is not None:
+            first, *more = group.rollback.evidence.splitlines() or [""]
+            yield f"  rollback: {group.rollback.method}{f' ({first})' if first else ''}"
+            yield from (f"    {line}" for line in more)
     unchanged = [host.host for host in plan.hosts if not host.changes and not host.error]
     if unchanged:
         yield ""
@@ -120,6 +132,9 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
             yield "```"
             yield from lines
             yield "```"
+        if group.rollback is not None:
+            yield ""
+            yield f"Rollback: {group.rollback.method} ({_gist(group.rollback)})."
     rows = [(host.host, host.error) for host in plan.hosts if host.error]
     rows += [(f"step `{step}`, until it is applied", reason) for step, reason in plan.unplanned.items()]
     if rows:

@@ -73,6 +73,8 @@ def _as_text(profile: dict[str, Any]) -> list[str]:
     ]
     lines += [f"  {'lockout':<26} {profile['lockout']}"]
     lines += [f"  {key:<26} {value}" for key, value in profile["limits"].items()]
+    if profile["rollback"]:
+        lines.append(f"  {'rollback':<26} at least {profile['rollback']}, else {profile['unproven']}")
     lines += [
         f"  {flag:<26} {'yes' if profile[flag] else 'no'}" for flag in ("sealed_only", "canary", "allow_destructive")
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
@@ -21,6 +21,9 @@ from nornflow.model.workflow import Scope, Step
 
 _NO_SESSION = frozenset((Unreachable.reason, AuthenticationFailed.reason, StepTimeout.reason))
 """Reasons after which a device is not asked again in the same plan."""
+
+Rehearse = Callable[[Sequence[HostPlan]], tuple[HostPlan, ...]]
+"""Completes plans of devices by what a rehearsal of their ways back shows."""
 
 
 class Planning:
@@ -43,8 +46,11 @@ class Planning:
         self._unplanned: dict[str, str] = {}
         self._gone: set[str] = set()
 
-    def plan(self, hosts: Sequence[str], inputs: Mapping[str, object]) -> Plan:
-        """Plan every step that may change a device, and return what it would do; read-only workflows give an empty plan."""
+    def plan(self, hosts: Sequence[str], inputs: Mapping[str, object], rehearse: Rehearse) -> Plan:
+        """Plan every step that may change a device, and return what it would do; read-only workflows give an empty plan.
+
+        `rehearse` tries the ways back when all steps of all devices are planned.
+        """
         emitter = self._tools.emitter
         configuring = [step.id for step in self._workflow.steps if step.configures]
         cone = ancestors(self._workflow.steps, configuring) | set(configuring)
@@ -59,7 +65,7 @@ class Planning:
             version=self._workflow.version,
             profile=self._profile,
             inputs=dict(inputs),
-            hosts=tuple(self._host_plan(host, configuring) for host in hosts),
+            hosts=rehearse([self._host_plan(host, configuring) for host in hosts]),
             unplanned=dict(self._unplanned),
         )
         emitter.emit(EventKind.PLAN_FINISHED, changes=plan.changes, hosts=len(hosts))

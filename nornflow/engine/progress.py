@@ -10,6 +10,7 @@ from typing import Any
 from nornflow.engine.deadlines import HostTimes
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
 from nornflow.model.device import HostView
+from nornflow.model.plan import HostPlan
 from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import On, Scope, Step, Workflow
 
@@ -81,6 +82,8 @@ class Progress:
         self.pre_images: dict[str, PreImage] = {}
         self.taken_back: set[str] = set()
         """Devices on which a step failed and took its own change back at once."""
+        self.plans: Mapping[str, HostPlan] = {}
+        """What is applied to each device, with the way back that was rehearsed."""
         self.batch_of: dict[str, int] = {}
         self.past = Past()
         self.times = HostTimes(workflow.rollout.host_timeout)

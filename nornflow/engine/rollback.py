@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.progress import PreImage, Progress
@@ -13,13 +14,29 @@ from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import EXEC, PlannedStep
 from nornflow.planning.diff import unified
+from nornflow.planning.normalise import config_hash
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.load import platform_for
+from nornflow.platforms.platform import Platform
+from nornflow.workflow.templating import Renderer
 
 PASSES = 2
 """How often the remaining difference is worked out and sent; some lines only go once others are gone (planning.md)."""
 
 ROLLBACK_TIMEOUT = 300.0
+
+
+def own_lines(
+    steps: Sequence[str], works: Mapping[str, StepWork], names: Mapping[str, Any], renderer: Renderer
+) -> tuple[str, ...]:
+    """Return the lines that the steps themselves give for a rollback (`rollback: [...]`), last step first."""
+    lines: list[str] = []
+    for step_id in reversed(steps):
+        rollback = works[step_id].step.rollback
+        if isinstance(rollback, tuple):
+            rendered = [str(renderer.render(line, names)) for line in rollback]
+            lines += [line for text in rendered for line in text.splitlines()]
+    return tuple(lines)
 
 
 class Rollback:
@@ -89,7 +106,9 @@ class Rollback:
         """Bring one device to what an image holds and prove it by reading; raises RollbackFailed and the device errors."""
         host = session.host.name
         platform = platform_for(session.host.nos)
-        own = () if host in self._progress.past.rolling else self._own_lines(image, host)
+        own: tuple[str, ...] = ()
+        if host not in self._progress.past.rolling:
+            own = own_lines(image.steps, self._works, self._progress.names(host), self._tools.renderer)
         remaining = ""
         self._tools.log.rollback(host)
         for attempt in range(PASSES + 1):
@@ -102,7 +121,8 @@ class Rollback:
                 return True
             if attempt == PASSES:
                 break
-            lines = own if own and attempt == 0 else rollback_lines(current, image.text, platform)
+            first = (self._rehearsed(host, current, image, platform) or own) if attempt == 0 else ()
+            lines = first or rollback_lines(current, image.text, platform)
             if not lines:
                 break
             self._send(session, image, tuple(lines))
@@ -110,6 +130,13 @@ class Rollback:
             f"{host}: the configuration is not back at its pre-image; what is still to do:\n{remaining}",
             hint="bring the device back by hand with the diff above (- is what stands there now, + is what should)",
         )
+
+    def _rehearsed(self, host: str, current: str, image: PreImage, platform: Platform) -> tuple[str, ...]:
+        """Return the way back that was tried while planning, where the device stands just where it begins and is to end."""
+        plan = self._progress.plans.get(host)
+        if plan is None or plan.rollback is None or config_hash(image.text, platform) != plan.pre_hash:
+            return ()
+        return plan.rollback.lines if config_hash(current, platform) == plan.rollback.start_hash else ()
 
     def _read(self, session: DeviceSession, image: PreImage) -> str:
         """Return the running configuration; a session that gives it no more (it hangs, it was cut) is replaced once.
@@ -124,17 +151,6 @@ class Rollback:
             self._tools.emitter.emit(EventKind.STEP_RETRY, error.message, step="rollback", host=session.host.name)
             session.drop()
             return session.read_config(image.connection)
-
-    def _own_lines(self, image: PreImage, host: str) -> tuple[str, ...]:
-        """Return the lines that the steps themselves give for a rollback, last step first."""
-        lines: list[str] = []
-        for step_id in reversed(image.steps):
-            rollback = self._works[step_id].step.rollback
-            if isinstance(rollback, tuple):
-                names = self._progress.names(host)
-                rendered = [str(self._tools.renderer.render(line, names)) for line in rollback]
-                lines += [line for text in rendered for line in text.splitlines()]
-        return tuple(lines)
 
     def _configure(self, session: DeviceSession, image: PreImage, lines: tuple[str, ...]) -> None:
         work = self._works[image.steps[0]]

@@ -21,6 +21,7 @@ from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, host_records, step_records
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
+from nornflow.engine.rehearsal import Rehearsals
 from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
@@ -272,7 +273,8 @@ class Run:
     def _make_plan(self) -> Plan:
         self._planned_works = self._bind_plan()
         planning = Planning(self._progress, self._works, self._planned_works, self._tools, self._info.profile.name)
-        plan = planning.plan(self._targets, self._inputs)
+        rehearsals = Rehearsals(self._progress, self._works, self._planned_works, self._planners, self._tools)
+        plan = planning.plan(self._targets, self._inputs, rehearsals.rehearse)
         return replace(plan, batches=self._batching.cut([host.host for host in plan.hosts if not host.error]))
 
     def _approved(self, plan: Plan) -> bool:
@@ -286,6 +288,7 @@ class Run:
         return Working(self._progress, self._works, self._planned_works, self._ledger)
 
     def _apply(self) -> None:
+        self._progress.plans = {host.host: host for host in self._plan.hosts} if self._plan else {}
         self._deployment = Deployment(
             self._workflow,
             self._targets,

@@ -19,6 +19,12 @@ class Method(StrEnum):
     MODEL = "model"
     IMPOSSIBLE = "impossible"
 
+    def suffices(self, least: Method) -> bool:
+        """Tell whether this is worth as much as the least that is demanded: native and proven are worth the same."""
+        return _WORTH[self] >= _WORTH[least]
+
+
+_WORTH = {Method.IMPOSSIBLE: 0, Method.MODEL: 1, Method.PROVEN: 2, Method.NATIVE: 2}
 
 EXEC = "exec:"
 """Begins a planned line that is an exec command and not configuration."""
@@ -82,12 +88,14 @@ class Rehearsal:
     """How taking back everything that a plan does to one device was tried while planning.
 
     `lines` bring the device back to its pre-image; `method` says how much that is worth, and `evidence` in words why:
-    what was played where, in how many passes, with which outcome.
+    what was played where, in how many passes, with which outcome. `start_hash` is the SHA-256 of the normalised
+    configuration that the lines were tried on: they are for a device that has just that.
     """
 
     method: Method = Method.MODEL
     lines: tuple[str, ...] = ()
     evidence: str = ""
+    start_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.model.permission import LineRule, covers
+from nornflow.model.plan import Method
 
 
 class Strictness(StrEnum):
@@ -41,7 +42,9 @@ class Profile:
     Durations in seconds, sizes in MiB. `commands` and `domains` are allow-lists, None allows any. `read_rules` limits exec
     reads (empty: every read the platform knows), `deny_rules` are lines that must never reach a device. `tasks` is
     `project` (installed nornir_* packages and the project's tasks folder) or `any`. `lockout` says what becomes of a plan
-    that would cut the way into a device: `deny`, `hold` or `allow`. `where` says where the profile stands.
+    that would cut the way into a device: `deny`, `hold` or `allow`. `rollback` is the least that the rehearsed way back of
+    every changed device must be worth (None asks for nothing), `unproven` what becomes of a plan where it is worth less:
+    `deny` or `hold`. `where` says where the profile stands.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Profile:
     allow_destructive: bool = False
     tasks: str = "project"
     lockout: str = "deny"
+    rollback: Method | None = None
+    unproven: str = "deny"
     where: str = ""
 
     def allows(self, permission: str) -> bool:

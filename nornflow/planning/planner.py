@@ -59,24 +59,34 @@ class Planner:
     """Plans the steps of one device in their order and keeps the configuration that they will have left so far.
 
     `pre` is the running configuration as it was read, `pre_hash` its hash; `configuration` is the predicted one after the
-    steps so far. `way` is how the controller reaches the device, `risks` are the lines of each step that could cut it.
+    steps so far, and `after` what each of them is expected to leave. `way` is how the controller reaches the device, `risks`
+    are the lines of each step that could cut it.
     """
 
     def __init__(self, host: str, pre: str, platform: Platform, way: Way | None = None) -> None:
         self.host = host
-        self.pre = self.configuration = pre
+        self.pre = pre
+        self.configuration = pre
+        self.after: dict[str, str] = {}
+        self._before: dict[str, str] = {}
         self.pre_hash = config_hash(pre, platform)
         self.risks: dict[str, tuple[Risk, ...]] = {}
-        self._platform = platform
+        self.platform = platform
         self._lockout = Lockout(pre, platform, way or Way())
 
     def plan(
         self, step: str, lines: Sequence[str], connection: str = "", native_diff: str | None = None
     ) -> PlannedStep:
         """Plan one more step on top of what the steps before it left."""
+        before = self.configuration
         planned, self.configuration = plan_step(
-            step, self.host, self.configuration, lines, connection, self._platform, native_diff
+            step, self.host, self.configuration, lines, connection, self.platform, native_diff
         )
-        at_once = native_diff is not None or bool(self._platform.exec.commit_line)
+        at_once = native_diff is not None or bool(self.platform.exec.commit_line)
         self.risks[step] = self._lockout.step(step, lines, at_once=at_once)
+        self._before[step], self.after[step] = before, self.configuration
         return planned
+
+    def unseen(self, step: str) -> bool:
+        """Tell whether the text model sees no change in what a step does."""
+        return not unified(self._before[step], self.after[step], self.platform)

@@ -14,6 +14,7 @@ from nornflow.model.workflow import Step
 from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profile_gate import ProfileGate
+from nornflow.policy.rollback import RollbackGate
 from nornflow.policy.rules import readable, rule_book, sections
 
 Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
@@ -222,12 +223,18 @@ def built_in_gates(
     `refusals` is what judges planned lines; the guard's own way is that of an adapter, which the application brings.
     """
     if mode is Mode.PLAN:
-        return (PermissionGate(profiles, mode, user_permissions), LineGate(profiles, refusals), LockoutGate(profiles))
+        return (
+            PermissionGate(profiles, mode, user_permissions),
+            LineGate(profiles, refusals),
+            LockoutGate(profiles),
+            RollbackGate(profiles, refusals),
+        )
     return (
         PermissionGate(profiles, mode, user_permissions),
         LimitsGate(profiles),
         LineGate(profiles, refusals),
         LockoutGate(profiles),
+        RollbackGate(profiles, refusals),
         CanaryGate(profiles),
         ApprovalGate(profiles),
     )

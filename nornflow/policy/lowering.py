@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, LineRule
+from nornflow.model.plan import Method
 from nornflow.model.profile import Profile, Strictness
 from nornflow.policy.quorum import fewer_approvals, stricter_quorum
 
@@ -40,6 +41,10 @@ def raised(base: Profile, other: Profile) -> tuple[str, ...]:
             if getattr(base, flag) and not getattr(other, flag):
                 found.append(f"{flag}: false")
         found += fewer_approvals(base.approvals, other.approvals)
+        if base.rollback and _least(base, other) != other.rollback:
+            found.append(f"rollback: {other.rollback or 'not asked for'}")
+        if base.rollback and base.unproven == "deny" and other.unproven != "deny":
+            found.append(f"unproven: {other.unproven}")
     if other.allow_destructive and not base.allow_destructive:
         found.append("allow_destructive: true")
     if other.tasks == "any" and base.tasks != "any":
@@ -79,8 +84,17 @@ def lower(base: Profile, other: Profile) -> Profile:
         allow_destructive=base.allow_destructive and other.allow_destructive,
         lockout=min(base.lockout, other.lockout, key=LOCKOUT.index),
         tasks=other.tasks if base.tasks == "any" else base.tasks,
+        rollback=_least(base, other),
+        unproven=base.unproven if other.rollback is None else other.unproven,
         **{limit: min(getattr(base, limit), getattr(other, limit)) for limit in _LIMITS},
     )
+
+
+def _least(base: Profile, other: Profile) -> Method | None:
+    """Return the stricter of what two profiles demand of ways back."""
+    if base.rollback is None or other.rollback is None:
+        return other.rollback or base.rollback
+    return other.rollback if other.rollback.suffices(base.rollback) else base.rollback
 
 
 def _beyond(kind: str, base: tuple[str, ...] | None, other: tuple[str, ...] | None) -> list[str]:

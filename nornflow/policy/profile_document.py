@@ -9,6 +9,7 @@ from typing import Any
 
 from nornflow.errors import ConfigurationError
 from nornflow.model.permission import PERMISSIONS
+from nornflow.model.plan import Method
 from nornflow.model.profile import Quorum, Strictness
 from nornflow.policy.quorum import read_quorum
 from nornflow.policy.rules import compiled, expand
@@ -25,8 +26,10 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 _ALIASES = {"allowed_commands": "commands", "allowed_domains": "domains", "validation_level": "strictness"}
 _LISTS = ("allow", "deny", "commands", "add_commands", "domains", "add_domains", "management_interfaces")
 _FLAGS = ("sealed_only", "canary", "allow_destructive")
+_WORTH = ["native", "proven", "model"]
 KEYS = (
-    *("extends", "description", "limits", "strictness", "tasks", "lockout", "rules", "read", "approvals"),
+    *("extends", "description", "limits", "strictness", "tasks", "lockout", "rollback", "unproven"),
+    *("rules", "read", "approvals"),
     *_LISTS,
     *_FLAGS,
 )
@@ -57,6 +60,8 @@ class ProfileDocument:
     tasks: str | None = None
     approvals: Quorum | None = None
     lockout: str | None = None
+    rollback: Method | None = None
+    unproven: str | None = None
     groups: tuple[str, ...] = ()
     rules: tuple[Mapping[str, str], ...] = ()
     read: tuple[Mapping[str, str], ...] | None = None
@@ -99,6 +104,8 @@ def read_profile(name: str, document: Any, where: str, groups: Sequence[str], pr
     )
     profile.tasks = _choice(written, "tasks", ["project", "any"], str, where, problems)
     profile.lockout = _choice(written, "lockout", ["deny", "hold", "allow"], str, where, problems)
+    profile.rollback = _choice(written, "rollback", _WORTH, Method, where, problems)
+    profile.unproven = _choice(written, "unproven", ["deny", "hold"], str, where, problems)
     profile.limits = _limits(written, where, problems)
     if "approvals" in written:
         profile.approvals = read_quorum(written["approvals"], f"{where}.approvals", problems)

@@ -125,6 +125,8 @@ def _resolve(name: str, documents: Mapping[str, ProfileDocument], data: Mapping[
         allow_destructive=destructive,
         tasks=latest("tasks", "project"),
         lockout=latest("lockout", "deny"),
+        rollback=latest("rollback", None),
+        unproven=latest("unproven", "deny"),
         where=own.where,
         **limits,
     )

@@ -110,6 +110,10 @@ def _later(workflow: Workflow, profile: Profile) -> tuple[str, ...]:
         return ()
     notes = [f"each planned line is held against {len(profile.deny_rules)} rules (`nornflow plan` shows the verdict)"]
     notes.append(f"a plan that would lock the controller out of a device: {profile.lockout} (lockout, {profile.where})")
+    if profile.rollback is not None:
+        notes.append(
+            f"the way back of every device is rehearsed and must be {profile.rollback}, else: {profile.unproven}"
+        )
     if profile.canary:
         notes.append("the first batch must be one device when there are several targets")
     if profile.sealed_only:

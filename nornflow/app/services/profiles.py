@@ -39,6 +39,8 @@ def describe_profile(project: Project, name: str) -> dict[str, Any]:
         "domains": _names(profile.domains),
         "tasks": profile.tasks,
         "lockout": profile.lockout,
+        "rollback": profile.rollback,
+        "unproven": profile.unproven,
         "sealed_only": profile.sealed_only,
         "canary": profile.canary,
         "approvals": {
