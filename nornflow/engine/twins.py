@@ -132,8 +132,8 @@ def _play(stage: Stage, case: Case) -> Played:
     """Play one device: there and, by the first of the ways that works, back."""
     after = _there(stage, case)
     ways: list[Callable[[str], Sequence[str]]] = [
+        lambda shown: rollback_lines(shown, case.pre, case.platform),  # what it leaves alone stays undisturbed
         lambda shown: stage.lines_to(case.pre),
-        lambda shown: rollback_lines(shown, case.pre, case.platform),
     ]
     best: Played | None = None
     for number, way in enumerate(ways):

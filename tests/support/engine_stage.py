@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType
+from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType, Twin
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
@@ -175,6 +175,7 @@ class Stage:
     journal: Journal = field(default_factory=NoJournal)
     earlier: Earlier | None = None
     turns: Turns | None = None
+    twins: tuple[Twin, ...] = ()
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -210,6 +211,7 @@ class Stage:
             question=self.question,
             journal=self.journal,
             turns=self.turns,
+            twins=self.twins,
         )
         info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
         return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts(), earlier=self.earlier)

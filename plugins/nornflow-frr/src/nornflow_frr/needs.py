@@ -24,11 +24,11 @@ _BY_WORD: Mapping[str, str] = {
     "pbrd": r"pbr-(map|policy)\b",
 }
 _PATTERNS = {daemon: re.compile(rf"^\s*(?:no )?(?:{words})", re.MULTILINE) for daemon, words in _BY_WORD.items()}
-_INTERFACE = re.compile(r"^\s*(?:no )?int\w* (\S+)", re.MULTILINE)
+_INTERFACE = re.compile(r"^\s*(?:no )?int\w* (\w[\w.:-]{0,14})(?=\s|$)", re.MULTILINE)
+"""An interface by a name that Linux takes: at most 15 characters."""
 _VERSION = re.compile(r"^frr version (\S+)", re.MULTILINE)
 _HOSTNAME = re.compile(r"^hostname (\S+)", re.MULTILINE)
 _VTYSH = re.compile(r"^(?:hostname|domainname|(?:no )?service integrated-vtysh-config|username) ?.*", re.MULTILINE)
-_LONGEST_NAME = 15  # of an interface in Linux
 
 
 def daemons(text: str) -> tuple[str, ...]:
@@ -39,9 +39,7 @@ def daemons(text: str) -> tuple[str, ...]:
 def interfaces(text: str) -> tuple[str, ...]:
     """Return the interfaces that lines name, without the loopback."""
     names: Iterable[str] = _INTERFACE.findall(text)
-    return tuple(
-        dict.fromkeys(name for name in names if name != "lo" and len(name) <= _LONGEST_NAME and "/" not in name)
-    )
+    return tuple(dict.fromkeys(name for name in names if name != "lo"))
 
 
 def version(running: str) -> str:
@@ -61,13 +59,10 @@ def vtysh_lines(running: str) -> str:
     return "".join(f"{line}\n" for line in _VTYSH.findall(running))
 
 
-def forwarding(running: str) -> Mapping[str, bool]:
-    """Return the switches of the kernel that FRR shows as configuration: its file, and whether it is on."""
+def forwarding(running: str) -> tuple[bool, bool]:
+    """Return the switches of the kernel that FRR shows as configuration: whether it forwards IPv4, and IPv6."""
     lines = frozenset(line.strip() for line in running.splitlines())
-    return {
-        "/proc/sys/net/ipv4/ip_forward": "no ip forwarding" not in lines,
-        "/proc/sys/net/ipv6/conf/all/forwarding": "no ipv6 forwarding" not in lines,
-    }
+    return "no ip forwarding" not in lines, "no ipv6 forwarding" not in lines
 
 
 def bare(running: str) -> str:

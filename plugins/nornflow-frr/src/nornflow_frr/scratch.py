@@ -10,6 +10,29 @@ from nornflow_frr import needs
 from nornflow_frr.vtysh import type_lines
 from nornflow_frr.world import CONFIG, FRR, SOCKETS, World
 
+_START = f"""
+set -e
+echo "$1" > /proc/sys/net/ipv4/ip_forward
+echo "$2" > /proc/sys/net/ipv6/conf/all/forwarding
+hostname "$3"
+chown frr:frrvty {CONFIG} {SOCKETS}
+umask 027
+printf %s "$4" > {CONFIG}/vtysh.conf
+cat > {CONFIG}/frr.conf
+chown frr:frrvty {CONFIG}/*.conf
+daemons=$5
+shift 5
+number=0
+for name; do
+  # a wire whose other end nobody holds: not every kernel knows dummies
+  ip link add name "$name" type veth peer name "twin$number"
+  ip link set "$name" up
+  ip link set "twin$number" up
+  number=$((number + 1))
+done
+for daemon in $daemons; do {FRR}/$daemon -d -A 127.0.0.1; done
+vtysh -b
+"""
 _NO_TEXT = re.compile(r"^(\s*no (?:neighbor \S+ )?description) .*")
 """vtysh refuses the text behind it; frr-reload tries it anyway, and then shorter."""
 _OUTPUT = re.compile(r"^Lines To (?:Delete|Add)\n=+\n", re.MULTILINE)
@@ -33,20 +56,10 @@ class ScratchFrr(Stage):
             )
         text = "\n".join((running, *lines))
         self._world = world = World()
-        for switch, on in needs.forwarding(running).items():
-            world.run("tee", switch, given=f"{int(on)}\n")
-        for number, name in enumerate(needs.interfaces(text)):
-            # a wire whose other end nobody holds: the kernel need not know dummies, as a container's may not
-            world.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"twin{number}")
-            world.run("ip", "link", "set", name, "up")
-            world.run("ip", "link", "set", f"twin{number}", "up")
-        world.run("hostname", needs.hostname(running))
-        world.run("chown", "frr:frrvty", CONFIG, SOCKETS)
-        world.write(f"{CONFIG}/vtysh.conf", needs.vtysh_lines(running))
-        world.write(f"{CONFIG}/frr.conf", needs.bare(running))
-        for daemon in needs.daemons(text):
-            world.run(f"{FRR}/{daemon}", "-d", "-A", "127.0.0.1")
-        world.run("vtysh", "-b")
+        v4, v6 = needs.forwarding(running)
+        switches = (str(int(v4)), str(int(v6)), needs.hostname(running), needs.vtysh_lines(running))
+        given = (*switches, " ".join(needs.daemons(text)), *needs.interfaces(text))
+        world.run("sh", "-c", _START, "twin", *given, given=needs.bare(running))
         return self._shown()
 
     def apply(self, lines: Sequence[str]) -> str:

@@ -12,7 +12,12 @@ from collections.abc import Callable, Sequence
 from nornflow import DeviceError, LineRejected
 
 _PROMPT = re.compile(r"(?:\A|\n)[^\s#>]*?(?P<mode>\(config[^)\s]*\))?# \Z")
-_REFUSED = re.compile(r"^%.*", re.MULTILINE)
+_REFUSED = re.compile(
+    r"^(?:\s*%(?!\s*[Ww]arning|\s*[Nn]ote|\s*OSPF: Reference bandwidth)"
+    r"|BGP is already running|Malformed |Invalid |Configuration failed).*",
+    re.MULTILINE,
+)
+"""Answers that refuse a line; the others that begin with a percent sign say something beside it."""
 _ELSEWHERE = re.compile(r"\s*do?(\s|$)")
 """Lines that leave the configuration: `do` and what is short for it."""
 _SECONDS = 20.0
