@@ -18,6 +18,7 @@ from nornflow.planning.normalise import config_hash
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.load import platform_for
 from nornflow.platforms.platform import Platform
+from nornflow.redaction import MASK
 from nornflow.workflow.templating import Renderer
 
 PASSES = 2
@@ -136,6 +137,8 @@ class Rollback:
         plan = self._progress.plans.get(host)
         if plan is None or plan.rollback is None or config_hash(image.text, platform) != plan.pre_hash:
             return ()
+        if any(MASK in line for line in plan.rollback.lines):
+            return ()  # a plan out of a file has no secrets in it
         return plan.rollback.lines if config_hash(current, platform) == plan.rollback.start_hash else ()
 
     def _read(self, session: DeviceSession, image: PreImage) -> str:

@@ -94,10 +94,12 @@ class TestOnTheText:
     def test_what_does_not_come_back_on_the_text_is_impossible_and_says_what_is_left(self) -> None:
         stage = changing(network(1), rollback=("snmp-server contact somebody",))
         host = planned(stage)["r1"]
-        assert host.rollback is not None and host.rollback.method is Method.MODEL, "the difference takes it away again"
+        assert host.rollback is not None
+        assert host.rollback.method is Method.MODEL, "the difference takes it away again"
         mistaken = network(1).step("configure", "fake.configure", lines=["interface range Gi1 - 2", " shutdown"])
         host = planned(mistaken)["r1"]
-        assert host.rollback is not None and host.rollback.method is Method.IMPOSSIBLE
+        assert host.rollback is not None
+        assert host.rollback.method is Method.IMPOSSIBLE
         assert "cannot be told from text" in host.rollback.evidence
 
     def test_nothing_to_change_needs_no_way_back(self) -> None:
@@ -194,7 +196,8 @@ class TestTheTwinFails:
         twin.trouble = trouble
         hosts = planned(changing(network(3)), twin)
         assert [host.rollback.method.value for host in hosts.values() if host.rollback] == ["model", "proven", "proven"]
-        assert "OSError: it is gone" in (hosts["r1"].rollback or pytest.fail()).evidence
+        assert hosts["r1"].rollback is not None
+        assert "OSError: it is gone" in hosts["r1"].rollback.evidence
         assert (twin.stages, twin.left) == (2, 2)
 
     @pytest.mark.parametrize("garbage", ["", "%%% ERROR", None, 7, b"\xff\xfe"])
