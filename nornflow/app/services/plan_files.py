@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from nornflow.errors import UsageError
@@ -48,7 +49,8 @@ def write_plan(file: Path, plan: SealedPlan, key: Path | None = None) -> SealedP
             os.fsync(stream.fileno())
         temporary.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise UsageError(
             f"the plan could not be written to {file}: {error.strerror}",
             hint="make room, or name another file: -o FILE",

@@ -16,7 +16,7 @@ from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.plan_files import write_plan
 from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
 from nornflow.app.services.spec import fingerprints, named_files, portable
-from nornflow.errors import PolicyDenied, UsageError
+from nornflow.errors import PolicyDenied, StepError, UsageError
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.sealed import SealedPlan
 from nornflow.model.workflow import Workflow
@@ -99,6 +99,9 @@ def _demand_sealable(planned: PlannedChange, workflow: Workflow) -> None:
             "\n".join(dict.fromkeys(each.reason for each in denials)),
             hint=denials[0].hint or "no plan file was written",
         )
+    hosts = planned.plan.hosts
+    if hosts and all(host.error for host in hosts):
+        raise StepError(f"no device could be planned; {hosts[0].host}: {hosts[0].error}", hint=hosts[0].hint)
     later = [step.id for step in workflow.steps if step.configures and step.id in planned.plan.unplanned]
     if later:
         raise UsageError(

@@ -1,0 +1,86 @@
+"""What the store knows of sealed plans: images, answers and who changed devices since, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from nornflow.model.approval import Answer, Approval
+from nornflow.model.run import HostRecord, HostState, RunState
+from nornflow.model.sealed import SealedPlan
+from nornflow.redaction import Redactor
+from nornflow.store.blobs import LIMIT
+from nornflow.store.opening import open_store
+from nornflow.store.patience import PatientRunStore
+from nornflow.store.sealed import SqlSealed
+from nornflow.testing.run_store import NOON, ended_run, new_run
+
+HOSTS = [{"host": name, "steps": [], "pre_hash": name * 32} for name in ("r1", "r2", "r3")]
+DATA = {"plan": {"workflow": "ntp", "version": "1", "profile": "standard", "hosts": HOSTS}}
+PLAN = SealedPlan(NOON, "ann", ("bob",), {}, {"targets": ["r1"]}, (), DATA, hash="ab" * 32)
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[PatientRunStore]:
+    with closing(open_store(database_url, tmp_path, Redactor(["hunter22"]))) as store:
+        yield store
+
+
+def test_the_configuration_a_plan_was_made_on_comes_back_as_it_was(store: PatientRunStore, tmp_path: Path) -> None:
+    kept = SqlSealed(store)
+    images = {"r1": "hostname r1\n", "r2": "hostname r2\n" * LIMIT, "r3": "enable secret hunter22\n"}
+    kept.keep(PLAN, images)
+    kept.keep(PLAN, images)
+    for name, text in images.items():
+        assert kept.image(PLAN.hash, name, name * 32) == text
+    assert kept.image(PLAN.hash, "r1", "other") is None
+    assert kept.image("cd" * 32, "r1", "r1" * 32) is None
+    assert all(b"hunter22" not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_answers_are_added_and_come_back_in_order(store: PatientRunStore) -> None:
+    kept = SqlSealed(store)
+    said = [
+        Approval(PLAN.hash, "dave", Answer.REJECTED, NOON, "too late, hunter22"),
+        Approval(PLAN.hash, "dave", Answer.APPROVED, NOON + timedelta(hours=1)),
+        Approval("cd" * 32, "erin", Answer.APPROVED, NOON),  # of a plan that was sealed elsewhere
+    ]
+    for each in said:
+        kept.answered(each)
+    found = kept.answers(PLAN.hash)
+    assert [(each.user, each.answer, each.at) for each in found] == [(e.user, e.answer, e.at) for e in said[:2]]
+    assert "hunter22" not in found[0].comment
+    assert len(kept.answers("cd" * 32)) == 1
+
+
+def test_the_last_run_that_changed_a_device_is_named(store: PatientRunStore) -> None:
+    for number, state in enumerate((HostState.CHANGED, HostState.OK)):
+        run = f"run-{number}"
+        store.begin(new_run(run))
+        store.move(run, RunState.PENDING, RunState.PLANNING, NOON)
+        store.move(run, RunState.PLANNING, RunState.RUNNING, NOON)
+        record = ended_run(run)
+        store.finish(replace(record, hosts=(HostRecord(record.hosts[0].host, state),)), RunState.RUNNING)
+    host = record.hosts[0].host
+    kept = SqlSealed(store)
+    touched = kept.touched_since(host, NOON - timedelta(hours=1))
+    assert touched is not None
+    assert touched.id == "run-0"
+    assert kept.touched_since(host, NOON + timedelta(days=1)) is None
+    assert kept.touched_since("nobody", NOON - timedelta(hours=1)) is None
+
+
+def test_what_is_old_is_forgotten_with_its_files(store: PatientRunStore) -> None:
+    kept = SqlSealed(store)
+    kept.keep(PLAN, {"r2": "hostname r2\n" * LIMIT})
+    kept.answered(Approval(PLAN.hash, "dave", Answer.APPROVED, NOON))
+    store.purge(NOON - timedelta(days=1))
+    assert kept.image(PLAN.hash, "r2", "r2" * 32) is not None
+    store.purge(NOON + timedelta(days=1))
+    assert kept.image(PLAN.hash, "r2", "r2" * 32) is None
+    assert not kept.answers(PLAN.hash)
