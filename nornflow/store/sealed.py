@@ -57,6 +57,13 @@ class SqlSealed:
         text: str = self._rows.value(self._blobs.get(row["blob"]) if row["blob"] else row["data"])
         return text
 
+    def made_at(self, plan: str) -> datetime | None:
+        """Return when a plan was sealed; None when that was not here."""
+        wanted = select(sealed_plans.c.created_at).where(sealed_plans.c.hash == plan)
+        with told(self._engine, "the plan could not be read"), reading(self._engine) as connection:
+            found: datetime | None = connection.execute(wanted).scalar()
+            return found
+
     def answered(self, approval: Approval) -> None:
         """Keep what somebody said of a plan; rows are added and never changed. StoreError when it cannot be kept."""
         of_plan = plan_answers.c.plan == approval.plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType, Twin
 from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
@@ -176,6 +177,7 @@ class Stage:
     earlier: Earlier | None = None
     turns: Turns | None = None
     twins: tuple[Twin, ...] = ()
+    sealed: Sealed | None = None
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -213,8 +215,12 @@ class Stage:
             turns=self.turns,
             twins=self.twins,
         )
-        info = RunInfo("run-1", "test", "1.0", "ada", profiles[self.profile], Path("/nowhere"), Path("/nowhere"))
-        return Run(workflow, list(self.devices), self.inputs, info, tools, hosts=fleet.hosts(), earlier=self.earlier)
+        profile = replace(
+            profiles[self.profile], sealed_only=self.sealed is not None or profiles[self.profile].sealed_only
+        )
+        info = RunInfo("run-1", "test", "1.0", "ada", profile, Path("/nowhere"), Path("/nowhere"))
+        known = {"hosts": fleet.hosts(), "earlier": self.earlier, "sealed": self.sealed}
+        return Run(workflow, list(self.devices), self.inputs, info, tools, **known)
 
     def run(self) -> RunRecord:
         return self.prepare().execute()

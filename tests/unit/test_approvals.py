@@ -96,7 +96,7 @@ def test_only_those_who_are_listed_count() -> None:
         ),
         max_size=12,
     ),
-    st.integers(0, 3),
+    st.integers(1, 3),
 )
 def test_what_is_carried_has_enough_living_words_of_others(answers: list[Approval], count: int) -> None:
     standing = ballot(Quorum(count, valid_for=86_400), PLAN, answers, NOON + DAY)
@@ -142,3 +142,8 @@ class TestProfile:
     def test_the_stricter_of_two_asks_for_both(self) -> None:
         strict = stricter_quorum(Quorum(2, ("ann", "bob"), 100), Quorum(1, ("bob",), 50))
         assert strict == Quorum(2, ("bob",), 50)
+
+
+def test_where_none_is_asked_for_whoever_made_the_plan_may_say_yes_beforehand() -> None:
+    standing = ballot(Quorum(), PLAN, [said("ann")], NOON + DAY)
+    assert (standing.carried, [each.user for each in standing.approved]) == (True, ["ann"])

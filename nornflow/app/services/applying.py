@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.approvals import sealed_plans, standing_of
 from nornflow.app.services.asking import Voices
@@ -19,6 +20,7 @@ from nornflow.app.services.spec import at_home, spec_of
 from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.device import HostView
+from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import HostState, RunRecord
 from nornflow.model.sealed import SealedPlan
 from nornflow.policy.approvals import AHEAD, Ballot
@@ -75,9 +77,9 @@ def open_change(project: Project, plan: SealedPlan, moment: datetime) -> Opened:
     gone = [host for host in spec.targets if host not in change.hosts]
     outdated |= {host: f"{host}: the inventory has no such device any more" for host in gone}
     hosts = {**change.hosts, **{host: HostView(host) for host in gone}}
-    return Opened(
-        plan, replace(change, hosts=hosts, spec=replace(spec, sealed=plan.hash)), outdated, frozenset(change.hosts)
-    )
+    same = {host: digest for host, digest in spec.devices.items() if host not in outdated}
+    change = replace(change, hosts=hosts, spec=replace(spec, sealed=plan.hash, devices=same))
+    return Opened(plan, change, outdated, frozenset(hosts.keys() - set(gone)))
 
 
 def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wanted) -> RunRecord:
@@ -91,17 +93,15 @@ def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wante
         with closing(project.store()) as store:
             said = standing_of(store, project, plan, ready.change.profile, now())
             _demand(said)
-            kept = sealed_plans(store)
-            sealed = Sealed(
-                approved=plan.approved,
-                image=lambda host, digest: kept.image(plan.hash, host, digest) if kept is not None else None,
-                blame=_blame(kept, plan),
+            sealed = replace(
+                _sealed(sealed_plans(store), plan.hash, plan.approved, plan.created_at),
                 outdated=ready.outdated,
                 strict=wanted.strict,
                 answered=bool(said.approved),
             )
+            change = replace(ready.change, spec=replace(ready.change.spec, strict=wanted.strict))
             return carry_out(
-                project, ready.change, voices, locked=wanted.locked, applied=Applied(sealed, plan.plan, said.approved)
+                project, change, voices, locked=wanted.locked, applied=Applied(sealed, plan.plan, said.approved)
             )
     finally:
         ready.change.close()
@@ -137,14 +137,23 @@ def _demand(said: Ballot) -> None:
         )
 
 
-def _blame(kept: SqlSealed | None, plan: SealedPlan) -> Callable[[str], str]:
-    """Return who tells, in words, which run changed a device since the plan was made."""
+def sealed_again(store: RunStore, plan: str, entries: Sequence[Entry], *, strict: bool) -> Sealed:
+    """Return the sealed plan of a run that goes on, as its journal has it; nobody is asked once more."""
+    approved = next(entry.data for entry in entries if entry.kind is EntryKind.APPROVED)
+    kept = sealed_plans(store)
+    made = kept.made_at(plan) if kept is not None else None
+    return replace(_sealed(kept, plan, approved, made), answered=True, strict=strict)
+
+
+def _sealed(kept: SqlSealed | None, plan: str, approved: Mapping[str, Any], made: datetime | None) -> Sealed:
+    def image(host: str, digest: str) -> str | None:
+        return kept.image(plan, host, digest) if kept is not None else None
 
     def blame(host: str) -> str:
-        run = kept.touched_since(host, plan.created_at) if kept is not None else None
+        run = kept.touched_since(host, made) if kept is not None and made is not None else None
         return f"run {run.id} of {run.workflow}, by {run.user}," if run is not None else ""
 
-    return blame
+    return Sealed(approved, image, blame)
 
 
 def _other_versions(then: Mapping[str, str], today: Mapping[str, str]) -> list[str]:

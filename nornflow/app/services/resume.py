@@ -11,6 +11,7 @@ from functools import partial
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive, results_of, turns_of
+from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import heeding
@@ -57,6 +58,7 @@ def resume_run(
         _demand_unended(standing)
         _demand_dead(standing, me, wait)
         entries = list(store.entries(standing.run))
+        _demand_plan(standing, entries)
         change = _unchanged(project, standing, entries)
         try:
             _demand_step(change, wanted.again)
@@ -80,6 +82,7 @@ def _go_on(
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
     known = store.record(standing.run).resumed_by
+    spec = spec_of(standing.spec)
     earlier = Earlier(standing.state, entries, standing.started_at, again, (*known, user()))
     prepared = Prepared(
         project,
@@ -91,6 +94,7 @@ def _go_on(
         cache=results_of(store),
         turns=turns_of(me, project),
         earlier=earlier,
+        sealed=sealed_again(store, spec.sealed, entries, strict=spec.strict) if spec.sealed else None,
     )
     said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter
@@ -121,6 +125,16 @@ def _demand_unended(standing: Standing) -> None:
         raise UsageError(
             f"run {standing.run} was begun by a NornFlow that did not keep what it takes to go on with it",
             hint=f"see what it did: nornflow runs logs {standing.run}",
+        )
+
+
+def _demand_plan(standing: Standing, entries: Sequence[Entry]) -> None:
+    """Raise UsageError when the run was to apply a sealed plan and died before it had it: only the file has that."""
+    sealed = spec_of(standing.spec).sealed
+    if sealed and not any(entry.kind is EntryKind.APPROVED for entry in entries):
+        raise UsageError(
+            f"run {standing.run} died before it came to a device, and what it was to apply stands in a plan file only",
+            hint=f"apply plan {sealed[:12]} again (nornflow apply FILE); nornflow runs cancel {standing.run} ends this run",
         )
 
 

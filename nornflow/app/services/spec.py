@@ -28,7 +28,7 @@ class Spec:
 
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
     the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
-    is the hash of the plan file that the run applies, if it does.
+    is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it.
     """
 
     text: str
@@ -45,6 +45,7 @@ class Spec:
     devices: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     sealed: str = ""
+    strict: bool = False
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""
