@@ -24,6 +24,11 @@ class HostTimes:
         with self._lock:
             self._used[host] = self._used.get(host, 0.0) + seconds
 
+    def used(self, host: str) -> float:
+        """Return the seconds that were worked on the device; 0 without a limit."""
+        with self._lock:
+            return self._used.get(host, 0.0) if self._limit else 0.0
+
     def left(self, hosts: Iterable[str]) -> Mapping[str, float] | None:
         """Return how much each of these devices has left; None without a limit."""
         if not self._limit:

@@ -93,7 +93,8 @@ class DeviceStep:
 
     def _end(self, host: str, result: StepResult) -> None:
         if host not in self._kept:
-            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=True)
+            used = self._progress.times.used(host)
+            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=True, used=used)
         self._tell(host, result)
 
     def _image(self, host: str) -> PreImage | None:
@@ -152,13 +153,12 @@ class DeviceStep:
         return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
 
     def _unit(self, session: DeviceSession) -> StepResult:
-        started = self._tools.clock()
+        started, began = self._tools.clock(), self._tools.monotonic()
         try:
             result = self._configure(session) if self._step.configures else self._read(session)
         except NornFlowError as error:
             result = self._work.failed(error, session.host.name)
-        ended = self._tools.clock()
-        seconds = max(0.0, (ended - started).total_seconds())  # a clock may be set back
+        ended, seconds = self._tools.clock(), self._tools.monotonic() - began  # a clock may be set back
         self._progress.times.use(session.host.name, seconds)
         result = replace(result, started_at=started, completed_at=ended, duration=seconds)
         if not result.failed:
@@ -176,8 +176,9 @@ class DeviceStep:
                 result = replace(result, attempts=self._attempt_number)
             result = self._work.soften(result)
         if self._step.configures and not still_open:
-            back = host in self._progress.taken_back
-            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=final, taken_back=back)
+            back, used = host in self._progress.taken_back, self._progress.times.used(host)
+            image = self._image(host)
+            self._tools.log.outcome(self._step.id, host, result, image, final=final, taken_back=back, used=used)
             if final:
                 self._kept.add(host)
         if final:

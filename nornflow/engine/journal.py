@@ -78,14 +78,18 @@ class Logbook:
         *,
         final: bool,
         taken_back: bool = False,
+        used: float = 0.0,
     ) -> None:
         """A step has ended on a device, for good or (not `final`) one attempt of it; `image` when it changed something.
 
-        `taken_back` says that the step failed and took its own change back.
+        `taken_back` says that the step failed and took its own change back; `used` are the seconds that were worked on the
+        device so far, where they are limited.
         """
         data: dict[str, Any] = {"result": compact(result), "final": final}
         if taken_back:
             data["taken_back"] = True
+        if used:
+            data["used"] = round(used, 3)
         if image is not None:
             data["image"] = {"expected": image.expected, "saved": image.saved, "commit": image.commit}
             if image.steps and image.text != image.found.get(image.steps[0]):

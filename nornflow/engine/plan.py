@@ -114,12 +114,12 @@ class Planning:
                 results[host] = skipped
 
         def unit(session: DeviceSession) -> StepResult:
-            began = self._tools.clock()
+            began = self._tools.monotonic()
             try:
                 result = work.soften(self._planned[step.id].plan(session))
             except NornFlowError as error:
                 result = self._result_of(step, work, error, session.host.name)
-            self._progress.times.use(session.host.name, max(0.0, (self._tools.clock() - began).total_seconds()))
+            self._progress.times.use(session.host.name, self._tools.monotonic() - began)
             if not session.ended and (attempt == attempts or not worth_retrying(result)):
                 tell(session.host.name, result)  # as it happens, not when the slowest is done
             return result

@@ -140,6 +140,10 @@ class Recovery:
         self._image_after(entry)
         result = result_of(entry.data["result"])
         step = self._workflow.step(entry.step)
+        times = self._progress.times
+        times.use(
+            entry.host, max(0.0, entry.data.get("used", 0.0) - times.used(entry.host))
+        )  # it says all of it so far
         self._progress.past.open.pop((entry.step, entry.host), None)
         if entry.data.get("taken_back"):
             self._progress.taken_back.add(entry.host)

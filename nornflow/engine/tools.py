@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +23,7 @@ SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]],
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The engine's surroundings for one run; `clock` gives UTC.
+    """The engine's surroundings for one run; `clock` gives UTC, for people, `monotonic` seconds that only go up.
 
     `sleep` waits seconds between two attempts, `soak` between two batches; they are True when cut short.
     `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed;
@@ -51,6 +52,7 @@ class Tools:
     keyed: Callable[[str], str] = lambda line: ""
     """Returns the keyed digest of a line that holds a secret, as a sealed plan has it."""
     journal: Journal = field(default_factory=NoJournal)
+    monotonic: Callable[[], float] = time.monotonic
     twins: Sequence[Twin] = ()
     """What a change can be played on while it is planned."""
 

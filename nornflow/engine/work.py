@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,7 @@ class StepWork:
         rounds = self._rounds(session.host.name if session else None)
         if self.step.for_each is None:
             return self._act_once(mode, session, rounds[0], self.timeout, change)
-        deadline = self._tools.clock() + timedelta(seconds=self.timeout)
+        deadline = self._tools.monotonic() + self.timeout
         results = []
         for number, names in enumerate(rounds):
             self._go_on(mode, session, number, len(rounds))
@@ -131,9 +130,9 @@ class StepWork:
         if switch.aborted or (switch.stopping and done and not changing):
             raise StepCancelled(f"step {self.step.id} was stopped when {done} of its {of} items were done")
 
-    def _left(self, deadline: datetime) -> float:
+    def _left(self, deadline: float) -> float:
         """Return the seconds that the next item may take; StepTimeout when there are none."""
-        left = (deadline - self._tools.clock()).total_seconds()
+        left = deadline - self._tools.monotonic()
         if left <= 0:
             raise StepTimeout(
                 f"step {self.step.id} was ended after {self.timeout:g} s, before all items of for_each were done",

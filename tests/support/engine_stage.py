@@ -178,6 +178,7 @@ class Stage:
     turns: Turns | None = None
     twins: tuple[Twin, ...] = ()
     sealed: Sealed | None = None
+    clock: Callable[[], datetime] | None = None
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -189,7 +190,7 @@ class Stage:
 
     def prepare(self) -> Run:
         ticks = itertools.count()
-        clock = lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks))  # noqa: E731
+        clock = self.clock or (lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks)))
         profiles = load_profiles()
         workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
         ids = tuple(step.id for step in self.steps)
@@ -207,6 +208,7 @@ class Stage:
             switch=self.switch,
             cache=None,
             clock=clock,
+            monotonic=lambda: float(next(ticks)),
             sleep=lambda seconds: bool(self.naps.append(seconds)),
             soak=lambda seconds: bool(self.naps.append(seconds)),
             approve=self.approve,

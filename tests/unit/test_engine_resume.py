@@ -237,6 +237,26 @@ def test_what_changes_a_device_otherwise_than_by_lines_is_asked_again() -> None:
     assert fates(story.live()) == {"r1": "changed"}
 
 
+def test_the_time_that_a_device_has_goes_on_where_it_stopped() -> None:
+    def script(stage: Stage) -> Stage:
+        stage.workflow["rollout"] = Rollout(host_timeout=limit)
+        stage.step("look", "fake.check", condition="true")
+        stage.step("configure", "fake.configure", "look", lines=["ntp server 192.0.2.9"])
+        return stage.step("verify", "fake.check", "configure", condition="true")
+
+    limit = 1000.0
+    free, record = undisturbed(script, network(1))
+    used = [entry.data["used"] for entry in free.entries if entry.kind is EntryKind.OUTCOME]
+    assert (used, fates(record)) == (sorted(set(used)), {"r1": "changed"})
+    limit = used[1]  # all that it has is gone when it comes to the last step
+    calm, record = undisturbed(script, network(1))
+    assert fates(record) == {"r1": "timed_out"}
+    ended = [number for number, entry in enumerate(calm.entries, 1) if entry.kind is EntryKind.OUTCOME]
+    for entry in ended[:2]:
+        story = compare(script, lambda: network(1), Death(entry, after=True, notes=True))
+        assert story.deaths == 1
+
+
 class Lost(Paper):
     """A journal that another process has taken over after some entries."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,16 @@ class TestSteps:
         assert stage.say.said == ["0:a", "1:b"]
         assert record.steps[0].result is not None
         assert [item["text"] for item in record.steps[0].result.outputs["results"]] == ["0:a", "1:b"]
+
+    def test_the_time_of_a_step_is_for_all_of_its_items_also_when_the_clock_stands_still(self) -> None:
+        stage = Stage({}).step("greet", "fake.say", text="{{ item }}", for_each=list(range(50)), timeout=5)
+        stage.clock = lambda: datetime(2026, 11, 21, tzinfo=UTC)
+        record = stage.run()
+        assert record.state is RunState.FAILED
+        assert record.steps[0].result is not None
+        assert record.steps[0].result.state is HostState.TIMED_OUT
+        assert "before all items of for_each were done" in record.error
+        assert 0 < len(stage.say.said) < 6
 
     def test_a_step_that_needs_an_unknown_result_is_planned_just_before_it_is_applied(self) -> None:
         stage = network(1).step("ask", "fake.say", text="192.0.2.44")
