@@ -196,6 +196,10 @@ def test_a_dead_run_that_asked_ends_and_one_that_worked_names_the_command_that_s
         run.until("apply exactly this plan? [y/N]")
     told = cancel(site, "--after-device").ok()
     assert "has ended: cancelled" in told.stdout
+    kept = site.run("runs", "show", newest(site)).ok().json()
+    assert {host["state"] for host in kept["hosts"]} == {"cancelled"}
+    assert "its process was dead" in kept["error"]
+    assert site.record() == kept
 
     network.fault("r3", "hang", at="192.0.2.11")
     before = network["r3"].running_config

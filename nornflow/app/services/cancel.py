@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.prepared import now
 from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.fates import fates
 from nornflow.errors import StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
 from nornflow.store.processes import user
+from nornflow.store.records import RunRecords
 
 if TYPE_CHECKING:
     from nornflow.app.services.alive import Alive
@@ -109,7 +111,7 @@ def cancel_run(
             about = workers.about(standing.worker)
             found = Cancelled(run, wish, standing.state, heard, str(about) if about else standing.worker)
             if standing.worker and workers.gone(standing.worker):
-                return _of_the_dead(store, found, standing.fence, clock())
+                return _of_the_dead(store, project.records(), found, standing.fence, clock())
             if not until_end and (heard or monotonic() - began >= PATIENCE):
                 return found
             wait(LOOK)
@@ -121,13 +123,25 @@ def _tells(kind: EventKind, data: object, wish: Wish) -> bool:
     return Level(data["level"]).height >= wish.level.height
 
 
-def _of_the_dead(store: RunStore, found: Cancelled, fence: int, at: datetime) -> Cancelled:
+def _of_the_dead(store: RunStore, records: RunRecords, found: Cancelled, fence: int, at: datetime) -> Cancelled:
     """End a run whose process is dead, where it had sent nothing to a device; StateConflict elsewhere."""
-    if found.state in BEFORE_DEVICES:
-        error = f"{found.wish}; its process was dead, nothing had been sent to a device"
-        store.move(found.run, found.state, RunState.CANCELLED, at, error, fence=fence)
-        return Cancelled(found.run, found.wish, RunState.CANCELLED, heard=False)
-    raise StateConflict(
-        f"run {found.run} is {found.state} and its process is dead ({found.process}): nobody carries out the wish",
-        hint=f"nornflow runs resume {found.run} looks at what it was doing, and then ends it so: {found.wish.level}",
+    if found.state not in BEFORE_DEVICES:
+        raise StateConflict(
+            f"run {found.run} is {found.state} and its process is dead ({found.process}): nobody carries out the wish",
+            hint=f"nornflow runs resume {found.run} looks at what it was doing, and then ends it so: {found.wish.level}",
+        )
+    known = store.record(found.run)
+    record = replace(
+        known,
+        state=RunState.CANCELLED,
+        hosts=fates([host.host for host in known.hosts], store.entries(found.run)),
+        completed_at=at,
+        error=f"{found.wish}; its process was dead, nothing had been sent to a device",
+        hint="run the change again: it is planned anew",
+        reason="cancelled",
+        exit_code=1,
     )
+    store.finish(record, found.state, fence=fence)
+    with suppress(OSError):  # the store has it
+        records.write(record)
+    return Cancelled(found.run, found.wish, RunState.CANCELLED, heard=False)
