@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nornflow.abc import ConnectionGuard as ConnectionGuard
+    from nornflow.abc import DeadMan as DeadMan
     from nornflow.abc import Gate as Gate
     from nornflow.abc import Observer as Observer
     from nornflow.abc import Sandbox as Sandbox
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 # Names are imported on first use: a plain `import nornflow` (and so `nornflow --version`) loads nothing heavy.
 _HOME = {
-    "nornflow.abc": "ConnectionGuard Gate Observer Sandbox Stage StepContext StepType Twin",
+    "nornflow.abc": "ConnectionGuard DeadMan Gate Observer Sandbox Stage StepContext StepType Twin",
     "nornflow.errors": "AuthenticationFailed ConnectionLost DeviceError GuardDenied LineRejected NornFlowError PolicyDenied"
     " StepError StepTimeout UnexpectedPrompt Unreachable",
     "nornflow.hookspecs": "hookimpl",

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from nornflow.abc.confirm import DeadMan as DeadMan
 from nornflow.abc.locks import DeviceLocks as DeviceLocks
 from nornflow.abc.locks import Fence as Fence
 from nornflow.abc.locks import Slots as Slots
@@ -19,6 +21,7 @@ from nornflow.abc.store import RunStore as RunStore
 from nornflow.abc.twin import Stage as Stage
 from nornflow.abc.twin import Twin as Twin
 from nornflow.errors import DeviceError, ExpressionError, NornFlowError
+from nornflow.model.confirm import Hold, OwnTimer
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.device import Change, HostView, LeaseReport, Target, Way
 from nornflow.model.event import Event
@@ -176,6 +179,8 @@ class ConnectionGuard(ABC):
     surface: ClassVar[Surface]
     native_platforms: ClassVar[frozenset[str]] = frozenset()
     """Platforms whose candidate lives on the device and is really loaded, compared and discarded while planning."""
+    dead_men: ClassVar[Mapping[str, DeadMan]] = MappingProxyType({})
+    """By platform, what takes an unconfirmed change back on the device itself; armed over this connection."""
 
     @abstractmethod
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
@@ -222,6 +227,9 @@ class ConnectionGuard(ABC):
     def service(self, platform: str) -> str:
         """Return what the driver speaks to on the device: `ssh`, `telnet`, `web` (an API over HTTP) or `netconf`."""
         return "ssh"
+
+    def adopt_commit(self, driver: Any, run: str) -> None:  # noqa: B027 - only devices that hold candidates need it
+        """Take up a commit of the run that waits to be confirmed, when another session made it; called before a confirmation."""
 
     def settle(self, driver: Any) -> None:  # noqa: B027 - most drivers have no idea of their own
         """Bring the driver's own idea of its session back to exec mode; the wire below does so for the session itself."""
@@ -302,6 +310,22 @@ class DeviceSession(ABC):
     def drop(self) -> None:
         """Close this device's connections, so that the next use opens new ones."""
 
+    @abstractmethod
+    def arm(self, timer: OwnTimer, hold: Hold, pre_image: str, grant: Grant) -> None:
+        """Begin the device's own timer under a lease of its own; raises as DeadMan.arm."""
+
+    @abstractmethod
+    def pending(self, timer: OwnTimer, token: str) -> bool:
+        """Tell whether the device's own timer still runs."""
+
+    @abstractmethod
+    def confirm(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        """Stop the device's own timer, so that its change stands, under a lease of its own; raises as DeadMan.confirm."""
+
+    @abstractmethod
+    def revert(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        """Have the device take its change back at once, under a lease of its own; raises as DeadMan.revert."""
+
 
 class Cancellation(ABC):
     """Tells long work whether to stop: `stopping` after the current device, `aborted` now."""
@@ -345,6 +369,10 @@ class Devices(ABC):
         device's sessions are closed, its lease is revoked and the answer is StepTimeout; devices not started when
         `cancellation` says stop answer StepCancelled. A commit or a save that is at work comes to its end before that.
         """
+
+    def own_timers(self, host: str) -> Sequence[OwnTimer]:
+        """Return what the device can do by itself about a change that nobody confirms, best first; nothing as a rule."""
+        return ()
 
     @abstractmethod
     def put_behind(self, fence: Fence) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "plugins": "list, show and check plugins",
     "policy": "explain what a profile allows a workflow",
     "profile": "list and show security profiles",
+    "recover": "take back what dead runs changed and nobody confirmed",
     "reject": "reject a sealed plan",
     "run": "plan, apply, verify and, when it must be, take back a change",
     "runs": "list, show, follow and compare runs",
@@ -37,6 +38,8 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
+_AT_WORK = ("run", "plan", "runs", "apply", "recover")
+"""Commands that work on devices, whose threads may be left behind."""
 _LAST_WORDS = 5.0
 """Seconds that threads which steps left behind get to end before the process ends without them."""
 
@@ -144,7 +147,7 @@ def main() -> None:
 
 def _end_without_strays(words: Sequence[str], code: int) -> None:
     """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
-    if next((word for word in words if not word.startswith("-")), "") not in ("run", "plan", "runs", "apply"):
+    if next((word for word in words if not word.startswith("-")), "") not in _AT_WORK:
         return
     import threading
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nornflow.app.services.change import PlannedChange
+from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.plan import HostPlan, Plan, Rehearsal
 from nornflow.planning.diff import added_removed, changes_in
@@ -22,6 +23,8 @@ class Group:
     lines: tuple[tuple[str, tuple[str, ...]], ...]
     rollback: Rehearsal | None = None
     """How the way back of the first one was rehearsed; that of the others is worth the same."""
+    confirm: str = ""
+    """What takes the change back when nobody confirms it."""
 
 
 def groups(plan: Plan) -> list[Group]:
@@ -36,6 +39,7 @@ def groups(plan: Plan) -> list[Group]:
             tuple((step.step, step.method.value, step.diff) for step in hosts[0].steps if step.diff),
             tuple((step.step, step.lines) for step in hosts[0].steps if step.changes and not step.diff),
             hosts[0].rollback,
+            hosts[0].confirm,
         )
         for hosts in found.values()
     ]
@@ -48,7 +52,7 @@ def _shape(host: HostPlan) -> object:
         for step in host.steps
         if step.changes
     )
-    return steps, host.rollback and (host.rollback.method, _gist(host.rollback))
+    return steps, host.rollback and (host.rollback.method, _gist(host.rollback)), host.confirm
 
 
 def _gist(rehearsal: Rehearsal) -> str:
@@ -72,6 +76,8 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
             first, *more = group.rollback.evidence.splitlines() or [""]
             yield f"  rollback: {group.rollback.method}{f' ({first})' if first else ''}"
             yield from (f"    {line}" for line in more)
+        if group.confirm:
+            yield f"  {_confirm(plan, group.confirm)}"
     unchanged = [host.host for host in plan.hosts if not host.changes and not host.error]
     if unchanged:
         yield ""
@@ -135,6 +141,9 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
         if group.rollback is not None:
             yield ""
             yield f"Rollback: {group.rollback.method} ({_gist(group.rollback)})."
+        if group.confirm:
+            yield ""
+            yield f"C{_confirm(plan, group.confirm)[1:]}."
     rows = [(host.host, host.error) for host in plan.hosts if host.error]
     rows += [(f"step `{step}`, until it is applied", reason) for step, reason in plan.unplanned.items()]
     if rows:
@@ -149,6 +158,10 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
         if decision.verdict is not Verdict.ALLOW or decision.host:
             yield ""
             yield f"**{decision.verdict.value}**: {decision.reason}"
+
+
+def _confirm(plan: Plan, way: str) -> str:
+    return f"confirm within {length(plan.within)}: {taken_back_by(way)}"
 
 
 def fence_for(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nornflow.cli.plan_view import fence_for
+from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff
@@ -27,6 +28,7 @@ def record_text(record: RunRecord) -> Iterator[str]:
         changed = [added_removed(result.diff) for result in results if result.state is not HostState.PLANNED]
         added, removed = sum(count[0] for count in changed), sum(count[1] for count in changed)
         yield f"devices: {', '.join(f'{n} {state}' for state, n in counts.items())}; +{added} -{removed} lines"
+    yield from confirm_lines(record)
     for host in record.hosts:
         if host.error or host.rollback:
             yield from _host_lines(host)
@@ -36,6 +38,17 @@ def record_text(record: RunRecord) -> Iterator[str]:
         yield f"error: {record.error}"
     if record.hint and record.hint not in {host.hint for host in record.hosts}:
         yield f"hint: {record.hint}"
+
+
+def confirm_lines(record: RunRecord) -> Iterator[str]:
+    """Yield, of a run whose changes had to be confirmed, what would have taken them back, and how many were confirmed when."""
+    armed = [host.confirm for host in record.hosts if host.confirm]
+    ways = Counter(taken_back_by(str(confirm["by"])) for confirm in armed)
+    for way, count in ways.items():
+        mine = [confirm for confirm in armed if taken_back_by(str(confirm["by"])) == way]
+        at = sorted(str(confirm["confirmed_at"]) for confirm in mine if confirm["confirmed_at"])
+        when = f" (the last at {at[-1]})" if at else ""
+        yield f"confirm within {length(mine[0]['within'])}, {way}: {len(at)} of {count} devices confirmed{when}"
 
 
 def _as_yaml(value: Any) -> str:
@@ -65,6 +78,9 @@ def record_markdown(record: RunRecord) -> Iterator[str]:
     if record.error:
         yield ""
         yield f"**{record.error}** {record.hint}".rstrip()
+    for line in confirm_lines(record):
+        yield ""
+        yield f"C{line[1:]}."
     if record.hosts:
         yield ""
         yield "| device | state | step | what happened | rollback |"

@@ -15,8 +15,12 @@ from nornflow.devices.guard import (
     abort_host,
     close_host,
     guard_hosts,
+    guarded_arm,
     guarded_configure,
+    guarded_confirm,
+    guarded_pending,
     guarded_read_config,
+    guarded_revert,
     guarded_way,
     held,
     revoke,
@@ -26,6 +30,7 @@ from nornflow.devices.runner import HostRunner
 from nornflow.devices.tasks import import_task
 from nornflow.engine.strangers import told
 from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
+from nornflow.model.confirm import Hold, OwnTimer
 from nornflow.model.device import HostView, LeaseReport, Way
 from nornflow.model.permission import Grant, Mode, covers
 from nornflow.platforms.load import platform_for
@@ -34,7 +39,7 @@ from nornflow.redaction import Redactor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nornir.core.inventory import Host
+    from nornir.core.inventory import Defaults, Group, Host
     from nornir.core.task import Task
 
 R = TypeVar("R")
@@ -92,6 +97,26 @@ class NornirSession(DeviceSession):
         """Return the way by which the connection reaches the device."""
         return guarded_way(self.task.host, connection, self.host)
 
+    def arm(self, timer: OwnTimer, hold: Hold, pre_image: str, grant: Grant) -> None:
+        """Begin the device's own timer."""
+        with self.lease(grant):
+            guarded_arm(self.task.host, timer, hold, pre_image)
+
+    def pending(self, timer: OwnTimer, token: str) -> bool:
+        """Tell whether the device's own timer still runs."""
+        with self.lease(Grant(self.host.name, "confirm", Mode.APPLY, READ_ONLY, sealed=())):
+            return guarded_pending(self.task.host, timer, token)
+
+    def confirm(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        """Stop the device's own timer, so that its change stands."""
+        with self.lease(grant):
+            guarded_confirm(self.task.host, timer, token)
+
+    def revert(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        """Have the device take its change back at once."""
+        with self.lease(grant):
+            guarded_revert(self.task.host, timer, token)
+
     def drop(self) -> None:
         """Close this device's connections."""
         close_host(self.task.host)
@@ -134,6 +159,7 @@ class NornirDevices(Devices):
         defaults = self._inventory.defaults
         defaults.username = defaults.username or login[0] or None
         defaults.password = defaults.password or login[1] or None
+        self._guards = guards
         guard_hosts(self._inventory.hosts, guards, redactor=redactor)
         self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
         self._workers = workers
@@ -153,6 +179,27 @@ class NornirDevices(Devices):
     def hosts(self) -> Mapping[str, HostView]:
         """Return every device by name."""
         return self._views
+
+    def own_timers(self, host: str) -> Sequence[OwnTimer]:
+        """Return the timers of the device's platform over connections that it has; those armed before the first line first.
+
+        One over a connection that nobody configures in the inventory counts only where it begins with a commit: there a
+        step must have opened that connection anyway.
+        """
+        platform = platform_for(self._views[host].nos).name
+        named = self._connections_of(host)
+        found = [
+            OwnTimer(dead_man.name, name, dead_man.with_commit)
+            for name, guard in self._guards.items()
+            if (dead_man := guard.dead_men.get(platform)) is not None and (dead_man.with_commit or name in named)
+        ]
+        return sorted(found, key=lambda timer: timer.with_commit)
+
+    def _connections_of(self, host: str) -> frozenset[str]:
+        """Return the connections that the inventory says something about: of the host, its groups, or for all."""
+        item = self._inventory.hosts[host]
+        elements: tuple[Host | Group | Defaults, ...] = (item, *item.extended_groups(), item.defaults)
+        return frozenset(name for element in elements for name in element.connection_options)
 
     def put_behind(self, fence: Fence) -> None:
         """Ask the fence from now on before anything is written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nornflow.engine.batches import Batching
+from nornflow.engine.confirmation import Confirmation
 from nornflow.engine.given_up import GivenUp
 from nornflow.engine.graph import device_phases
 from nornflow.engine.record import host_records
@@ -14,6 +15,7 @@ from nornflow.engine.rollout import InBatches
 from nornflow.engine.stepping import Stepping, Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
+from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS
 from nornflow.model.workflow import OnFailure, Workflow
 
@@ -30,7 +32,9 @@ class Deployment:
         tools: Tools,
         recovered: Recovered,
         *,
+        plan: Plan | None,
         resumed: bool,
+        recover: bool = False,
     ) -> None:
         self._workflow = workflow
         self._targets = tuple(targets)
@@ -44,7 +48,23 @@ class Deployment:
         without = self._ledger.unplanned | self._ledger.left_out.keys()
         hosts = [host for host in targets if host not in without]
         self._given_up = GivenUp(self._body, working, tools)
-        self._batches = InBatches(self._body, hosts, rules, working, self._stepping, tools, recovered, self._roll_back)
+        self._resumed, self._recover = resumed, recover
+        self._confirmation: Confirmation | None = None
+        if workflow.confirm is not None:
+            ways = {host.host: host.confirm for host in plan.hosts} if plan is not None else {}
+            parts = (working.progress, working.works, working.planned, working.ledger, tools, self._roll_back)
+            self._confirmation = Confirmation(workflow.confirm, ways, *parts)
+        self._batches = InBatches(
+            self._body,
+            hosts,
+            rules,
+            working,
+            self._stepping,
+            tools,
+            recovered,
+            self._roll_back,
+            self._confirmation,
+        )
 
     @property
     def short(self) -> bool:
@@ -54,19 +74,26 @@ class Deployment:
     @property
     def failed(self) -> bool:
         """Whether a step of the run failed, or more devices than the rollout bears."""
-        return self._run_failed() or self._batches.beyond_thresholds()
+        return self._run_failed() or self._batches.beyond_thresholds() or self._recover
 
     def go(self) -> None:
-        """Do the steps before the devices, the batches and the steps after them, and take back what must not stay."""
+        """Do the steps before the devices, the batches and the steps after them, and take back what must not stay.
+
+        Of a run that is only recovered nothing is done any more but the last of these.
+        """
         self._given_up.end_what_was_open()
-        self._stepping.walk(self._first, ())
-        if not self._run_failed() and not self._recovered.over:
-            self._batches.go()
-        self._progress.batch = 0
-        self._come_to_an_end()
-        leave_open(self._progress)
+        if not self._recover:
+            self._stepping.walk(self._first, ())
+            if not self._run_failed() and not self._recovered.over:
+                self._batches.go()
+            self._progress.batch = 0
+            self._come_to_an_end()
+        leave_open(self._progress, self._targets)
+        if self._confirmation is not None:
+            before = "the run's process died" if self._resumed else "the run ended"
+            self._confirmation.sweep(f"{before} before that")
         self._tell_over()
-        if not self._tools.switch.aborted:
+        if not self._tools.switch.aborted and not self._recover:
             self._stepping.walk(self._last, ())
         self._take_back()
 

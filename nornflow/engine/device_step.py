@@ -73,7 +73,7 @@ class DeviceStep:
             found = self._attempt(pending, attempt)
             again = [] if self._last_attempt else [host for host, result in found.items() if self._again(host, result)]
             if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
-                again = []  # the run was stopped while it waited
+                again = []  # the run was stopped while it waited, or has no time for it
             for host, result in found.items():
                 if host not in again:
                     results[host] = self._work.soften(self._cut_off.unreached(host, result))
@@ -221,8 +221,8 @@ class DeviceStep:
         saves = next((line for line in planned.lines if line.startswith(SAVES)), "")
         if not planned.configuration and not planned.actions:
             changed = self._progress.pre_images.get(host)
-            if changed is not None and saves:
-                changed.saved = saves
+            if saves:
+                self._saves(host, planned, saves, changed)
             if planned.diff:
                 done = self._cut_off.without_lines(session, planned)
                 if done is not None:
@@ -263,7 +263,7 @@ class DeviceStep:
         except NornFlowError as raised:
             error = raised
         if saves:
-            image.saved = saves
+            self._saves(host, planned, saves, image)
         try:
             after = session.read_config(planned.connection)
         except NornFlowError as unreadable:
@@ -287,8 +287,15 @@ class DeviceStep:
         elif not result.failed:  # a step type may say without raising that its step went wrong
             result = replace(result, state=HostState.CHANGED if diff else HostState.OK)
         result = replace(result, changed=bool(diff), diff=diff)
-        saved = "" if result.failed else saves
+        saved = "" if result.failed or host in self._progress.holds else saves
         return self._aftercare.settled(session, change, planned, after, saved, platform, result)
+
+    def _saves(self, host: str, planned: PlannedStep, command: str, image: PreImage | None) -> None:
+        """Note that the step saves: it has, or that is held back until the change is confirmed."""
+        if host in self._progress.holds:
+            self._progress.held_saves[host] = (self._step.id, planned.connection, command)
+        elif image is not None:
+            image.saved = command
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
         image = self._progress.pre_images.get(host)

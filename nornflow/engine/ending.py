@@ -80,6 +80,9 @@ def why_it_ended(
     if wish is not None:
         so_far = "" if ledger.batch_of else "; nothing had been sent to a device"
         return f"{wish}{so_far}", "run the change again: it is planned anew"
+    if ledger.unconfirmed:
+        number, why = next(iter(ledger.unconfirmed.items()))
+        return f"batch {number} was not confirmed: {why}", "its devices were taken back; run the change again"
     failures = [(host, found) for host in hosts if (found := progress.failure(host))]
     if not failures or state is RunState.CANCELLED:
         return "", ""

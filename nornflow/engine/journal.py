@@ -13,6 +13,7 @@ from nornflow.abc import Journal
 from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import PreImage
 from nornflow.errors import NornFlowError, StoreError
+from nornflow.model.confirm import Armed
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import HostState, StepResult
@@ -108,10 +109,22 @@ class Logbook:
         """A device is about to be taken back."""
         self._before(Entry(EntryKind.ROLLBACK, host=host))
 
-    def rolled_back(self, host: str, error: NornFlowError | None) -> None:
-        """A device is back, or is not."""
-        data = {"error": error.message, "hint": error.hint} if error else {}
+    def rolled_back(self, host: str, error: NornFlowError | None, at: datetime | None = None) -> None:
+        """A device is back, or is not; `at` (UTC) says since when."""
+        data = {"error": error.message, "hint": error.hint} if error else {"at": at.isoformat()} if at else {}
         self._after(Entry(EntryKind.ROLLED_BACK, host=host, data=data))
+
+    def armed(self, devices: Mapping[str, Armed]) -> None:
+        """The changes of these devices are going to stand under a timer until they are confirmed."""
+        self._before(*(Entry(EntryKind.ARMED, host=host, data=compact(armed)) for host, armed in devices.items()))
+
+    def confirmed(self, host: str, at: datetime) -> None:
+        """The change of a device is confirmed."""
+        self._after(Entry(EntryKind.CONFIRMED, host=host, data={"at": at.isoformat()}), wait=True)
+
+    def unconfirmed(self, batch: int, why: str) -> None:
+        """A batch is going to be taken back, for it cannot be confirmed."""
+        self._before(Entry(EntryKind.UNCONFIRMED, data={"batch": batch, "why": why}))
 
     def over(self, reason: str, *, stopping: bool) -> None:
         """The run goes to its last steps; `reason` says why it ends early, if it does, `stopping` that nothing more begins."""
@@ -156,6 +169,11 @@ _EMPTY: tuple[Any, ...] = ("", (), {})
 @cache
 def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.default) for field in fields(kind))
+
+
+def armed_of(data: Mapping[str, Any]) -> Armed:
+    """Return the arming that was kept."""
+    return Armed(**{**data, "at": datetime.fromisoformat(data["at"])})
 
 
 def result_of(data: Mapping[str, Any]) -> StepResult:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nornflow.abc import DeviceSession
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.graph import ancestors, walk
+from nornflow.engine.own_way import way_back
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.tools import Tools
@@ -15,7 +16,7 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import AuthenticationFailed, NornFlowError, NotWhilePlanning, StepError, StepTimeout, Unreachable
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
-from nornflow.model.plan import HostPlan, Plan
+from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Scope, Step
 
@@ -67,6 +68,7 @@ class Planning:
             inputs=dict(inputs),
             hosts=rehearse([self._host_plan(host, configuring) for host in hosts]),
             unplanned=dict(self._unplanned),
+            within=self._workflow.confirm.within if self._workflow.confirm is not None else 0.0,
         )
         emitter.emit(EventKind.PLAN_FINISHED, changes=plan.changes, hosts=len(hosts))
         return plan
@@ -181,6 +183,14 @@ class Planning:
             return StepResult(HostState.PLANNED, reason=UNPLANNED)
         return work.soften(work.failed(error, host))
 
+    def _confirmed_by(self, host: str, steps: Sequence[PlannedStep], configuring: Sequence[str]) -> str:
+        """Return what takes the device's change back when nobody confirms it; empty where nothing is to be confirmed."""
+        if self._workflow.confirm is None or self._tools.devices is None:
+            return ""
+        known = {step.step for step in steps}
+        unknown = any(step in self._unplanned for step in configuring if step not in known)
+        return way_back(steps, self._tools.devices.own_timers(host), unknown=unknown)
+
     def _configuring(self) -> set[str]:
         return {step.id for step in self._workflow.steps if step.configures}
 
@@ -189,7 +199,8 @@ class Planning:
         steps = tuple(self._planned[step].planned[host] for step in configuring if host in self._planned[step].planned)
         before = next((digest for step in configuring if (digest := self._planned[step].read_hash(host))), "")
         risks = tuple(risk for step in configuring for risk in self._planned[step].risks.get(host, ()))
-        plan = HostPlan(host, view.nos, steps, pre_hash=before, risks=risks)
+        confirm = self._confirmed_by(host, steps, configuring)
+        plan = HostPlan(host, view.nos, steps, pre_hash=before, risks=risks, confirm=confirm)
         failed = self._progress.failure(host)
         if failed is None:
             return plan

@@ -9,6 +9,7 @@ from typing import Any
 
 from nornflow.engine.deadlines import HostTimes
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
+from nornflow.model.confirm import Armed, Hold
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import HostState, RunInfo, StepResult
@@ -76,6 +77,7 @@ class Progress:
         user_vars: Mapping[str, Any],
     ) -> None:
         self.workflow = workflow
+        self.run = run
         self.hosts = hosts
         self.results: dict[str, StepResult] = {}
         self.host_results: dict[str, dict[str, StepResult]] = {}
@@ -85,6 +87,12 @@ class Progress:
         self.plans: Mapping[str, HostPlan] = {}
         """What is applied to each device, with the way back that was rehearsed."""
         self.batch_of: dict[str, int] = {}
+        self.armed: dict[str, Armed] = {}
+        """Devices whose change has, or had, to be confirmed."""
+        self.holds: dict[str, Hold] = {}
+        """What binds the steps on each device of the batch at work until it is confirmed."""
+        self.held_saves: dict[str, tuple[str, str, str]] = {}
+        """By device, what is done once its change is confirmed: step, connection and the command that saves."""
         self.past = Past()
         self.times = HostTimes(workflow.rollout.host_timeout)
         self.batch = 0

@@ -33,6 +33,12 @@ class Ledger:
     given_up: dict[str, StepResult] = field(default_factory=dict)
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
+    unconfirmed: dict[int, str] = field(default_factory=dict)
+    """Batches that did not stand, each with the reason."""
+
+    def unconfirmed_at(self, host: str) -> bool:
+        """Tell whether the device was in a batch that did not stand."""
+        return self.batch_of.get(host, 0) in self.unconfirmed
 
 
 def step_records(progress: Progress, ledger: Ledger) -> tuple[StepRecord, ...]:
@@ -90,11 +96,16 @@ def _host_record(host: str, body: Sequence[Step], progress: Progress, ledger: Le
             state = HostState.ROLLBACK_FAILED if error else HostState.ROLLED_BACK
         rollback = error.message if error else "running == pre-image"
     error_text, reason, hint = (bad.error, bad.reason, bad.hint) if bad else _why(state)
+    unconfirmed = ledger.unconfirmed.get(batch, "")
+    if unconfirmed and bad is None and (host in ledger.rollbacks or state is HostState.CANCELLED):
+        error_text, reason = f"batch {batch} was not confirmed: {unconfirmed}", "unconfirmed"
     if error is not None:
         hint = error.hint or BY_HAND
     elif host in ledger.rollbacks and bad and bad.state is HostState.UNKNOWN:
         hint = "the device was read since: run the change again, it is planned anew"
-    return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback)
+    armed = progress.armed.get(host)
+    confirm = armed.plain() if armed else {}
+    return HostRecord(host, state, batch, step_id, error_text, reason, hint, diff, rollback, confirm)
 
 
 def _good_state(host: str, results: Mapping[str, StepResult], body: Sequence[Step], ledger: Ledger) -> HostState:

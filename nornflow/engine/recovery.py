@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from nornflow.abc import Cancellation
-from nornflow.engine.journal import result_of
+from nornflow.engine.journal import armed_of, result_of
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
 from nornflow.errors import RollbackFailed, UsageError
+from nornflow.model.confirm import Armed
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
-from nornflow.model.plan import Plan
+from nornflow.model.plan import SAVES, Plan
 from nornflow.model.run import HostState, RunState, StepResult
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
@@ -27,7 +28,8 @@ class Earlier:
     """What is known of a run that another process began: its state, its journal, and when it was begun (UTC).
 
     `again` is a step of the run that was cut off and that somebody wants to be done once more, knowingly; `resumed_by` are
-    those who went on with the run, the last one now.
+    those who went on with the run, the last one now. `recover` says that nothing more is to be done than to take back what
+    nobody confirmed.
     """
 
     state: RunState
@@ -35,6 +37,7 @@ class Earlier:
     started_at: datetime
     again: str = ""
     resumed_by: tuple[str, ...] = ()
+    recover: bool = False
 
     @property
     def applying(self) -> bool:
@@ -51,6 +54,19 @@ class Earlier:
         """Tell whether something was done, or may have been, that must not be forgotten: the run cannot simply end."""
         begun = (EntryKind.INTENT, EntryKind.BEGUN)
         return self.applying and any(entry.kind in begun for entry in self.entries)
+
+
+def unconfirmed(entries: Sequence[Entry]) -> dict[str, Armed]:
+    """Return the devices whose change was to be confirmed, and neither was that nor is it known to be taken back."""
+    found: dict[str, Armed] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.ARMED:
+            found[entry.host] = armed_of(entry.data)
+        elif entry.kind is EntryKind.CONFIRMED or (
+            entry.kind is EntryKind.ROLLED_BACK and entry.data.get("error") is None
+        ):
+            found.pop(entry.host, None)
+    return found
 
 
 @dataclass(slots=True)
@@ -124,6 +140,9 @@ class Recovery:
     def _intent(self, entry: Entry) -> None:
         planned, found = planned_of(entry.data["planned"]), str(entry.data["found"])
         self._works[entry.step].planned.setdefault(entry.host, planned)
+        saves = next((line for line in planned.lines if line.startswith(SAVES)), "")
+        if saves and self._workflow.confirm is not None:
+            self._progress.held_saves[entry.host] = (entry.step, planned.connection, saves)
         self._progress.past.open[entry.step, entry.host] = found
         if not found:  # it changes the device otherwise than by lines, or only saves
             return
@@ -179,6 +198,22 @@ class Recovery:
             RollbackFailed(error, hint=entry.data.get("hint", "")) if error is not None else None
         )
 
+        armed = self._progress.armed.get(entry.host)
+        if armed is not None and error is None and "at" in entry.data:
+            armed.reverted_at = datetime.fromisoformat(entry.data["at"])
+
+    def _armed(self, entry: Entry) -> None:
+        self._progress.armed[entry.host] = armed_of(entry.data)
+
+    def _confirmed(self, entry: Entry) -> None:
+        self._progress.armed[entry.host].confirmed_at = datetime.fromisoformat(entry.data["at"])
+        image = self._progress.pre_images.get(entry.host)
+        if image is not None and entry.host in self._progress.held_saves:
+            image.saved = self._progress.held_saves[entry.host][2]  # it may have come to that
+
+    def _unconfirmed(self, entry: Entry) -> None:
+        self._ledger.unconfirmed[int(entry.data["batch"])] = str(entry.data["why"])
+
     def _over(self, entry: Entry) -> None:
         self._found.over = True
         self._found.reason = str(entry.data.get("reason", ""))
@@ -217,15 +252,17 @@ class AtWork(Cancellation):
         return self._switch.on_abort(callback)
 
 
-def leave_open(progress: Progress) -> None:
-    """Give a result to devices that were being changed when the process died and to which the run did not come any more."""
+def leave_open(progress: Progress, hosts: Collection[str]) -> None:
+    """Give a result to those of the devices that were being changed when the process died and that the run leaves now."""
     for step, host in sorted(progress.past.open):
+        if host not in hosts:
+            continue
+        del progress.past.open[step, host]
         if host in progress.pre_images:
             progress.pre_images[host].expected = ""
         error = "the run was cut off in this step, and ended before it came back to the device"
         result = StepResult(HostState.UNKNOWN, True, error=error, reason="interrupted", hint=LOOK)
         progress.record(progress.workflow.step(step), {host: result})
-    progress.past.open.clear()
 
 
 _PLAYED = {
@@ -241,4 +278,7 @@ _PLAYED = {
     EntryKind.ROLLBACK: Recovery._rollback,
     EntryKind.ROLLED_BACK: Recovery._rolled_back,
     EntryKind.OVER: Recovery._over,
+    EntryKind.ARMED: Recovery._armed,
+    EntryKind.CONFIRMED: Recovery._confirmed,
+    EntryKind.UNCONFIRMED: Recovery._unconfirmed,
 }

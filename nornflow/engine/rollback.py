@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.own_way import OVERTIME, REVERT, OwnWay
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
@@ -84,12 +85,14 @@ class Rollback:
         self._tools.emitter.emit(EventKind.ROLLBACK_STARTED, hosts=list(hosts))
         # a cancelled run still takes back what it did: the rollback does not listen to the run's switch, only to its own
         answers = self._tools.devices.run(
-            "rollback", hosts, self._unit, timeout=ROLLBACK_TIMEOUT, cancellation=self._tools.switch.rollbacks
+            "rollback", hosts, self._unit, timeout=self._patience(hosts), cancellation=self._tools.switch.rollbacks
         )
         ends: dict[str, NornFlowError | None] = {}
         for host in hosts:
             answer = answers[host]
             ends[host] = answer if isinstance(answer, NornFlowError) else None
+            if ends[host] is None and host in self._progress.armed:
+                self._progress.armed[host].reverted_at = self._tools.clock()
             if ends[host] is not None and host not in self._beyond and self._tools.emitter.failure is None:
                 self._tools.log.rolled_back(host, ends[host])
             self._tools.emitter.emit(
@@ -100,8 +103,22 @@ class Rollback:
             )
         return ends
 
+    def _patience(self, hosts: Sequence[str]) -> float:
+        """Return how many seconds a device gets: also for its own timer, where it cannot be reached before that is over."""
+        timers = [armed.within for host in hosts if (armed := self._progress.armed.get(host)) and armed.native]
+        return ROLLBACK_TIMEOUT + (max(timers) + OVERTIME if timers else 0.0)
+
     def _unit(self, session: DeviceSession) -> bool:
-        return self.restore(session, self._progress.pre_images[session.host.name])
+        host = session.host.name
+        image, armed = self._progress.pre_images[host], self._progress.armed.get(host)
+        timer = armed.native if armed is not None and armed.open else None
+        if armed is not None and timer is not None:
+            self._tools.log.rollback(host)
+            work = self._works[image.steps[0]]
+            planned = PlannedStep("rollback", host, lines=(REVERT,), connection=timer.connection)
+            grant = work.grant(host, Mode.APPLY, planned, name="rollback")
+            OwnWay(session, armed, timer, grant, self._tools).take()
+        return self.restore(session, image)
 
     def restore(self, session: DeviceSession, image: PreImage) -> bool:
         """Bring one device to what an image holds and prove it by reading; raises RollbackFailed and the device errors."""
@@ -118,7 +135,7 @@ class Rollback:
             if not remaining:
                 self._save(session, image)
                 if host not in self._beyond:  # those have failed whatever their lines do
-                    self._tools.log.rolled_back(host, None)
+                    self._tools.log.rolled_back(host, None, self._tools.clock())
                 return True
             if attempt == PASSES:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nornflow.engine.batches import Batching
+from nornflow.engine.confirmation import Confirmation
 from nornflow.engine.given_up import GivenUp
 from nornflow.engine.recovery import Recovered
 from nornflow.engine.snapshots import Snapshots
@@ -32,6 +33,7 @@ class InBatches:
         tools: Tools,
         recovered: Recovered,
         roll_back: Callable[[Sequence[str]], None],
+        confirmation: Confirmation | None = None,
     ) -> None:
         self.short = False
         self._body = body
@@ -43,6 +45,7 @@ class InBatches:
         self._tools = tools
         self._recovered = recovered
         self._roll_back = roll_back
+        self._confirmation = confirmation
         self._given_up = GivenUp(body, working, tools)
         self._snapshots = Snapshots(working.progress, working.planned, working.ledger, tools, stepping.walk)
         self._workflow = working.progress.workflow
@@ -79,34 +82,53 @@ class InBatches:
             tools.log.batch(batch.number, batch.hosts)
         tools.emitter.emit(EventKind.BATCH_STARTED, batch=batch.number, of=of, by=batch.by, hosts=list(batch.hosts))
         going = self._snapshots.before(self._given_up.others(batch.hosts))
-        if going:
-            self._stepping.walk(self._body, going)
-            self._snapshots.after(going)
-        self._take_back_failed(batch)
-        good = self._batch_is_good(batch, last=batch.number == of)
+        if self._confirmation is None:
+            self._change(batch, going)
+            good = self._batch_is_good(batch, last=batch.number == of)
+        else:
+            good = self._change_on_trial(self._confirmation, batch, going, last=batch.number == of)
         failed = [host for host in batch.hosts if self._failed(host)]
         tools.emitter.emit(EventKind.BATCH_FINISHED, batch=batch.number, of=of, failed=failed)
         return good
 
-    def _batch_is_good(self, batch: Batch, *, last: bool) -> bool:
+    def _change(self, batch: Batch, going: Sequence[str]) -> None:
+        if going:
+            self._stepping.walk(self._body, going)
+            self._snapshots.after(going)
+        self._take_back_failed(batch)
+
+    def _change_on_trial(self, trial: Confirmation, batch: Batch, going: Sequence[str], *, last: bool) -> bool:
+        """Arm the batch, change it, and confirm it when it is good, soak and checks included; True when the next may begin."""
+        held = trial.begin(batch.number, going)
+        try:
+            with self._stepping.under(held):
+                if not held.why:
+                    self._change(batch, going)
+                good = not trial.failing(held) and self._batch_is_good(batch, last=last, soak=held.soak)
+            trial.conclude(held, good=good)
+        finally:
+            held.stop()
+        return self._may_go_on()
+
+    def _batch_is_good(self, batch: Batch, *, last: bool, soak: Callable[[float], bool] | None = None) -> bool:
         """Tell whether the rollout may go on behind a batch that was changed: the one place that decides it.
 
-        It soaks, unless nothing comes behind it.
+        It soaks, unless nothing comes behind it; `soak` waits, where the batch has less time than the run.
         """
         if not self._may_go_on():
             return False
         if not last:
-            self._soak(batch)
+            self._soak(batch, soak or self._tools.soak)
         return self._may_go_on()
 
     def _may_go_on(self) -> bool:
         return not (self._tools.switch.stopping or self._run_failed() or self.too_many_failed())
 
-    def _soak(self, batch: Batch) -> None:
+    def _soak(self, batch: Batch, soak: Callable[[float], bool]) -> None:
         rollout, tools = self._rollout, self._tools
         if rollout.soak and not tools.switch.finishing:
             tools.emitter.emit(EventKind.SOAK_STARTED, seconds=rollout.soak, batch=batch.number)
-            tools.soak(rollout.soak)
+            soak(rollout.soak)
 
     def _pause_after(self, batch: Batch, of: int) -> None:
         """Ask a human whether to go on, where the rollout wants that; the waiting ends when the run shall."""
@@ -133,4 +155,4 @@ class InBatches:
 
     def beyond_thresholds(self) -> bool:
         """Tell whether more devices failed than the rollout bears, whatever becomes of that."""
-        return bool(self._thresholds.exceeded(self._failed))
+        return bool(self._thresholds.exceeded(lambda host: self._failed(host) or self._ledger.unconfirmed_at(host)))

@@ -144,8 +144,9 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
-            # what was allowed when it began may not be any more
-            self._admission.demand(self._plan, self._ledger.left_out)
+            if not self._earlier.recover:  # the way back was allowed with the change
+                # what was allowed when it began may not be any more
+                self._admission.demand(self._plan, self._ledger.left_out)
         elif not (self._ready() if self._sealed is None else self._open_sealed(self._sealed)):
             return
         if not self._lock():
@@ -296,7 +297,9 @@ class Run:
             self._working,
             self._tools,
             self._recovered,
+            plan=self._plan,
             resumed=self._earlier is not None,
+            recover=self._earlier is not None and self._earlier.recover,
         )
         self._deployment.go()
         end = self._end_state()

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 
+from nornflow.abc import Cancellation
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
@@ -19,7 +20,10 @@ from nornflow.model.run import HostState, StepResult
 class RunStep:
     """Executes one run-scoped step."""
 
-    def __init__(self, work: StepWork, progress: Progress, tools: Tools) -> None:
+    def __init__(
+        self, work: StepWork, progress: Progress, tools: Tools, cancellation: Cancellation | None = None
+    ) -> None:
+        self._cancellation = cancellation or tools.switch
         self._work = work
         self._progress = progress
         self._tools = tools
@@ -75,7 +79,7 @@ class RunStep:
 
     def _attempt(self) -> StepResult:
         try:
-            return self._until(self._work.act_aside(Mode.APPLY))
+            return self._until(self._work.act_aside(Mode.APPLY, self._cancellation))
         except NornFlowError as error:
             return self._work.failed(error)
 
@@ -85,7 +89,7 @@ class RunStep:
         self._progress.record(self._step, result)
         if self._work.evaluate(self._step.until, self._progress.names(None)):
             return result
-        if self._tools.switch.stopping:
+        if self._cancellation.stopping:
             return self._work.failed(StepCancelled(f"step {self._step.id} was stopped before: {self._step.until}"))
         return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.graph import rescue_groups, walk
+from nornflow.engine.held_batch import HeldBatch
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times
@@ -38,11 +40,21 @@ class Stepping:
         self._ledger = working.ledger
         self._tools = tools
         self._resumed = resumed
+        self._held: HeldBatch | None = None
         self._groups = rescue_groups(working.progress.workflow.steps)
+
+    @contextmanager
+    def under(self, held: HeldBatch | None) -> Iterator[None]:
+        """Inside the `with`, end all work when the time of a batch that has to be confirmed is over."""
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
 
     def walk(self, steps: Sequence[Step], batch: Sequence[str]) -> None:
         """Do these steps on the devices of a batch; steps of the run among them once."""
-        walk(steps, lambda step: self._execute(step, batch), self._ended, self._tools.switch)
+        walk(steps, lambda step: self._execute(step, batch), self._ended, self._held or self._tools.switch)
 
     def finish(self, step: Step, hosts: Sequence[str]) -> None:
         """Finish what a process before this one was at on these devices, though the run is stopped by now."""
@@ -50,7 +62,8 @@ class Stepping:
         DeviceStep(work, planned, self._progress, self._tools, AtWork(self._tools.switch)).execute(hosts)
 
     def _execute(self, step: Step, batch: Sequence[str]) -> None:
-        tools, work = self._tools, self._works[step.id]
+        held, work = self._held, self._works[step.id]
+        tools = self._tools if held is None else replace(self._tools, sleep=held.sleep)
         if self._resumed and self._progress.complete(step, batch):
             return
         times = self._ledger.times.setdefault(step.id, Times(tools.clock()))
@@ -58,7 +71,7 @@ class Stepping:
         if tools.emitter.failure is not None:
             return  # nothing is done that could not be remembered
         if step.scope is Scope.RUN:
-            result = RunStep(work, self._progress, tools).execute()
+            result = RunStep(work, self._progress, tools, held).execute()
             self._progress.record(step, result)
             tools.log.result(step.id, self._progress.batch, result)
             tools.emitter.emit(
@@ -71,10 +84,10 @@ class Stepping:
         elif step.once:
             self._demand_its_device(step)
             if step.id not in self._progress.results:
-                found = DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch[:1])
+                found = DeviceStep(work, self._planned[step.id], self._progress, tools, held).execute(batch[:1])
                 self._progress.record(step, next(iter(found.values())))
         else:
-            DeviceStep(work, self._planned[step.id], self._progress, tools).execute(batch)
+            DeviceStep(work, self._planned[step.id], self._progress, tools, held).execute(batch)
         times.ended = tools.clock()
         tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
 

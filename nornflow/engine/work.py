@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import DeviceSession, StepContext, StepType
+from nornflow.abc import Cancellation, DeviceSession, StepContext, StepType
 from nornflow.engine.aside import aside
 from nornflow.engine.outputs import with_outputs
 from nornflow.engine.params import BoundParams
@@ -66,7 +66,8 @@ class StepWork:
         """Return what the step may do on a device, under a name of its own when something else is done for it."""
         step = replace(self.step, id=name) if name else self.step
         grant = grant_for(self.profile, step, host, mode, planned, permissions=self.permissions, folders=self._folders)
-        return replace(grant, run=self._run.id)
+        hold = self._progress.holds.get(host) if mode is Mode.APPLY and not name else None
+        return replace(grant, run=self._run.id, hold=hold)
 
     def skipped(self, host: str | None) -> StepResult | None:
         """Return the result of a step that must not run here, or None when it must."""
@@ -119,9 +120,9 @@ class StepWork:
             results.append(self._act_once(mode, session, names, self._left(deadline), change))
         return _merged(results)
 
-    def act_aside(self, mode: Mode) -> StepResult:
+    def act_aside(self, mode: Mode, cancellation: Cancellation | None = None) -> StepResult:
         """Do (or plan) a step of the run in a thread of its own; raises what ended it, StepTimeout when it hangs."""
-        return aside(self.step.id, lambda: self.act(mode, None), self.timeout, self._tools.switch)
+        return aside(self.step.id, lambda: self.act(mode, None), self.timeout, cancellation or self._tools.switch)
 
     def _go_on(self, mode: Mode, session: DeviceSession | None, done: int, of: int) -> None:
         """Raise StepCancelled between two items when the run shall end; a device's change is not left half done for that."""

@@ -18,7 +18,8 @@ class EntryKind(StrEnum):
     have had a device since this run was cut off, and it does not touch it any more. batch, batch_done: a batch began; it
     was soaked and asked about too. intent, outcome: a step is about to change a device; how it ended there. begun, result:
     the same for a step of the run. rollback, rolled_back: a device is about to be taken back; whether it is. over: the run
-    goes to its last steps.
+    goes to its last steps. armed, confirmed: the change of a device is about to stand under a timer; it is confirmed.
+    unconfirmed: a batch is not going to be confirmed, its devices are taken back.
     """
 
     APPROVED = "approved"
@@ -33,6 +34,9 @@ class EntryKind(StrEnum):
     ROLLBACK = "rollback"
     ROLLED_BACK = "rolled_back"
     OVER = "over"
+    ARMED = "armed"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from nornflow.model.confirm import Hold
+
 PERMISSIONS: dict[str, str] = {
     "workflow.plan": "plan a workflow: read devices, write nothing",
     "workflow.execute": "run a workflow",
@@ -63,7 +65,7 @@ class Grant:
     plan binds the step, and each line is judged by the rules alone. `deny` and `allow_exec` are line rules of the profile;
     an empty `allow_exec` allows every read that the platform's grammar knows. `folders` are those from which a task may
     have a file read that holds lines; None sets no bound. `run` is the run that the step belongs to: what a device keeps of
-    it until it is committed carries that name.
+    it until it is committed carries that name. `hold` is there while the device's change is not confirmed.
     """
 
     host: str
@@ -75,3 +77,4 @@ class Grant:
     allow_exec: tuple[LineRule, ...] = ()
     folders: tuple[Path, ...] | None = None
     run: str = ""
+    hold: Hold | None = None

@@ -104,7 +104,8 @@ class HostPlan:
 
     `pre_hash` is the SHA-256 of the normalised configuration that the device had when its plan was begun, empty when
     nothing needed it; `rollback` says how the way back was rehearsed, None where nothing would change. `risks` are the
-    lines that could lock the controller out.
+    lines that could lock the controller out. `confirm` is what takes an unconfirmed change back: the name of the device's
+    own timer or `controller`; empty without `confirm:`.
     """
 
     host: str
@@ -116,6 +117,7 @@ class HostPlan:
     pre_hash: str = ""
     rollback: Rehearsal | None = None
     risks: tuple[Risk, ...] = ()
+    confirm: str = ""
 
     @property
     def changes(self) -> bool:
@@ -140,6 +142,7 @@ class Plan:
     """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan.
 
     `batches` are those of the devices that could be planned, in the order in which they are changed.
+    `within` is how many seconds a batch may stand without being confirmed; 0 where nothing has to be confirmed.
     """
 
     workflow: str
@@ -149,6 +152,7 @@ class Plan:
     hosts: tuple[HostPlan, ...] = ()
     unplanned: Mapping[str, str] = field(default_factory=dict)
     batches: tuple[Batch, ...] = ()
+    within: float = 0.0
 
     @property
     def changes(self) -> bool:

@@ -136,7 +136,11 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """The fate of one device in a run: its end state, why, what changed on it and what a rollback left."""
+    """The fate of one device in a run: its end state, why, what changed on it and what a rollback left.
+
+    `confirm` is there when its change had to be confirmed: `by`, `token`, `within`, `armed_at`, `deadline`, `confirmed_at`,
+    `reverted_at` (`model.confirm.Armed.plain`).
+    """
 
     host: str
     state: HostState
@@ -147,6 +151,7 @@ class HostRecord:
     hint: str = ""
     diff: str = ""
     rollback: str = ""
+    confirm: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,13 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """That a batch stands only when it is verified and confirmed `within` so many seconds; it is taken back otherwise."""
+
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
     """Which devices a workflow is for: an expression over host data, or names, groups and a filter; all empty is every host."""
 
@@ -271,6 +278,7 @@ class Workflow:
     retry: Retry | None = None
     cache: Cache | None = None
     rollout: Rollout = field(default_factory=Rollout)
+    confirm: Confirm | None = None
     on_failure: OnFailure = OnFailure.STOP
     file: str = ""
     digest: str = ""

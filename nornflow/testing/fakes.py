@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, Devices, DeviceSession, Fence, Observer, Sandbox
-from nornflow.errors import GuardDenied, LineRejected, NornFlowError, StepCancelled, StepError
+from nornflow.errors import DeviceError, GuardDenied, LineRejected, NornFlowError, StepCancelled, StepError
+from nornflow.model.confirm import Hold, OwnTimer
 from nornflow.model.device import HostView, LeaseReport, Way
 from nornflow.model.event import Event, EventKind
 from nornflow.model.permission import Grant, Mode
+from nornflow.model.plan import SAVES
 from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
@@ -103,7 +105,7 @@ class FakeDevice:
 
     `rejects` are words: a line that holds one is refused. `broken` raises on every use. `stubborn` lines come back after
     a rollback took them away. `hung` is raised when the configuration is read, until the session is dropped. `answers`
-    are the answers to exec commands.
+    are the answers to exec commands. `timer` is one of its own, `armed` what it returns to, by token.
     """
 
     config: str
@@ -116,6 +118,14 @@ class FakeDevice:
     data: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     received: list[str] = field(default_factory=list)
+    timer: OwnTimer | None = None
+    armed: dict[str, str] = field(default_factory=dict)
+
+    def expire(self) -> None:
+        """Let the device's own timers end: it returns to what it had when they began."""
+        for before in self.armed.values():
+            self.config = before
+        self.armed.clear()
 
     def take(self, lines: Sequence[str]) -> None:
         """Take configuration lines one by one, as the platform's grammar says."""
@@ -172,9 +182,7 @@ class _FakeSession(DeviceSession):
             self._grant = None
 
     def read_config(self, connection: str) -> str:
-        problem = self.device.broken or self.device.hung
-        if problem is not None:
-            raise problem
+        self._demand_reachable()
         return self.device.config
 
     def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
@@ -186,6 +194,30 @@ class _FakeSession(DeviceSession):
         data = self.device.data
         named = {key: (str(data[key]),) for key in ("management_address", "controller_address") if key in data}
         return Way(named.get("management_address", ()), named.get("controller_address", ()))
+
+    def arm(self, timer: OwnTimer, hold: Hold, pre_image: str, grant: Grant) -> None:
+        with self.lease(grant):
+            self.device.armed[hold.token] = self.device.config
+
+    def pending(self, timer: OwnTimer, token: str) -> bool:
+        self._demand_reachable()
+        return token in self.device.armed
+
+    def confirm(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        with self.lease(grant):
+            self._demand_reachable()
+            if self.device.armed.pop(token, None) is None:
+                raise DeviceError(f"{self.host.name}: {timer.name} does not run")
+
+    def revert(self, timer: OwnTimer, token: str, grant: Grant) -> None:
+        with self.lease(grant):
+            self._demand_reachable()
+            self.device.config = self.device.armed.pop(token, self.device.config)
+
+    def _demand_reachable(self) -> None:
+        problem = self.device.broken or self.device.hung
+        if problem is not None:
+            raise problem
 
     def drop(self) -> None:
         self.device.hung = None
@@ -207,7 +239,10 @@ class _FakeSession(DeviceSession):
             if self._fence is not None:
                 self._fence.begin(self.host.name)
             self._report.sent += lines
-            self.device.take(lines)
+            hold = grant.hold
+            if hold is not None and hold.token:
+                self.device.armed[hold.token] = self.device.config
+            self.device.take([line for line in lines if hold is None or not line.startswith(SAVES)])
 
 
 @dataclass
@@ -263,6 +298,11 @@ class FakeDevices(Devices):
             except NornFlowError as error:
                 answers[host] = error
         return answers
+
+    def own_timers(self, host: str) -> Sequence[OwnTimer]:
+        """Return the device's timer, if it has one."""
+        timer = self.devices[host].timer
+        return () if timer is None else (timer,)
 
     def put_behind(self, fence: Fence) -> None:
         """Ask the fence before lines are taken."""

@@ -10,6 +10,7 @@ from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.workflow import (
     Amount,
     Cache,
+    Confirm,
     Edge,
     Input,
     Matching,
@@ -85,6 +86,7 @@ def workflow(
         retry=_retry(keys.get("retry")),
         cache=_cache(keys.get("cache")),
         rollout=_rollout(keys.get("rollout", {}), document),
+        confirm=Confirm(keys["confirm"]["within"]) if "confirm" in keys else None,
         on_failure=OnFailure(keys.get("on_failure", "stop")),
         file=document.file,
         digest=digest,

@@ -122,6 +122,13 @@ class _Compilation:
             [self._step(by_id[step], edges[step], keys) for step in ids],
             {step: _expressions(draft) for step, draft in by_id.items()},
         )
+        soak, within = keys.get("rollout", {}).get("soak", 0), keys.get("confirm", {}).get("within")
+        if within is not None and soak >= within:
+            message = f"a batch soaks {soak:g} s and has to be confirmed within {within:g} s"
+            hint = "a batch is confirmed once it has soaked: give it more time, or soak less"
+            reader.report("NF413", message, ("rollout", "soak"), hint=hint)
+        if "confirm" in keys and not any(step.configures for step in steps):
+            reader.report("NF411", "`confirm` has nothing to confirm: no step changes a device", ("confirm",), key=True)
         once = {step.id for step in steps if step.scope is StepScope.RUN}
         checker = Checker(
             reader,
@@ -303,7 +310,12 @@ class _Compilation:
                 message = f"step {draft.id!r} needs {name}, which the workflow's `permissions` do not grant"
                 where = (*draft.path, "id")
                 self.reader.report("NF403", message, where, found=name, hint=f"add {name} to `permissions`")
-        return build.step(draft, frozenset(permissions), after, keys, self.document)
+        made = build.step(draft, frozenset(permissions), after, keys, self.document)
+        if "confirm" in keys and made.rollback is False and made.configures:
+            message = f"step {draft.id!r} is never taken back, and `confirm` takes back what is not confirmed"
+            where = (*draft.path, "rollback")
+            self.reader.report("NF412", message, where, found="false", hint="leave one of the two out")
+        return made
 
 
 def _expressions(draft: Draft) -> list[Any]:

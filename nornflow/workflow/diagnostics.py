@@ -77,6 +77,9 @@ _RULES = (
     Rule("NF405", "useless-validation", "A validation does not fit the type of its input"),
     Rule("NF406", "useless-cache", "A cache has no effect on a step of devices", _W),
     Rule("NF407", "useless-batch", "No device is ever left for a batch", _W),
+    Rule("NF411", "useless-confirm", "There is nothing to confirm: no step changes a device", _W),
+    Rule("NF412", "kept-unconfirmed", "A change that is never taken back cannot wait for a confirmation"),
+    Rule("NF413", "soak-beyond-confirm", "A batch soaks longer than it may stand without being confirmed"),
     Rule("NF501", "broken-check", "A check that a plugin brought broke"),
 )
 RULES: Mapping[str, Rule] = {rule.code: rule for rule in _RULES}

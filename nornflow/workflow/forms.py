@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from nornflow.model.confirm import UNITS, length
 from nornflow.model.diagnostic import Diagnostic
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem, shown
 from nornflow.workflow.document import Document, Path
@@ -150,6 +151,50 @@ class Number(Form):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this form."""
         return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration(Form):
+    """A length of time between two bounds in seconds, both included: a number of seconds, or `30s`, `5m`, `1h`."""
+
+    least: float
+    most: float
+
+    def read(self, value: Any, path: Path, reader: Reader) -> Any:
+        """Return the length in seconds, checked for its bounds."""
+        seconds = _seconds(value)
+        if seconds is None:
+            return reader.wrong_type(value, path, "a length of time", "write seconds, or a number with its unit: 5m")
+        if not self.least <= seconds <= self.most:
+            expected = " to ".join(self.bounds)
+            message = f"{name_of(path)} is out of range: {value}"
+            reader.report("NF104", message, path, found=str(value), expected=expected)
+            return MISSING
+        return seconds
+
+    def takes(self, value: Any) -> bool:
+        """A length of time takes numbers and texts like `5m`."""
+        return _seconds(value) is not None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of this form."""
+        number = {"type": "number", "minimum": self.least, "maximum": self.most}
+        return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{_LENGTH.pattern})$"}]}
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The bounds as they are written, each in its largest whole unit."""
+        return length(self.least), length(self.most)
+
+
+_LENGTH = re.compile(r"([0-9]{1,6})([smh])")
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    found = _LENGTH.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else float(int(found[1]) * UNITS[found[2]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nornflow.workflow.forms import Anything, Boolean, Choice, Number, OneOf, Text
+from nornflow.workflow.forms import Anything, Boolean, Choice, Duration, Number, OneOf, Text
 from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
 
 DAY = 86_400
@@ -127,6 +127,17 @@ _ROLLOUT = Record(
     },
     instead={"serial": "batches", "max_fail_percentage": "max_failures"},
 )
+_CONFIRM = Record(
+    {
+        "within": Key(
+            Duration(5, DAY // 2),
+            "how long a batch may stand without being confirmed; what is not verified by then is taken back",
+            True,
+        ),
+    },
+    instead={"timeout": "within", "minutes": "within: 5m", "revert_in": "within"},
+    what="a mapping such as {within: 5m}",
+)
 _HOSTS = ListOf(Text(shortest=1, longest=255, what="a name"), 0, 100_000, alone=True)
 TARGETS = OneOf(
     (
@@ -194,6 +205,7 @@ WORKFLOW = Record(
         "retry": Key(RETRY, "how failed steps are tried again, for every step that does not say so itself"),
         "cache": Key(_CACHE, "whether results may be taken from earlier runs, for every step"),
         "rollout": Key(_ROLLOUT, "in which batches devices are changed"),
+        "confirm": Key(_CONFIRM, "that each batch stands only when it is verified and confirmed in time"),
         "on_failure": Key(
             Choice(("stop", "continue", "rollback")), "what a failed device does to the run", default="stop"
         ),

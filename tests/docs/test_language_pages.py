@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from nornflow.cli.main import cli
 from nornflow.workflow.expressions import NAMES, Evaluator
 from nornflow.workflow.filters import FILTERS
-from nornflow.workflow.forms import Form, Number, OneOf, Text
+from nornflow.workflow.forms import Duration, Form, Number, OneOf, Text
 from nornflow.workflow.functions import FUNCTIONS
 from nornflow.workflow.keys import STEP, WORKFLOW
 from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
@@ -50,6 +50,8 @@ def kind(form: Form) -> str:
     match form:
         case Number(least=least, most=most, whole=whole, unit=unit):
             return f"{'whole number' if whole else 'number'} {least:g} to {most:g}{' ' + unit if unit else ''}"
+        case Duration(bounds=(least, most)):
+            return f"length of time {least} to {most}"
         case Text(what=what):
             return what.removeprefix("a ").removeprefix("an ")
         case OneOf(forms=forms):

@@ -232,6 +232,36 @@ class TestTasksOfNapalm:
         assert outcome.exit_code == 2
         assert "NAPALM001" in outcome.stdout + outcome.stderr
 
+    @pytest.mark.parametrize(
+        "step",
+        [
+            napalm(),
+            "{id: change, type: napalm.config, lines: [ntp server 192.0.2.98], revert_in: 60}",
+            "{id: confirm, type: napalm.confirm}",
+        ],
+    )
+    def test_a_timer_of_a_step_and_one_of_the_run_do_not_go_together(self, project: MakeProject, step: str) -> None:
+        text = workflow("{id: first, type: napalm.config, lines: [ntp server 192.0.2.97]}", step)
+        held = text.replace("version: 1.0", "version: 1.0\nconfirm: {within: 5m}")
+        assert "NAPALM002" not in project({"w.yaml": text}).run("validate", "w.yaml").stdout
+        outcome = project({"w.yaml": held}).run("validate", "w.yaml")
+        assert (outcome.exit_code, "NAPALM002" in outcome.stdout + outcome.stderr) == (2, True)
+
+    def test_a_task_that_commits_does_so_under_the_timer_of_the_run(
+        self, eos_fleet: Callable[..., EosFleet], project: MakeProject
+    ) -> None:
+        switches = eos_fleet(count=2)
+        before = {switch.name: switch.startup_config for switch in switches}
+        look = "{id: look, type: assert, depends_on: change, condition: host.name == 'sw1'}"
+        text = workflow(napalm().replace(", revert_in: 60", ""), look).replace(
+            "version: 1.0", "version: 1.0\nconfirm: {within: 5m}"
+        )
+        record = run(project({"w.yaml": text}, fleet=switches), 1)
+        assert [host["confirm"]["by"] for host in record["hosts"]] == ["EOS commit timer"] * 2
+        assert [host["state"] for host in record["hosts"]] == ["rolled_back"] * 2
+        assert {switch.name: switch.running_config for switch in switches} == before
+        assert {switch.name: switch.startup_config for switch in switches} == before
+
     def test_one_that_is_confirmed_stays(self, eos_fleet: Callable[..., EosFleet], project: MakeProject) -> None:
         switches = eos_fleet(count=1)
         confirm = "{id: confirm, type: napalm.confirm, depends_on: change, when: steps.change.changed}"

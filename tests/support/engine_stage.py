@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,6 +179,8 @@ class Stage:
     twins: tuple[Twin, ...] = ()
     sealed: Sealed | None = None
     clock: Callable[[], datetime] | None = None
+    ticks: Iterator[int] = field(default_factory=itertools.count)
+    """Seconds since the story began: each look at the clock takes one."""
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -189,7 +191,7 @@ class Stage:
         return self
 
     def prepare(self) -> Run:
-        ticks = itertools.count()
+        ticks = self.ticks
         clock = self.clock or (lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks)))
         profiles = load_profiles()
         workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -132,6 +133,9 @@ class Story:
     questions: list[str] = field(default_factory=list)
     again: str = ""
     turns: Turns | None = None
+    recover: bool = False
+    """Whether the processes after the first only take back what was not confirmed."""
+    ticks: Iterator[int] = field(default_factory=itertools.count)
 
     def live(self, *deaths: Death) -> RunRecord:
         """Run the change; each process dies its death, the last one lives."""
@@ -152,9 +156,10 @@ class Story:
         stage = self.script(Stage(dict(self.devices)))
         stage.say, stage.journal, stage.naps = self.say, paper, self.naps
         stage.turns = self.turns
+        stage.ticks = self.ticks
         stage.question = lambda text: self.questions.append(text) is None
         if self.deaths:
-            stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted())
+            stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted(), recover=self.recover)
         if stopped:
             stage.switch.stop()
         if aborted:

@@ -75,12 +75,13 @@ def carry_out(
     # these load the database, which a plan does not need
     from nornflow.app.services.alive import alive, results_of, turns_of
     from nornflow.app.services.cancel import heeding
+    from nornflow.app.services.recover import told_of
     from nornflow.app.services.resume import dead_runs
 
     run = new_run_id(now())
     with closing(project.store()) as store, alive(store) as me:
         for dead in dead_runs(store, me):
-            voices.notice(f"run {dead.run} of {dead.workflow} was cut off: nornflow runs resume {dead.run} settles it")
+            voices.notice(told_of(store, dead))
         recorder = RunRecorder(store, run)
         voices = remembering(voices, store, run, user(), now)
         said = partial(answers_about, store, run)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
@@ -18,7 +19,7 @@ from nornflow.app.services.cancel import heeding
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
@@ -34,10 +35,14 @@ LOOK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which run, and which of its steps that was cut off is to be done once more (`again`), if any."""
+    """Which run, and which of its steps that was cut off is to be done once more (`again`), if any.
+
+    `recover` says that nothing more shall be done than to take back what was not confirmed.
+    """
 
     run: str
     again: str = ""
+    recover: bool = False
 
 
 def resume_run(
@@ -59,12 +64,14 @@ def resume_run(
         _demand_dead(standing, me, wait)
         entries = list(store.entries(standing.run))
         _demand_plan(standing, entries)
-        change = _unchanged(project, standing, entries)
+        if wanted.recover:
+            _demand_unconfirmed(standing, entries)
+        change = _unchanged(project, standing, entries, recover=wanted.recover)
         try:
             _demand_step(change, wanted.again)
             fence = store.take_over(standing.run, standing.fence, me.id)
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
-            return _go_on(project, store, change, voices, me, standing, fence, wanted.again)
+            return _go_on(project, store, change, voices, me, standing, fence, wanted)
         finally:
             change.close()
 
@@ -77,13 +84,14 @@ def _go_on(
     me: Alive,
     standing: Standing,
     fence: int,
-    again: str,
+    wanted: Wanted,
 ) -> RunRecord:
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
     known = store.record(standing.run).resumed_by
     spec = spec_of(standing.spec)
-    earlier = Earlier(standing.state, entries, standing.started_at, again, (*known, user()))
+    resumed_by = (*known, user())
+    earlier = Earlier(standing.state, entries, standing.started_at, wanted.again, resumed_by, recover=wanted.recover)
     prepared = Prepared(
         project,
         change,
@@ -102,7 +110,8 @@ def _go_on(
     try:
         for stored in store.events(standing.run):
             emitter.recall(stored.event)
-        emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence)
+        more: dict[str, Any] = {"recover": True} if wanted.recover else {}
+        emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence, **more)
         with heeding(store, me, standing.run, voices.switch):
             return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
@@ -162,11 +171,23 @@ def _lives_here(worker: WorkerView | None) -> bool:
     return worker is not None and is_there(worker.process, this_process()) is True
 
 
-def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry]) -> Change:
-    """Return the change as it was begun; UsageError, naming it, when something that is still needed is another now."""
+def _demand_unconfirmed(standing: Standing, entries: Sequence[Entry]) -> None:
+    if not unconfirmed(entries):
+        raise UsageError(
+            f"run {standing.run} has changed nothing that waits to be confirmed",
+            hint=f"nornflow runs resume {standing.run} goes on with it",
+        )
+
+
+def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry], *, recover: bool) -> Change:
+    """Return the change as it was begun; UsageError, naming it, when something that is still needed is another now.
+
+    Whoever only recovers does no step any more, so no file of one is needed.
+    """
     spec = spec_of(standing.spec)
     change, today = kept_change(project, spec)
-    differences = spec.changes(today, _done(change, entries))
+    steps = frozenset(step.id for step in change.workflow.steps)
+    differences = spec.changes(today, steps if recover else _done(change, entries))
     if differences:
         change.close()
         raise UsageError(

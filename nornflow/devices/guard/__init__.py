@@ -12,6 +12,7 @@ from nornflow.devices.guard.host import (
     guarded_way,
 )
 from nornflow.devices.guard.lease import Lease, current_lease, held, revoke
+from nornflow.devices.guard.timers import guarded_arm, guarded_confirm, guarded_pending, guarded_revert
 
 __all__ = [
     "GuardedHost",
@@ -20,9 +21,13 @@ __all__ = [
     "close_host",
     "current_lease",
     "guard_hosts",
+    "guarded_arm",
     "guarded_configure",
+    "guarded_confirm",
+    "guarded_pending",
     "guarded_read_config",
     "guarded_replace",
+    "guarded_revert",
     "guarded_way",
     "held",
     "refused_lines",

@@ -39,6 +39,10 @@ class CandidateDesk:
         self._lines: list[str] = []
         self._replaces = False
         self._loaded = False
+        self._hold = None if lease.planning else lease.grant.hold
+        timer = guard.dead_men.get(lease.platform.name)
+        begins = self._native and self._hold is not None and bool(self._hold.token)
+        self._own_timer = timer if begins and timer is not None and timer.with_commit else None
 
     @property
     def roles(self) -> dict[str, str]:
@@ -94,6 +98,8 @@ class CandidateDesk:
                 if not self._lease.planning:
                     self._lease.fenced(begins=True)
                 self._guard.begin_candidate(self._driver, self._lease.grant.run)
+                if self._own_timer is not None and self._hold is not None:
+                    self._own_timer.arm(self._driver, self._hold.token, self._hold.seconds, "")
             self._loaded = True
             getattr(self._driver, method)(config="\n".join(lines))
         self._lines, self._replaces = (lines if replaces else [*self._lines, *lines]), replaces
@@ -139,13 +145,24 @@ class CandidateDesk:
                 self._judge.exec_line(self._save)
             self.drop()
             return
-        if self._native:
+        if self._own_timer is not None and self._hold is not None:
+            if any(arguments) or any(options.values()):
+                raise self._lease.denied(
+                    "commit_config() takes no options while the run itself holds the commit under the device's timer",
+                    hint="leave them out: `confirm:` of the workflow says how long",
+                )
+            with self._lease.whole():
+                self._own_timer.commit(self._driver, self._hold.token, self._hold.seconds)
+            self._loaded = False
+        elif self._native:
             with self._lease.whole():
                 getattr(self._driver, self._names.commit)(*arguments, **options)
             self._loaded = False  # also with revert_in: a discard would take back what waits to be confirmed
         else:
             self._guard.configure(self._driver, [line for line in lines if line.strip()])
-            if self._names.commits_save:
+            if self._names.commits_save and self._hold is not None:
+                self._judge.exec_line(self._save)  # it is done once the change is confirmed
+            elif self._names.commits_save:
                 self._guard.execute(self._driver, self._save)
         self._lines = []
 
@@ -163,6 +180,13 @@ class CandidateDesk:
 
     def confirm(self) -> None:
         """Confirm a commit that would revert by itself; captured when planning."""
+        if self._hold is not None:
+            raise self._lease.denied(
+                "the run confirms its changes itself, once all devices of the batch are verified",
+                hint="leave the step out: `confirm:` of the workflow does it",
+            )
+        if self._native and not self._lease.planning:
+            self._guard.adopt_commit(self._driver, self._lease.grant.run)
         self._device_command(CONFIRM, self._names.confirm)
 
     def rollback(self) -> None:

@@ -12,6 +12,7 @@ from nornir.core.inventory import Host
 
 from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.addresses import Addresses
+from nornflow.devices.guard.judge import Act
 from nornflow.devices.guard.lease import Lease, current_lease
 from nornflow.devices.guard.session import Book, Session
 from nornflow.devices.guard.vault import Vault, inventory_elements
@@ -170,10 +171,15 @@ def _not_guarded(host: Host) -> NoReturn:
     raise GuardDenied(f"{host.name} is not under the guard", hint="call guard_hosts first")
 
 
+def session_under_lease(host: Host, connection: str) -> tuple[Session, Lease]:
+    """Return the session of a guarded host with the lease that this thread holds for it; raises GuardDenied."""
+    lease = _lease_for(host, connection)
+    return _inside(host)[1](host, connection), lease
+
+
 def guarded_read_config(host: Host, connection: str) -> str:
     """Return the running configuration under the lease that this thread holds."""
-    lease = _lease_for(host, connection)
-    session = _inside(host)[1](host, connection)
+    session, lease = session_under_lease(host, connection)
     driver = session.driver(lease)
     if not session.wired and not lease.permits("device.read"):
         raise lease.denied("reading needs the permission device.read", hint="use a profile that allows device.read")
@@ -190,8 +196,7 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
 
     The whole block is judged before the first byte of it is sent.
     """
-    lease = _lease_for(host, connection)
-    session = _inside(host)[1](host, connection)
+    session, lease = session_under_lease(host, connection)
     driver, judge = session.driver(lease), session.judge(lease)
     if lease.planning:
         raise lease.denied("nothing is configured while planning", hint="take a grant for applying")
@@ -210,8 +215,8 @@ def guarded_configure(host: Host, connection: str, lines: Sequence[str]) -> None
         else:
             for line in group:
                 command = line.removeprefix(_EXEC)
-                if not session.wired:
-                    judge.exec_line(command)
+                if not session.wired and judge.exec_line(command) is Act.CAPTURE:
+                    continue
                 with _in_one_piece(session, lease):
                     answer = session.guard.execute(driver, command)
                 _must_be_taken(lease, command, answer)

@@ -20,7 +20,7 @@ class Act(Enum):
     """What happens to a line that is not denied.
 
     `SEND` it, or when planning: `ENTER` the virtual configuration mode, `CAPTURE` the line, `PASS` over one that changes
-    nothing. `LEAVE` ends configuration mode.
+    nothing. `LEAVE` ends configuration mode. A save is captured, too, while its change is not confirmed.
     """
 
     SEND = auto()
@@ -108,7 +108,11 @@ class Judge:
             self._need(permission, raw, verdict.why)
         if verdict.kind is Kind.REFUSED and not lease.permits("device.raw"):
             raise lease.denied(f"{raw.strip()!r} {verdict.why}", hint="write the command out in full, one per line")
-        return self._sealed_or_captured(f"exec:{canonical}")
+        act = self._sealed_or_captured(f"exec:{canonical}")
+        held = verdict.kind is Kind.SAVE and lease.grant.hold is not None
+        return (
+            Act.CAPTURE if held else act
+        )  # the engine saves once the change is confirmed: a reload undoes it until then
 
     def device_action(self, entry: str) -> None:
         """Judge something that a driver does on its device without a line of ours (`exec:roll back`); GuardDenied."""
@@ -204,6 +208,10 @@ class Judge:
             )
         self._check_config_rules(verdict.canonical, command)
         self._need("device.command", line, verdict.why)
+        if verdict.kind is Kind.SAVE and self.lease.grant.hold is not None:
+            raise self.lease.denied(
+                f"{line.strip()!r} would save what is not confirmed", hint="let the step save (`save: true`)"
+            )
         return self._configured(line)
 
     def _check_one_line(self, line: str) -> None:

@@ -33,9 +33,32 @@ def unconfirmed(workflow: Any) -> Iterator[Diagnostic]:
             )
 
 
+def confirmed_twice(workflow: Any) -> Iterator[Diagnostic]:
+    """Yield every step that sets or confirms a timer itself in a workflow whose run does that for the whole batch."""
+    if workflow.confirm is None:
+        return
+    for step in workflow.steps:
+        args = step.params.get("args")
+        own = step.params if step.type == "napalm.config" else args if isinstance(args, Mapping) else {}
+        where = ""
+        if own.get("revert_in") is not None and (step.type == "napalm.config" or _task_of(step)):
+            where = "revert_in" if step.type == "napalm.config" else "args"
+        elif step.type == "napalm.confirm" or _task_of(step).endswith(".napalm_confirm_commit"):
+            where = "type"
+        if where:
+            yield Diagnostic(
+                "NAPALM002",
+                f"step '{step.id}' has a timer of its own, and `confirm` of the workflow holds the device's only one",
+                step.places.get(where, step.location),
+                expected="one of the two",
+                hint="leave the step's out: the run commits under the timer, and confirms once the batch is verified",
+            )
+
+
 def _task_of(step: Any) -> str:
     """Return the path of the task that a `nornir.task` step runs, an empty string for any other step."""
     return str(step.params.get("task", "")) if step.type == "nornir.task" else ""
 
 
+CONFIRMED_TWICE = Check("NAPALM002", "one timer holds a commit", confirmed_twice)
 UNCONFIRMED = Check("NAPALM001", "a commit under a timer is confirmed", unconfirmed)

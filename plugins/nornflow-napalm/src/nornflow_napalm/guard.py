@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
-from nornflow import (
-    AuthenticationFailed,
-    Candidate,
-    ConnectionGuard,
-    ConnectionLost,
-    DeviceError,
-    LineRejected,
-    NornFlowError,
-    Surface,
-    Target,
-    UnexpectedPrompt,
-    Unreachable,
-)
-from nornflow_napalm.failures import first_of
-from nornflow_napalm.sessions import begin_session
+from nornflow import Candidate, ConnectionGuard, DeviceError, NornFlowError, Surface, Target
+from nornflow_napalm.raised import driver_errors, login_errors
+from nornflow_napalm.sessions import adopt_session, begin_session
+from nornflow_napalm.timer import EosCommitTimer
 
 _DRIVERS = {
     "cisco_ios": "ios",
@@ -35,7 +24,6 @@ _DRIVERS = {
     "cisco_xr": "iosxr",
 }
 _CREDENTIALS = ("password", "secret", "passphrase", "pkey", "key_file")
-_REFUSED = re.compile(r"CLI command \d+ of \d+ '(?P<line>.*?)' failed: (?P<marker>.*)", re.DOTALL)
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 90.0
 
@@ -59,6 +47,7 @@ class NapalmGuard(ConnectionGuard):
     connection = "napalm"
     surface = SURFACE
     native_platforms = frozenset(("arista_eos",))
+    dead_men = MappingProxyType({"arista_eos": EosCommitTimer()})
 
     def service(self, platform: str) -> str:
         """Return `web` for drivers that speak to an API of their own, `netconf` for Junos and IOS XR, else `ssh`."""
@@ -125,7 +114,7 @@ class NapalmGuard(ConnectionGuard):
             channel = below.remote_conn
             text: str = channel.ask(channel.running_config_command, READ_TIMEOUT)
             return text
-        with _driver_errors(driver):
+        with driver_errors(driver):
             return str(driver.get_config(retrieve="running")["running"])
 
     def configure(self, driver: Any, lines: Sequence[str]) -> None:
@@ -134,7 +123,7 @@ class NapalmGuard(ConnectionGuard):
         if below is not None:
             below.remote_conn.push(lines)
             return
-        with _driver_errors(driver):
+        with driver_errors(driver):
             driver.load_merge_candidate(config="\n".join(lines))
             driver.commit_config()
 
@@ -144,7 +133,7 @@ class NapalmGuard(ConnectionGuard):
         if below is not None:
             answer: str = below.remote_conn.ask(command, READ_TIMEOUT)
             return answer
-        with _driver_errors(driver):
+        with driver_errors(driver):
             return str(driver.cli([command])[command])
 
     def begin_candidate(self, driver: Any, run: str) -> None:
@@ -153,14 +142,20 @@ class NapalmGuard(ConnectionGuard):
         NAPALM takes any other pending session for somebody's lock, and names its own by chance: nobody could tell whose.
         """
         if run and hasattr(driver, "config_session"):
-            with _driver_errors(driver):
+            with driver_errors(driver):
                 begin_session(driver, run)
+
+    def adopt_commit(self, driver: Any, run: str) -> None:
+        """Tell eos's driver the session of the run that waits to be confirmed, when a process that died had made it."""
+        if run and hasattr(driver, "config_session"):
+            with driver_errors(driver):
+                adopt_session(driver, run)
 
     def replace(self, driver: Any, text: str) -> None:
         """Replace the whole configuration by the text, on drivers whose candidate lives on the device."""
         if _netmiko(driver) is not None:
             super().replace(driver, text)
-        with _driver_errors(driver):
+        with driver_errors(driver):
             driver.load_replace_candidate(config=text)
             driver.commit_config()
 
@@ -193,73 +188,3 @@ def _connected(target: Target) -> socket.socket:
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     target.opened(connected)
     return connected
-
-
-@contextmanager
-def login_errors(target: Target) -> Iterator[None]:
-    """Turn what goes wrong while logging in into NornFlow's errors, each with host, address and a hint."""
-    from napalm.base.exceptions import ConnectAuthError, ConnectionException, ModuleImportError, NapalmException
-    from netmiko.exceptions import NetmikoAuthenticationException, NetmikoTimeoutException, ReadTimeout
-    from paramiko.ssh_exception import SSHException
-    from pyeapi.eapilib import ConnectionError as ApiError
-
-    where = f"{target.host} ({target.hostname}:{target.port or 'default port'})"
-    credentials = "check username and password of the device in the inventory"
-    address = "check hostname and port in the inventory, and whether the device listens there"
-    try:
-        yield
-    except NornFlowError:
-        raise
-    except ModuleImportError as error:
-        raise DeviceError(
-            f"{target.host}: NAPALM has no driver for the platform {target.platform!r}", hint="check `platform`"
-        ) from error
-    except (NetmikoAuthenticationException, ConnectAuthError) as error:
-        raise AuthenticationFailed(f"{where} refused the login of {target.username!r}", hint=credentials) from error
-    except (ReadTimeout, ValueError) as error:
-        raise UnexpectedPrompt(
-            f"{where}: no exec prompt after the login: {_gist(error)}", hint="check the platform in the inventory"
-        ) from error
-    except (ConnectionException, ApiError) as error:
-        if re.search(r"\b401\b|unauthori[sz]ed|authenticat", str(error), re.IGNORECASE):
-            raise AuthenticationFailed(f"{where} refused the login of {target.username!r}", hint=credentials) from error
-        raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
-    except (NetmikoTimeoutException, ConnectionRefusedError, TimeoutError, socket.gaierror) as error:
-        raise Unreachable(f"{where}: {_gist(error)}", hint=address) from error
-    except (SSHException, OSError, EOFError) as error:
-        raise ConnectionLost(f"{where}: the session was dropped: {_gist(error)}", hint="try again") from error
-    except NapalmException as error:
-        raise DeviceError(f"{where}: {_gist(error)}", hint="see NAPALM's documentation of the driver") from error
-
-
-@contextmanager
-def _driver_errors(driver: Any) -> Iterator[None]:
-    """Turn the errors of a driver's own commands into NornFlow's."""
-    from napalm.base.exceptions import MergeConfigException, NapalmException, ReplaceConfigException
-    from pyeapi.eapilib import CommandError
-    from pyeapi.eapilib import ConnectionError as ApiError
-
-    name = driver.hostname
-    try:
-        yield
-    except (MergeConfigException, ReplaceConfigException, CommandError) as error:
-        said = str(first_of(error))
-        found = _REFUSED.search(said)
-        line = found["line"] if found else ""
-        marker = " ".join((found["marker"] if found else said).split())
-        raise LineRejected(
-            f"{name} refused the line {line!r}: {marker}" if line else f"{name} refused the configuration: {marker}",
-            line=line,
-            marker=marker,
-            hint="nothing of the candidate was made the configuration; correct the line",
-        ) from error
-    except (ApiError, OSError) as error:
-        raise ConnectionLost(
-            f"{name}: the session ended: {_gist(error)}", hint="see whether the change cut the management access"
-        ) from error
-    except NapalmException as error:
-        raise DeviceError(f"{name}: {_gist(error)}", hint="see NAPALM's documentation of the driver") from error
-
-
-def _gist(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

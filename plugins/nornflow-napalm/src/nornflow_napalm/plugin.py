@@ -31,7 +31,8 @@ def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
 
 @hookimpl
 def nornflow_checks() -> Iterable[Check]:
-    """Yield the check that a commit under the device's timer is confirmed."""
-    from nornflow_napalm.checks import UNCONFIRMED
+    """Yield the checks that a commit under the device's timer is confirmed, and by one only."""
+    from nornflow_napalm.checks import CONFIRMED_TWICE, UNCONFIRMED
 
     yield UNCONFIRMED
+    yield CONFIRMED_TWICE

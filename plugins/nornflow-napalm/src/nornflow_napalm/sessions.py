@@ -24,6 +24,13 @@ def begin_session(driver: Any, run: str) -> None:
     driver.config_session = f"{own}{secrets.token_hex(2)}"
 
 
+def adopt_session(driver: Any, run: str) -> None:
+    """Tell the driver the run's session whose commit waits to be confirmed, when it knows none itself."""
+    if driver.config_session is None:
+        waiting = [name for name in driver._get_pending_commits() if name.startswith(f"{PREFIX}{run}-")]
+        driver.config_session = next(iter(waiting), None)
+
+
 def pending_sessions(driver: Any) -> list[str]:
     """Return the names of the sessions that are neither committed nor aborted."""
     (found,) = driver.device.run_commands(["show configuration sessions"])

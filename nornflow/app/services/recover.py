@@ -1,0 +1,49 @@
+"""Taking back what runs changed that died before it was confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.alive import alive
+from nornflow.app.services.asking import Voices
+from nornflow.app.services.resume import Wanted, dead_runs, resume_run
+from nornflow.engine.record import few
+from nornflow.engine.recovery import unconfirmed
+from nornflow.model.confirm import Armed
+from nornflow.model.journal import Standing
+from nornflow.model.run import RunRecord
+
+
+def recoverable(project: Project) -> Mapping[str, Mapping[str, Armed]]:
+    """Return the runs whose process is dead, each with the devices whose change was not confirmed, before or past its time."""
+    with closing(project.store()) as store, alive(store) as me:
+        runs = {run.run: unconfirmed(list(store.entries(run.run))) for run in dead_runs(store, me)}
+    return {run: hosts for run, hosts in runs.items() if hosts}
+
+
+def recover(
+    project: Project, runs: Sequence[str], voices: Voices, *, wait: Callable[[float], object] = time.sleep
+) -> Iterator[RunRecord]:
+    """Take back what each of these runs changed and nobody confirmed, end the run, and yield its record.
+
+    Nothing else of the run is done, but what its `on_failure` says of a failed run. Raises as `resume_run`.
+    """
+    for run in runs:
+        yield resume_run(project, Wanted(run, recover=True), voices, wait=wait)
+
+
+def told_of(store: RunStore, dead: Standing) -> str:
+    """Return what is said of a run that was cut off to whoever begins another one."""
+    held = unconfirmed(list(store.entries(dead.run)))
+    if not held:
+        return f"run {dead.run} of {dead.workflow} was cut off: nornflow runs resume {dead.run} settles it"
+    until = min(armed.deadline for armed in held.values())
+    return (
+        f"run {dead.run} of {dead.workflow} was cut off before it confirmed its change of {few(list(held))} "
+        f"(deadline {until:%Y-%m-%d %H:%M:%S} UTC): nornflow recover --run {dead.run} takes it back, "
+        f"nornflow runs resume {dead.run} goes on with it while there is time"
+    )

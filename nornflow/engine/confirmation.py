@@ -1,0 +1,341 @@
+"""Commit-confirm: a batch is armed before anything is sent to it, and stands only when all of it was verified and confirmed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from nornflow.abc import DeviceSession
+from nornflow.engine.held_batch import HeldBatch
+from nornflow.engine.own_way import REVERT
+from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.progress import Progress
+from nornflow.engine.record import Ledger, few
+from nornflow.engine.recovery import leave_open
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.errors import DeviceError, NornFlowError, PlanStale, StepCancelled
+from nornflow.model.confirm import CONTROLLER, Armed, Hold, OwnTimer
+from nornflow.model.event import EventKind
+from nornflow.model.permission import Grant, Mode
+from nornflow.model.plan import PlannedStep
+from nornflow.model.workflow import Confirm
+from nornflow.planning.normalise import config_hash
+from nornflow.platforms.load import platform_for
+
+ARM = "exec:arm timer"
+CONFIRM = "exec:confirm commit"
+TIMEOUT = 120.0
+"""Seconds that a device gets to be armed, looked at, or confirmed."""
+
+
+class Confirmation:
+    """The two phases of each batch: arm all, apply all, verify all, confirm all; one failure takes the batch back.
+
+    `ways` says of each device that may be changed what takes it back when nobody confirms: the name of its own timer, or
+    the controller. `roll_back` takes those of some devices back that were changed.
+    """
+
+    def __init__(
+        self,
+        wish: Confirm,
+        ways: Mapping[str, str],
+        progress: Progress,
+        works: Mapping[str, StepWork],
+        planned: Mapping[str, PlannedWork],
+        ledger: Ledger,
+        tools: Tools,
+        roll_back: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._roll_back = roll_back
+        self._within = wish.within
+        self._ways = ways
+        self._progress = progress
+        self._works = works
+        self._planned = planned
+        self._ledger = ledger
+        self._tools = tools
+
+    def begin(self, number: int, batch: Sequence[str]) -> HeldBatch:
+        """Arm the devices of a batch; nothing may be sent to them when the answer says `why` it will not be confirmed."""
+        held = HeldBatch(number, batch, self._tools)
+        held.why = self._ledger.unconfirmed.get(number, "")
+        held.resumed = any(host in self._progress.armed for host in batch)
+        if not held.why:
+            held.why = self._armed_again(held) if held.resumed else self._arm(held)
+        for host in batch:
+            armed = self._progress.armed.get(host)
+            own = armed is not None and armed.with_commit and armed.open
+            self._progress.holds[host] = Hold(armed.token, self._seconds) if armed and own else Hold()
+        return held
+
+    @property
+    def _seconds(self) -> int:
+        return math.ceil(self._within)
+
+    def _arm(self, held: HeldBatch) -> str:
+        tools, now = self._tools, self._tools.clock()
+        token = f"nornflow-{self._progress.run.id}-c{held.number}"
+        armed: dict[str, Armed] = {}
+        for host in held.hosts:
+            way = self._ways.get(host, "")
+            timer = self._timer(host, way)
+            if way and way != CONTROLLER and timer is None:
+                return f"{host}: the plan counts on its {way}, which nothing here can arm"
+            if way:
+                connection, with_commit = (timer.connection, timer.with_commit) if timer else ("", False)
+                armed[host] = Armed(way, token, now, self._within, held.number, connection, with_commit)
+        if not armed:
+            return ""
+        tools.log.armed(armed)
+        self._progress.armed.update(armed)
+        first = next(iter(armed.values()))
+        tools.emitter.emit(
+            EventKind.CONFIRM_ARMED,
+            batch=held.number,
+            within=self._within,
+            deadline=first.deadline.isoformat(),
+            hosts={host: each.by for host, each in armed.items()},
+        )
+        held.start(first.deadline, self._within)
+        return self._arm_before_sending(held)
+
+    def _timer(self, host: str, name: str) -> OwnTimer | None:
+        if self._tools.devices is None:
+            return None
+        return next((timer for timer in self._tools.devices.own_timers(host) if timer.name == name), None)
+
+    def _armed_again(self, held: HeldBatch) -> str:
+        """Take up a batch that a process before this one armed."""
+        now = self._tools.clock()
+        armed = {host: self._progress.armed[host] for host in held.hosts if host in self._progress.armed}
+        if not any(each.open for each in armed.values()):
+            return ""
+        lost = [host for host, each in self._progress.armed.items() if each.batch == held.number and each.open]
+        lost = [host for host in lost if host in self._ledger.given_up]
+        if lost:
+            return f"others have had {few(lost)} since the run was cut off"
+        late = [host for host, each in armed.items() if each.open and each.over(now)]
+        if late:
+            return f"its time was over before the run was gone on with ({few(late)})"
+        first = next(iter(armed.values()))
+        held.start(first.deadline, self._within)
+        return self._arm_before_sending(held)
+
+    def _arm_before_sending(self, held: HeldBatch) -> str:
+        """Begin the timers that run before the first line is sent, where nothing was sent yet and none runs."""
+        progress = self._progress
+        hosts = [
+            host
+            for host in held.hosts
+            if (armed := progress.armed.get(host)) and armed.native and not armed.with_commit and armed.open
+        ]
+        hosts = [host for host in hosts if host not in progress.pre_images]
+        return self._on(held, hosts, self._arm_one, "could not be armed")
+
+    def _arm_one(self, session: DeviceSession) -> None:
+        host = session.host.name
+        armed = self._progress.armed[host]
+        timer = _native(armed)
+        if session.pending(timer, armed.token):
+            return  # a process before this one had begun it
+        work, planned = self._first_change(host)
+        before = session.read_config(planned.connection)
+        expected = self._planned[work.step.id].read_hash(host)
+        if expected and config_hash(before, platform_for(session.host.nos)) != expected:
+            raise PlanStale(
+                f"{host}: the configuration is not the one that was planned against",
+                hint="somebody else changed the device: plan again",
+            )
+        hold = Hold(armed.token, self._seconds)
+        session.arm(timer, hold, before, _grant(work, host, ARM, timer.connection))
+
+    def _first_change(self, host: str) -> tuple[StepWork, PlannedStep]:
+        for step_id, work in self._planned.items():
+            planned = work.planned.get(host)
+            if planned is not None and planned.changes:
+                return self._works[step_id], planned
+        raise DeviceError(f"{host}: no step was planned that changes it", hint="plan again")
+
+    def failing(self, held: HeldBatch) -> bool:
+        """Tell whether the batch cannot be confirmed, by what is known so far."""
+        held.why = held.why or (self._why_not(held) if self._open(held) else "")
+        return bool(held.why)
+
+    def conclude(self, held: HeldBatch, *, good: bool) -> None:
+        """Confirm the batch when it is `good` and all of it went well and in time, otherwise take it back."""
+        if self._tools.emitter.failure is not None:
+            held.stop()
+            return  # nothing is done that could not be remembered: whoever recovers the run takes it back
+        if not self.failing(held) and not good and self._open(held):
+            held.why = "the rollout does not go on behind it"
+        why = held.why or self._confirm(held)
+        held.stop()
+        if why:
+            self._refuse(held.number, held.hosts, why)
+        for host in held.hosts:
+            self._progress.holds.pop(host, None)
+
+    def _open(self, held: HeldBatch) -> bool:
+        return any((armed := self._progress.armed.get(host)) and armed.open for host in held.hosts)
+
+    def sweep(self, why: str) -> None:
+        """Take back whatever is still armed: the run ends before it came back to it."""
+        if self._tools.emitter.failure is not None:
+            return
+        batches: dict[int, list[str]] = {}
+        for host, armed in self._progress.armed.items():
+            batches.setdefault(armed.batch, []).append(host)
+        for number, hosts in batches.items():
+            if any(self._progress.armed[host].open and host not in self._ledger.rollbacks for host in hosts):
+                self._refuse(number, hosts, self._ledger.unconfirmed.get(number) or why)
+
+    def _why_not(self, held: HeldBatch) -> str:
+        if held.expired:
+            return f"it was not verified within {self._within:g} s"
+        failures = [(host, found) for host in held.hosts if (found := self._progress.failure(host))]
+        if failures:
+            host, (step, result) = failures[0]
+            more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+            return f"{host}{more} failed at {step.id}: {result.error}".partition("\n")[0]
+        failed = self._progress.failure(None)
+        if failed is not None:
+            return f"step {failed[0].id} failed: {failed[1].error}".partition("\n")[0]
+        return "the run was stopped before it was verified" if held.stopping else ""
+
+    def _confirm(self, held: HeldBatch) -> str:
+        """Confirm every device from a new session; the answer says why the batch cannot stand, if it cannot."""
+        progress = self._progress
+        hosts = [host for host in held.hosts if (armed := progress.armed.get(host)) and armed.open]
+        saving = [host for host in held.hosts if host in progress.held_saves]
+        return (
+            self._on(held, hosts, lambda session: self._look(session, held), "cannot be confirmed")
+            or (f"it was not verified within {self._within:g} s" if held.expired else "")
+            or self._on(held, hosts, lambda session: self._confirm_one(session, held), "could not be confirmed")
+            or self._on(held, saving, self._save, "is confirmed, and could not be saved")
+        )
+
+    def _look(self, session: DeviceSession, held: HeldBatch) -> None:
+        """Open a new session and find there what the run has left; a session from before says nothing of new ones."""
+        session.drop()
+        armed = self._progress.armed[session.host.name]
+        self._demand_as_left(session)
+        if not armed.native or held.resumed or not self._runs(session, armed):
+            return  # of a batch that is taken up again, a process before this one may have confirmed it
+        if not session.pending(_native(armed), armed.token):
+            raise DeviceError(
+                f"{session.host.name}: its {armed.by} does not run",
+                hint="look at the device: somebody confirmed the change there, or the step did not commit as planned",
+            )
+
+    def _runs(self, session: DeviceSession, armed: Armed) -> bool:
+        """Tell whether the timer was begun at all: a commit that changed nothing begins none."""
+        image = self._progress.pre_images.get(session.host.name)
+        if not armed.with_commit:
+            return True
+        return image is not None and image.expected != config_hash(image.text, platform_for(session.host.nos))
+
+    def _confirm_one(self, session: DeviceSession, held: HeldBatch) -> None:
+        host = session.host.name
+        armed = self._progress.armed[host]
+        if armed.native and self._runs(session, armed):
+            timer = _native(armed)
+            if session.pending(timer, armed.token):
+                session.confirm(timer, armed.token, _grant(self._work_of(host), host, CONFIRM, timer.connection))
+            elif not held.resumed:
+                raise DeviceError(f"{host}: its {armed.by} ended before it was confirmed")
+            self._demand_as_left(session)  # it may have ended between two looks
+        armed.confirmed_at = self._tools.clock()
+        self._tools.log.confirmed(host, armed.confirmed_at)
+        self._tools.emitter.emit(EventKind.CONFIRM_DONE, host=host, by=armed.by)
+
+    def _demand_as_left(self, session: DeviceSession) -> None:
+        image = self._progress.pre_images.get(session.host.name)
+        if image is None:  # nothing was sent to it as lines
+            return
+        platform = platform_for(session.host.nos)
+        digest = config_hash(session.read_config(image.connection), platform)
+        if digest == image.expected:
+            return
+        back = digest == config_hash(image.text, platform)
+        raise PlanStale(
+            f"{session.host.name}: "
+            + ("it took the change back" if back else "the configuration is not the one that this run left there"),
+            hint="its own timer was over, or somebody else changed the device",
+        )
+
+    def _save(self, session: DeviceSession) -> None:
+        host = session.host.name
+        step_id, connection, command = self._progress.held_saves[host]
+        planned = PlannedStep("save", host, lines=(command,), connection=connection)
+        session.configure(connection, (command,), _grant_for(self._works[step_id], host, planned))
+        image = self._progress.pre_images.get(host)
+        if image is not None:
+            image.saved = command
+
+    def _work_of(self, host: str) -> StepWork:
+        image = self._progress.pre_images.get(host)
+        return self._works[image.steps[0]] if image and image.steps else self._first_change(host)[0]
+
+    def _on(self, held: HeldBatch, hosts: Sequence[str], unit: Callable[[DeviceSession], None], what: str) -> str:
+        """Do something on devices side by side; the answer says which of them failed, and why."""
+        if not hosts or self._tools.devices is None:
+            return ""
+        answers = self._tools.devices.run("confirm", hosts, unit, timeout=TIMEOUT, cancellation=held)
+        bad = [(host, answer) for host in hosts if isinstance(answer := answers[host], NornFlowError)]
+        if not bad:
+            return ""
+        if held.expired and all(isinstance(error, StepCancelled) for _, error in bad):
+            return f"it was not confirmed within {self._within:g} s"
+        host, error = bad[0]
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        return f"{host}{more} {what}: {error.message}".partition("\n")[0]
+
+    def _refuse(self, number: int, batch: Sequence[str], why: str) -> None:
+        tools, progress = self._tools, self._progress
+        if number not in self._ledger.unconfirmed:
+            tools.log.unconfirmed(number, why)
+            self._ledger.unconfirmed[number] = why
+        tools.emitter.emit(EventKind.CONFIRM_REFUSED, why, batch=number, hosts=list(batch))
+        for host in batch:
+            progress.holds.pop(host, None)
+            progress.held_saves.pop(host, None)
+        leave_open(progress, batch)
+        self._roll_back(batch)
+        self._let_go(
+            [host for host in batch if host not in self._ledger.rollbacks.keys() | self._ledger.given_up.keys()]
+        )
+
+    def _let_go(self, hosts: Sequence[str]) -> None:
+        """End the timers of devices to which nothing was sent; where that fails they come to their end by themselves."""
+        progress = self._progress
+
+        def unit(session: DeviceSession) -> None:
+            armed = progress.armed[session.host.name]
+            timer = _native(armed)
+            session.revert(
+                timer,
+                armed.token,
+                _grant(self._work_of(session.host.name), session.host.name, REVERT, timer.connection),
+            )
+
+        armed = [host for host in hosts if (each := progress.armed.get(host)) and each.open]
+        native = [host for host in armed if progress.armed[host].native and not progress.armed[host].with_commit]
+        if native and self._tools.devices is not None:
+            self._tools.devices.run("confirm", native, unit, timeout=TIMEOUT, cancellation=self._tools.switch.rollbacks)
+        for host in armed:
+            progress.armed[host].reverted_at = self._tools.clock()
+
+
+def _native(armed: Armed) -> OwnTimer:
+    timer = armed.native
+    assert timer is not None
+    return timer
+
+
+def _grant(work: StepWork, host: str, entry: str, connection: str) -> Grant:
+    return _grant_for(work, host, PlannedStep("confirm", host, lines=(entry,), connection=connection))
+
+
+def _grant_for(work: StepWork, host: str, planned: PlannedStep) -> Grant:
+    return work.grant(host, Mode.APPLY, planned, name="confirm")

@@ -1,0 +1,188 @@
+"""Changes on trial on switches with a commit timer: confirmed once all are verified, and back by themselves otherwise."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from killed import Scene
+from nornflow.testing import EosFleet
+from nornflow.testing.eos.device import Switch
+from nornflow.testing.eos.sessions import State
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+WORKFLOW = """
+name: ntp
+version: 1.0
+confirm: {within: WITHIN}
+steps:
+  - id: configure
+    type: napalm.config
+    lines:
+      - ntp server 192.0.2.77
+      - interface Loopback0
+      - "   description changed"
+  - id: verify
+    type: assert
+    depends_on: configure
+    condition: "host.name != 'BAD'"
+"""
+BY = "EOS commit timer"
+
+
+def workflow(within: str = "5m", bad: str = "") -> dict[str, str]:
+    return {"ntp.yaml": WORKFLOW.replace("WITHIN", within).replace("BAD", bad)}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+    with EosFleet(3) as fleet:
+        yield lambda *options: Scene.made_of(tmp_path / "project", fleet, workflow(*options))
+
+
+def configs(scene: Scene) -> dict[str, tuple[str, str]]:
+    return {switch.name: (switch.running_config, switch.startup_config) for switch in scene.fleet}
+
+
+def timed(scene: Scene) -> list[str]:
+    sessions = [session for switch in scene.fleet for session in switch.sessions.by_name.values()]
+    return [session.name for session in sessions if session.state is State.TIMED]
+
+
+def of(record: Any, name: str) -> list[Any]:
+    return [host[name] for host in record["hosts"]]
+
+
+def test_what_was_verified_is_confirmed_from_a_new_session_and_saved(made: Callable[..., Scene]) -> None:
+    scene = made()
+    plan = scene.site.run("plan", "ntp.yaml").ok().stdout
+    assert f"  confirm within 5m: native ({BY})" in plan
+    out = scene.site.run("run", "ntp.yaml", "--yes").ok().stdout
+    assert f"confirm within 5m, native ({BY}): 3 of 3 devices confirmed" in out
+    (run,) = scene.ask("runs", "list", "--format", "json")
+    record = scene.ask("runs", "show", run["id"])
+    assert [confirm["token"] for confirm in of(record, "confirm")] == [f"nornflow-{run['id']}-c1"] * 3
+    assert all(confirm["confirmed_at"] for confirm in of(record, "confirm"))
+    assert timed(scene) == []
+    for switch in scene.fleet:
+        assert "ntp server 192.0.2.77" in switch.running_config
+        assert switch.startup_config == switch.running_config
+
+
+def test_one_of_three_that_is_not_verified_takes_all_three_back(made: Callable[..., Scene]) -> None:
+    scene = made("5m", "sw3")
+    before = configs(scene)
+    assert scene.site.run("run", "ntp.yaml", "--yes").exit_code == 1
+    assert configs(scene) == before  # running, and nothing of it was ever saved
+    assert timed(scene) == []
+    record = scene.site.record()
+    assert record["state"] == "rolled_back"
+    assert of(record, "state") == ["rolled_back"] * 3
+    assert of(record, "rollback") == ["running == pre-image"] * 3
+
+
+class DeadlyTimer:
+    """A switch on which a process dies once its commit stands under the timer."""
+
+    def __init__(self, switch: Switch) -> None:
+        self.pid = 0
+        commit = switch.sessions.commit_timed
+
+        def deadly(name: str, seconds: float) -> None:
+            commit(name, seconds)
+            os.kill(self.pid, signal.SIGKILL)
+
+        switch.sessions.commit_timed = deadly  # type: ignore[method-assign]
+        self.disarm = lambda: setattr(switch.sessions, "commit_timed", commit)
+
+
+def cut_off(scene: Scene) -> str:
+    """Run the change in a process that dies when all three switches have it, and return the run's id."""
+    deadly = DeadlyTimer(scene.fleet["sw2"])
+    with scene.start("run", "ntp.yaml", "--yes") as process:
+        deadly.pid = process.pid
+        process.communicate(timeout=110)
+    assert process.returncode == -signal.SIGKILL
+    deadly.disarm()
+    (run,) = scene.ask("runs", "list", "--format", "json")
+    return str(run["id"])
+
+
+def test_switches_whose_controller_was_killed_come_back_by_themselves(made: Callable[..., Scene]) -> None:
+    scene = made("5s")
+    before = configs(scene)
+    run = cut_off(scene)
+    assert timed(scene)
+    end = time.monotonic() + 20
+    while timed(scene) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert configs(scene) == before  # nobody has touched them since
+    told = scene.site.run("run", "ntp.yaml", "--yes").stderr
+    assert f"run {run} of ntp was cut off before it confirmed its change of" in told
+    scene.site.run("runs", "list").ok()
+
+
+def test_recover_says_so_and_ends_the_run(made: Callable[..., Scene]) -> None:
+    scene = made("5m")
+    before = configs(scene)
+    run = cut_off(scene)
+    (waiting,) = scene.ask("recover", "--list", "--format", "json")
+    assert waiting["run"] == run
+    assert sorted(waiting["hosts"]) == ["sw1", "sw2", "sw3"]
+    for switch in scene.fleet:  # as if one's time were over, and the others still had some
+        if switch.name == "sw2":
+            switch.sessions.abort(f"nornflow-{run}-c1")
+    out = scene.site.run("recover").ok().stdout
+    assert configs(scene) == before
+    assert timed(scene) == []
+    assert "ntp 1.0: rolled_back" in out
+    record = scene.ask("runs", "show", run)
+    assert "batch 1 was not confirmed: the run's process died before that" in record["error"]
+    assert set(of(record, "state")) <= {"rolled_back", "cancelled"}
+    assert "nothing to recover" in scene.site.run("recover").ok().stdout
+    refused = scene.site.run("recover", "--run", run)
+    assert (refused.exit_code, "has ended" in refused.stderr) == (2, True)
+
+
+def test_resume_in_time_goes_on_and_confirms(made: Callable[..., Scene]) -> None:
+    scene = made("5m")
+    run = cut_off(scene)
+    scene.site.run("runs", "resume", run, "--yes").ok()
+    assert timed(scene) == []
+    assert all(running == startup for running, startup in configs(scene).values())
+    record = scene.ask("runs", "show", run)
+    assert of(record, "state") == ["changed"] * 3
+    assert all(confirm["confirmed_at"] for confirm in of(record, "confirm"))
+
+
+def test_resume_behind_the_deadline_takes_back_and_says_so(made: Callable[..., Scene]) -> None:
+    scene = made("5s")
+    before = configs(scene)
+    run = cut_off(scene)
+    end = time.monotonic() + 20
+    while timed(scene) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert scene.resume(run) == 1
+    record = scene.ask("runs", "show", run)
+    assert record["state"] == "rolled_back"
+    assert "its time was over before the run was gone on with" in record["error"]
+    assert configs(scene) == before
+
+
+def test_a_commit_of_somebody_else_that_waits_to_be_confirmed_is_not_touched(made: Callable[..., Scene]) -> None:
+    scene = made()
+    sessions = scene.fleet["sw2"].sessions
+    before = configs(scene)
+    sessions.enter("maintenance")
+    sessions.commit_timed("maintenance", 600)
+    assert scene.site.run("run", "ntp.yaml", "--yes").exit_code == 1
+    assert timed(scene) == ["maintenance"]
+    assert configs(scene) == before
+    sessions.abort("maintenance")

@@ -1,0 +1,447 @@
+"""A change that has to be confirmed: a batch stands as a whole when all of it is verified in time, and is back otherwise."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from engine_stage import CONFIG, Stage, fates
+from mortal import Death, Mortal, Story
+from nornflow.errors import ConnectionLost, Unreachable
+from nornflow.model.confirm import OwnTimer
+from nornflow.model.event import EventKind
+from nornflow.model.journal import EntryKind
+from nornflow.model.run import RunRecord, RunState
+from nornflow.model.wish import Level, Wish
+from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout
+from nornflow.planning.normalise import normalise
+from nornflow.platforms.load import platform_for
+from nornflow.testing.fakes import FakeDevice
+
+SAVE = "exec:write memory"
+LINES = ["ntp server 192.0.2.9", "no ntp server 192.0.2.1", SAVE]
+COMMIT_TIMER = OwnTimer("commit timer", "fake", with_commit=True)
+DEAD_MAN = OwnTimer("dead-man", "fake")
+LONG = 100_000.0
+IOS = platform_for("cisco_ios")
+
+
+def network(*timers: OwnTimer | None) -> dict[str, Mortal]:
+    """Return devices r1, r2 ..., each with its own timer or none."""
+    return {f"r{n}": Mortal(CONFIG.format(f"r{n}"), timer=timer) for n, timer in enumerate(timers, 1)}
+
+
+EACH_KIND = (None, COMMIT_TIMER, DEAD_MAN)
+
+
+def held(stage: Stage, within: float = LONG, bad: str = "", **keys: Any) -> Stage:
+    """Change every device, verify it (which fails on one), and have that confirmed in time."""
+    stage.workflow |= {"confirm": Confirm(within), **keys}
+    stage.step("configure", "fake.configure", lines=LINES)
+    return stage.step("verify", "fake.check", "configure", condition=f"host.name != '{bad}'")
+
+
+def back(devices: Mapping[str, FakeDevice]) -> dict[str, bool]:
+    return {
+        name: normalise(device.config, IOS) == normalise(CONFIG.format(name), IOS) for name, device in devices.items()
+    }
+
+
+def told(stage: Stage, kind: EventKind) -> list[str]:
+    return [event.host or event.message for event in stage.observer.of(kind)]
+
+
+def test_what_is_verified_is_confirmed_and_saved_only_then() -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)))
+    run = stage.prepare()
+    seen: dict[str, list[str]] = {}
+    stage.fleet.before = lambda step, host: seen.setdefault(step, []).append(
+        f"{host} {'armed' if devices[host].armed else ''} {'saved' if SAVE in devices[host].received else ''}".strip()
+    )
+    record = run.execute()
+    assert record.state is RunState.SUCCEEDED
+    assert seen["verify"] == ["r1", "r2 armed", "r3 armed"]
+    assert all(device.received == LINES and not device.armed for device in devices.values())
+    assert told(stage, EventKind.CONFIRM_DONE) == ["r1", "r2", "r3"]
+    confirms = {host.host: host.confirm for host in record.hosts}
+    assert [confirm["by"] for confirm in confirms.values()] == ["controller", "commit timer", "dead-man"]
+    for confirm in confirms.values():
+        assert confirm["armed_at"] < confirm["confirmed_at"] < confirm["deadline"]
+        assert (confirm["token"], confirm["within"], confirm["reverted_at"]) == ("nornflow-run-1-c1", LONG, "")
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.STOP, OnFailure.CONTINUE, OnFailure.ROLLBACK])
+@pytest.mark.parametrize("bad", ["r1", "r2", "r3"])
+def test_one_that_is_not_verified_takes_the_whole_batch_back(bad: str, on_failure: OnFailure) -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)), bad=bad, on_failure=on_failure)
+    record = stage.run()
+    assert all(back(devices).values())
+    assert not any(SAVE in device.received or device.armed for device in devices.values())
+    assert record.state is RunState.ROLLED_BACK
+    assert set(fates(record).values()) == {"rolled_back"}
+    assert told(stage, EventKind.CONFIRM_REFUSED) == [f"{bad} failed at verify: not true: host.name != '{bad}'"]
+    others = {host.error for host in record.hosts if host.host != bad}
+    assert others == {f"batch 1 was not confirmed: {bad} failed at verify: not true: host.name != '{bad}'"}
+    assert all(host.confirm["reverted_at"] and not host.confirm["confirmed_at"] for host in record.hosts)
+    # those with a timer of their own went back by it, the other one by the lines of its rollback
+    assert [len(device.received) for device in devices.values()] == [4, 2, 2]
+
+
+def test_a_batch_that_was_confirmed_stays_when_a_later_one_is_not() -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)), bad="r3", rollout=Rollout(batches=(Amount(1), Amount(2))))
+    assert fates(stage.run()) == {"r1": "changed", "r2": "rolled_back", "r3": "rolled_back"}
+    assert back(devices) == {"r1": False, "r2": True, "r3": True}
+    assert [SAVE in device.received for device in devices.values()] == [True, False, False]
+    tokens = {event.data["batch"]: list(event.data["hosts"]) for event in stage.observer.of(EventKind.CONFIRM_ARMED)}
+    assert tokens == {1: ["r1"], 2: ["r2", "r3"]}
+
+
+def test_a_batch_that_was_confirmed_goes_back_with_the_run_all_the_same() -> None:
+    devices = network(*EACH_KIND)
+    rollout = Rollout(batches=(Amount(2), Amount(1)))
+    record = held(Stage(dict(devices)), bad="r3", rollout=rollout, on_failure=OnFailure.ROLLBACK).run()
+    assert set(fates(record).values()) == {"rolled_back"}
+    assert all(back(devices).values())
+    assert devices["r2"].received[-1] == SAVE  # it had been saved, so its way back is saved too
+
+
+def test_devices_with_nothing_to_change_are_neither_armed_nor_taken_back() -> None:
+    devices = network(*EACH_KIND)
+    devices["r3"].config = devices["r3"].config.replace("192.0.2.1", "192.0.2.9")
+    stage = held(Stage(dict(devices)), bad="r3")
+    record = stage.run()
+    assert fates(record) == {"r1": "rolled_back", "r2": "rolled_back", "r3": "failed"}
+    assert record.hosts[2].confirm == {}
+
+
+def test_nothing_is_sent_when_one_device_cannot_be_armed() -> None:
+    class Dead(Mortal):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "armed" and len(super().__getattribute__("lines")) == 0 and super().__getattribute__("stubborn"):
+                raise Unreachable("r3: no shell account")
+            return super().__getattribute__(name)
+
+    devices = network(None, DEAD_MAN)
+    devices["r3"] = Dead(CONFIG.format("r3"), timer=DEAD_MAN, stubborn=("x",))
+    stage = held(Stage(dict(devices)))
+    record = stage.run()
+    assert record.state is RunState.FAILED
+    assert [device.received for device in devices.values()] == [[], [], []]
+    assert not devices["r2"].armed
+    assert "r3 could not be armed: r3: no shell account" in record.error
+
+
+def test_a_device_that_somebody_changed_since_the_plan_is_not_armed() -> None:
+    devices = network(DEAD_MAN, DEAD_MAN)
+
+    def meanwhile(*_: Any) -> bool:
+        devices["r2"].config += "snmp-server contact me\n"
+        return True
+
+    stage = held(Stage(dict(devices)))
+    stage.approve, stage.profile = meanwhile, "restricted"
+    record = stage.run()
+    assert "r2 could not be armed: r2: the configuration is not the one that was planned against" in record.error
+    assert [device.received for device in devices.values()] == [[], []]
+
+
+def test_what_is_not_verified_in_time_is_taken_back() -> None:
+    devices = network(*EACH_KIND)
+    record = held(Stage(dict(devices)), within=8.0).run()  # each look at the clock takes a second
+    assert record.state is RunState.ROLLED_BACK
+    assert "not verified within 8 s" in record.error
+    assert all(back(devices).values())
+
+
+def test_a_retry_that_would_wait_beyond_the_deadline_does_not_wait() -> None:
+    devices = network(None)
+    stage = held(Stage(dict(devices)), within=60.0, bad="r1")
+    from nornflow.model.workflow import Retry
+
+    stage.steps[1] = stage.steps[1].__class__(
+        **{name: getattr(stage.steps[1], name) for name in stage.steps[1].__dataclass_fields__ if name != "retry"},
+        retry=Retry(attempts=10, delay=300),
+    )
+    record = stage.run()
+    assert 0 < max(stage.naps) < 60
+    assert fates(record) == {"r1": "rolled_back"}
+
+
+def test_work_that_hangs_is_ended_when_the_time_is_over() -> None:
+    import threading
+
+    devices = network(None)
+    stage = held(Stage(dict(devices)), within=5.0)
+    stage.ticks = itertools.repeat(0)  # a clock that stands still prolongs nothing
+    run = stage.prepare()
+    aborted = threading.Event()
+    running = stage.fleet.run
+
+    def hanging(name: str, hosts: Any, work: Any, **options: Any) -> Any:
+        if name == "verify":
+            options["cancellation"].on_abort(aborted.set)
+            assert aborted.wait(10)
+        return running(name, hosts, work, **options)
+
+    stage.fleet.run = hanging  # type: ignore[method-assign]
+    assert fates(run.execute()) == {"r1": "rolled_back"}
+    assert aborted.is_set()
+
+
+def test_a_change_that_closes_the_way_in_for_new_sessions_is_not_confirmed() -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)))
+    run = stage.prepare()
+
+    def cut(step: str, host: str) -> None:
+        if (step, host) == ("confirm", "r2"):
+            devices["r2"].broken = Unreachable("r2: no answer")
+
+    stage.fleet.before = cut
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 3:  # its own timer is over, and the way in is open again
+            devices["r2"].expire()
+            devices["r2"].broken = None
+        return False
+
+    stage.switch.rollbacks.wait = wait  # type: ignore[method-assign]
+    record = run.execute()
+    assert "r2 cannot be confirmed: r2: no answer" in record.error
+    assert len(waits) == 3
+    assert all(back(devices).values())
+    assert fates(record) == dict.fromkeys(devices, "rolled_back")
+
+
+def test_one_that_is_lost_in_the_middle_of_the_confirmations_takes_those_back_that_were_confirmed() -> None:
+    devices = network(COMMIT_TIMER, COMMIT_TIMER)
+    stage = held(Stage(dict(devices)))
+    run = stage.prepare()
+    calls: list[str] = []
+
+    def lose(step: str, host: str) -> None:
+        calls.append(f"{step} {host}")
+        if calls.count("confirm r2") == 2:
+            devices["r2"].expire()
+
+    stage.fleet.before = lose
+    record = run.execute()
+    assert told(stage, EventKind.CONFIRM_DONE) == ["r1"]
+    assert all(back(devices).values())
+    assert fates(record) == {"r1": "rolled_back", "r2": "rolled_back"}
+
+
+def test_a_commit_that_began_no_timer_is_not_believed() -> None:
+    devices = network(COMMIT_TIMER)
+    stage = held(Stage(dict(devices)))
+    run = stage.prepare()
+    stage.fleet.before = lambda step, host: devices[host].armed.clear() if step == "verify" else None
+    record = run.execute()
+    assert "its commit timer does not run" in record.error
+    assert fates(record) == {"r1": "rolled_back"}
+
+
+def test_somebody_else_who_changes_a_device_before_it_is_confirmed_keeps_it_from_that() -> None:
+    devices = network(None)
+    stage = held(Stage(dict(devices)))
+    run = stage.prepare()
+
+    def meddle(step: str, host: str) -> None:
+        if step == "verify":
+            devices[host].config += "snmp-server contact me\n"
+
+    stage.fleet.before = meddle
+    assert "not the one that this run left there" in run.execute().error
+
+
+@pytest.mark.parametrize(
+    ("level", "fate"), [(Level.AFTER_BATCH, "changed"), (Level.AFTER_DEVICE, "rolled_back"), (Level.NOW, "rolled_back")]
+)
+def test_a_run_that_is_stopped_confirms_only_a_batch_that_came_to_its_end(level: Level, fate: str) -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)), rollout=Rollout(batches=(Amount(3),)))
+    run = stage.prepare()
+    wish = Wish(level, "ada", stage_time(), "test")
+    stage.fleet.before = lambda step, host: stage.switch.heed(wish) and None if step == "verify" else None
+    record = run.execute()
+    assert set(fates(record).values()) == {fate}
+    assert all(back(devices).values()) is (fate == "rolled_back")
+    assert not any(device.armed for device in devices.values())
+
+
+def stage_time() -> Any:
+    from mortal import stage_start
+
+    return stage_start()
+
+
+def test_own_timers_are_for_devices_that_one_step_changes() -> None:
+    devices = network(COMMIT_TIMER, DEAD_MAN)
+    stage = held(Stage(dict(devices)))
+    stage.step("more", "fake.configure", "configure", lines=["snmp-server contact me"])
+    plan, _ = stage.prepare().plan()
+    assert [host.confirm for host in plan.hosts] == ["controller", "dead-man"]
+    assert fates(stage.run()) == {"r1": "changed", "r2": "changed"}
+
+
+def test_a_plan_that_counts_on_a_timer_which_is_not_there_any_more_is_not_carried_out() -> None:
+    devices = network(DEAD_MAN)
+    stage = held(Stage(dict(devices)))
+
+    def forget(*_: Any) -> bool:
+        devices["r1"].timer = None
+        return True
+
+    stage.approve, stage.profile = forget, "restricted"
+    record = stage.run()
+    assert "counts on its dead-man, which nothing here can arm" in record.error
+    assert devices["r1"].received == []
+
+
+# ------------------------------------------------------------------ processes that die
+
+
+def script(stage: Stage) -> Stage:
+    return held(stage, rollout=Rollout(batches=(Amount(1), Amount(3))))
+
+
+def script_with_a_bad_one(stage: Stage) -> Stage:
+    return held(stage, bad="r4", rollout=Rollout(batches=(Amount(1), Amount(3))))
+
+
+MIXED = (COMMIT_TIMER, None, COMMIT_TIMER, DEAD_MAN)
+
+
+def ends(story: Story, record: RunRecord) -> tuple[object, ...]:
+    configs = {name: normalise(device.config, IOS) for name, device in story.devices.items()}
+    saved = {name: SAVE in device.received for name, device in story.devices.items()}
+    return record.state, fates(record), configs, saved, [name for name, d in story.devices.items() if d.armed]
+
+
+@pytest.mark.parametrize("change", [script, script_with_a_bad_one])
+def test_dying_at_every_entry_and_going_on_in_time_ends_as_if_nothing_had_happened(change: Any) -> None:
+    calm = Story(change, network(*MIXED))
+    expected = ends(calm, calm.live())
+    assert calm.counts[0] > 20
+    for entry, after, notes in itertools.product(range(1, calm.counts[0] + 1), (False, True), (False, True)):
+        story = Story(change, network(*MIXED))
+        found = ends(story, story.live(Death(entry, after=after, notes=notes)))
+        assert found == expected, (entry, after, notes)
+
+
+@pytest.mark.parametrize("how", ["recovered at once", "recovered when the timers are over", "gone on with too late"])
+@pytest.mark.parametrize("change", [script, script_with_a_bad_one])
+def test_dying_at_every_entry_and_being_recovered_leaves_nothing_unconfirmed(change: Any, how: str) -> None:
+    calm = Story(change, network(*MIXED))
+    calm.live()
+    states = set()
+    for entry, after in itertools.product(range(1, calm.counts[0] + 1), (False, True)):
+        story = Story(change, network(*MIXED), recover="recovered" in how)
+        if story.process(Death(entry, after=after)) is not None:
+            continue
+        story.deaths = 1
+        if not any(kept.kind is EntryKind.APPROVED for kept in story.entries):
+            continue  # nothing had been sent: there is nothing to recover
+        unconfirmed = unconfirmed_of(story)
+        if how != "recovered at once":
+            for device in story.devices.values():
+                device.expire()
+        if "late" in how:
+            story.ticks = itertools.count(2 * int(LONG))
+        record = story.process(Death())
+        assert record is not None
+        states.add(record.state)
+        assert not any(device.armed for device in story.devices.values()), (entry, after)
+        at_home = back(story.devices)
+        assert all(at_home[host] for host in unconfirmed), (entry, after, at_home)
+        assert all(host.confirm["reverted_at"] for host in record.hosts if host.host in unconfirmed)
+    assert RunState.ROLLED_BACK in states
+    assert states <= {RunState.ROLLED_BACK, RunState.FAILED, RunState.SUCCEEDED}
+
+
+def unconfirmed_of(story: Story) -> set[str]:
+    """Return the devices that were armed and, as far as the journal knows, not confirmed."""
+    armed = {entry.host for entry in story.entries if entry.kind is EntryKind.ARMED}
+    return armed - {entry.host for entry in story.entries if entry.kind is EntryKind.CONFIRMED}
+
+
+def until(kind: EntryKind, change: Any = script, timers: tuple[OwnTimer | None, ...] = MIXED) -> int:
+    calm = Story(change, network(*timers))
+    calm.live()
+    return 1 + [entry.kind for entry in calm.entries].index(kind)
+
+
+def one_batch(stage: Stage) -> Stage:
+    return held(stage, within=1000.0)
+
+
+def test_a_run_that_is_gone_on_with_too_late_takes_back_and_says_so() -> None:
+    timers = (None, COMMIT_TIMER)
+    death = Death(until(EntryKind.CONFIRMED, one_batch, timers))
+    story = Story(one_batch, network(*timers))
+    assert story.process(death) is None
+    story.deaths = 1
+    story.devices["r2"].expire()  # the device has its own clock
+    story.ticks = itertools.count(2000)
+    record = story.live()
+    assert record.state is RunState.ROLLED_BACK
+    assert "its time was over before the run was gone on with (r1, r2)" in record.error
+    assert all(back(story.devices).values())
+
+
+def test_a_clock_that_went_back_prolongs_nothing() -> None:
+    timers = (None, None)
+    story = Story(one_batch, network(*timers))
+    assert story.process(Death(until(EntryKind.CONFIRMED, one_batch, timers))) is None
+    story.deaths = 1
+    story.ticks = itertools.count(-5000)
+    record = story.live()
+    assert record.state is RunState.ROLLED_BACK
+    assert all(back(story.devices).values())
+
+
+def test_a_device_that_came_back_by_itself_takes_the_others_with_it() -> None:
+    timers = (None, COMMIT_TIMER, DEAD_MAN)
+    story = Story(one_batch, network(*timers))
+    assert story.process(Death(until(EntryKind.CONFIRMED, one_batch, timers))) is None
+    story.deaths = 1
+    story.devices["r2"].expire()  # it was reloaded, for one
+    record = story.live()
+    assert "r2 cannot be confirmed: r2: it took the change back" in record.error
+    assert all(back(story.devices).values())
+    assert fates(record) == dict.fromkeys(story.devices, "rolled_back")
+
+
+def test_dying_between_two_lines_of_a_device_that_the_controller_holds() -> None:
+    for line in range(1, 3):
+        story = Story(one_batch, network(None, None), recover=True)
+        assert story.process(Death(line=line)) is None
+        story.deaths = 1
+        record = story.process(Death())
+        assert record is not None
+        assert record.state is RunState.ROLLED_BACK
+        assert all(back(story.devices).values())
+
+
+def test_a_device_that_cannot_be_taken_back_is_named() -> None:
+    devices = network(None, None)
+    stage = held(Stage(dict(devices)), bad="r1")
+    run = stage.prepare()
+
+    def lose(step: str, host: str) -> None:
+        if (step, host) == ("rollback", "r2"):
+            devices["r2"].broken = ConnectionLost("r2: gone")
+
+    stage.fleet.before = lose
+    record = run.execute()
+    assert record.state is RunState.ROLLBACK_FAILED
+    assert fates(record) == {"r1": "rolled_back", "r2": "rollback_failed"}
+    assert record.hosts[1].confirm["reverted_at"] == ""
