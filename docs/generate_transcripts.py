@@ -7,8 +7,8 @@ the pages, writes anew what a command prints otherwise than shown, and draws the
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -99,12 +99,15 @@ def play(page: str, folder: Path) -> Iterator[tuple[Shown, str]]:
 def for_readers(output: str, folder: Path) -> str:
     """Return output without what is this machine's alone: its folder and its user."""
     shown = output.replace(str(folder), LEFT_OUT)
-    return re.sub(rf"  {re.escape(getpass.getuser())}  ", f"  {READER}  ", shown)
+    user = re.escape(pwd.getpwuid(os.getuid()).pw_name)
+    shown = re.sub(rf"  {user}  ", f"  {READER}  ", shown)
+    return re.sub(rf"\({user}\)$", f"({READER})", shown, flags=re.MULTILINE)
 
 
 def normal(text: str) -> list[str]:
-    """Return the lines of output without what differs from run to run: ids, times, ports, which device was first."""
+    """Return the lines of output without what differs from run to run: ids, hashes, times, ports, which device was first."""
     text = _RUN_ID.sub("RUN", text)
+    text = re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b", "HASH", text)
     text = re.sub(r"\bin \d+\.\d s\b", "in N s", text)
     text = re.sub(r"127\.0\.0\.1:\d+ *", "127.0.0.1:PORT ", text)
     text = re.sub(r"ssh -p \d+", "ssh -p PORT", text)

@@ -26,11 +26,19 @@ class Stage:
         sys.stdout.write(f"\n\033[1m# {text}\033[0m\n" if self.colour else f"\n# {text}\n")
         sys.stdout.flush()
 
-    def nornflow(self, words: str, *, expect: int = 0) -> bool:
-        """Show a `nornflow` command, run it for real, and tell whether it ended with the expected exit code."""
+    def nornflow(self, words: str, *, expect: int = 0, quiet: bool = False) -> bool:
+        """Show a `nornflow` command, run it for real, and tell whether it ended with the expected exit code.
+
+        A `quiet` one shows what it says beside its answer: the plan was on the screen a moment ago.
+        """
         sys.stdout.write(f"$ nornflow {words}\n")
         sys.stdout.flush()
-        code = subprocess.run([sys.executable, "-m", "nornflow", *shlex.split(words)], cwd=self.folder, check=False)
+        code = subprocess.run(
+            [sys.executable, "-m", "nornflow", *shlex.split(words)],
+            cwd=self.folder,
+            check=False,
+            stdout=subprocess.DEVNULL if quiet else None,
+        )
         if code.returncode != expect:
             sys.stdout.write(f"! this ended with exit code {code.returncode}, {expect} was expected\n")
         return code.returncode == expect

@@ -17,8 +17,11 @@ def simulated_story() -> int:
         change = f"workflows/ntp-rollout.yaml -i servers='[\"{GOOD}\"]'"
         stage.say(f"Four routers answer on SSH: {', '.join(fleet.devices)}. What would the change do to them?")
         well = stage.nornflow(f"plan {change}")
-        stage.say("Nothing was written. Now for real: one router first, then the others, each verified.")
-        well &= stage.nornflow(f"run {change} --yes")
+        stage.say("No router was written to. The same into a file: one hash stands for every line of it.")
+        well &= stage.nornflow(f"plan {change} -o ntp.plan", quiet=True)
+        stage.say("Somebody approves exactly that, and exactly that is applied: one router first, each verified.")
+        well &= stage.nornflow("approve ntp.plan --comment 'as discussed'")
+        well &= stage.nornflow("apply ntp.plan")
         stage.say("Once more: nothing is left to change.")
         well &= stage.nornflow(f"run {change} --yes")
         stage.say(f"A change that cannot work: {BAD} does not answer. The first router finds out, and goes back.")
