@@ -38,9 +38,9 @@ def test_applies_without_planning_and_without_a_question() -> None:
     record = story.live()
     assert record.state is RunState.SUCCEEDED
     assert set(fates(record).values()) == {"changed"}
-    assert {name: device.received for name, device in devices.items()} == dict.fromkeys(
-        devices, ["ntp server 192.0.2.9"]
-    )
+    assert {name: device.received for name, device in devices.items()} == {
+        name: ["ntp server 192.0.2.9"] for name in devices
+    }
 
 
 def test_a_device_that_drifted_is_left_alone_and_the_others_go_on_and_stay() -> None:
