@@ -216,7 +216,10 @@ def test_a_run_that_changes_nothing_waits_for_nobody(network):
     with slow_run(network, "--limit", "r1") as slow:
         network.folder.write("same.yaml", SLOW.replace("slow", "same").split("  - {id: linger")[0])
         with network.running("run", "same.yaml", "--yes", "--limit", "r1") as same:
-            network.ended(same)
+            told = network.ended(same)
+        assert "1 ok" in told, "it found the device in order"
+        assert (network.runs()["same"]["state"], network.runs()["slow"]["state"]) == ("succeeded", "running")
+        assert network.locks()["r1"]["holder"]["run"] == network.runs()["slow"]["id"]
         network.linger()
         network.ended(slow)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from nornflow import HostView, Mode, RunInfo, Sandbox, StepContext, StepResult, StepType
 from nornflow.model.profile import Profile
 from nornflow.model.sandbox import HttpResult, ProgramResult
+from nornflow.testing import Fleet
 
 
 class FolderSandbox(Sandbox):
@@ -81,3 +82,15 @@ class StepBench:
 @pytest.fixture
 def bench(tmp_path: Path) -> StepBench:
     return StepBench(tmp_path)
+
+
+@pytest.fixture
+def router(fleet: Callable[..., Fleet], bench: StepBench) -> Iterator[Any]:
+    """One router whose netmiko connection lies on the bench."""
+    from netmiko import ConnectHandler
+
+    running = fleet(count=2)
+    connection = ConnectHandler(**running.login("r1"))
+    bench.connections["netmiko"] = connection
+    yield running["r1"]
+    connection.disconnect()
