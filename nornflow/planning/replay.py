@@ -59,7 +59,7 @@ class Replay:
             self._note(f"`{text}` is not configuration; its effect is not predicted")
             return
         typed = locate(text, self._stack, self._platform)
-        located = self._into(typed)
+        located = home_of(typed, self._platform)
         self._refuse_unpredictable(located)
         self._stack = typed.stack
         mode = self._platform.mode(mode_name(located.stack))
@@ -77,21 +77,6 @@ class Replay:
             return text
         body = found[3][: found[3].index(found[2])]
         return f"{found[1]}{self._platform.banner_delimiter}{body}{self._platform.banner_delimiter}"
-
-    def _into(self, located: Located) -> Located:
-        """Follow a line to the section below in which the device keeps it."""
-        rule = located.match.rule
-        if rule is not None and "moves" in rule.flags:
-            section, _, line = rule.flags["moves"].format(*located.match.text.split(" ")).partition(" / ")
-            opened = locate(section, (), self._platform).opens
-            assert opened is not None  # a section that the same grammar opens
-            return locate(f"no {line}" if located.match.negated else line, (opened,), self._platform)
-        if rule is None or "into" not in rule.flags:
-            return located
-        opener = self._platform.mode(mode_name(located.stack)).match(rule.flags["into"])
-        assert opener.rule is not None  # a section that the same grammar opens
-        below = locate(located.match.line, (*located.stack, Opened(opener.text, opener.rule.opens)), self._platform)
-        return Located(below.stack, below.match, located.resets)
 
     def _refuse_unpredictable(self, located: Located) -> None:
         rule = located.match.rule
@@ -298,3 +283,19 @@ class Replay:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def home_of(located: Located, platform: Platform) -> Located:
+    """Follow a line to the section in which the device keeps it, which may be another than the one it was typed in."""
+    rule = located.match.rule
+    if rule is not None and "moves" in rule.flags:
+        section, _, line = rule.flags["moves"].format(*located.match.text.split(" ")).partition(" / ")
+        opened = locate(section, (), platform).opens
+        assert opened is not None  # a section that the same grammar opens
+        return locate(f"no {line}" if located.match.negated else line, (opened,), platform)
+    if rule is None or "into" not in rule.flags:
+        return located
+    opener = platform.mode(mode_name(located.stack)).match(rule.flags["into"])
+    assert opener.rule is not None  # a section that the same grammar opens
+    below = locate(located.match.line, (*located.stack, Opened(opener.text, opener.rule.opens)), platform)
+    return Located(below.stack, below.match, located.resets)
