@@ -18,6 +18,7 @@ class _Plan(PlanCommand):
     words: ClassVar = {
         "show": ("show_plan", "show what a plan file would do, and who approved it"),
         "diff": ("diff_plans", "tell what one plan would do otherwise than another"),
+        "conflicts": ("plan_conflicts", "tell whether two plan files are in each other's way"),
         "verify": ("verify_plan", "check a plan file, its signature, and whether it could be applied now"),
     }
 

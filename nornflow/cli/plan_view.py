@@ -65,7 +65,7 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
     yield f"plan of {plan.workflow} {plan.version} under profile {plan.profile}: {summary(plan)}"
     for group in groups(plan):
         yield ""
-        yield f"{_names(group.hosts)}:"
+        yield f"{host_names(group.hosts)}:"
         for step, method, diff in group.steps:
             yield f"  {step} ({method})"
             yield from (f"    {line}" for line in diff.splitlines())
@@ -81,7 +81,7 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
     unchanged = [host.host for host in plan.hosts if not host.changes and not host.error]
     if unchanged:
         yield ""
-        yield f"no change: {_names(tuple(unchanged))}"
+        yield f"no change: {host_names(tuple(unchanged))}"
     notes = {(step.step, step.note) for host in plan.hosts for step in host.steps if step.note}
     for step, note in sorted(notes):
         yield f"note: {step}: {note}"
@@ -107,7 +107,7 @@ def _batches(plan: Plan) -> Iterator[str]:
         return
     yield ""
     for batch in plan.batches:
-        yield f"batch {batch.number} ({batch.by}): {_names(batch.hosts) if batch.hosts else NO_DEVICE}"
+        yield f"batch {batch.number} ({batch.by}): {host_names(batch.hosts) if batch.hosts else NO_DEVICE}"
 
 
 NO_DEVICE = "no device"
@@ -122,7 +122,7 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
     yield f"Profile `{plan.profile}`: {summary(plan)}."
     for group in groups(plan):
         yield ""
-        yield f"### {_names(group.hosts)}"
+        yield f"### {host_names(group.hosts)}"
         for step, method, diff in group.steps:
             yield ""
             yield f"Step `{step}` ({method}):"
@@ -181,6 +181,7 @@ def summary(plan: Plan) -> str:
     return f"{text}, {failing} could not be planned" if failing else text
 
 
-def _names(hosts: tuple[str, ...]) -> str:
+def host_names(hosts: tuple[str, ...]) -> str:
+    """Return the names of devices for people: the first ones, and how many there are."""
     shown = ", ".join(hosts[:8])
     return f"{shown} and {len(hosts) - 8} more ({len(hosts)} devices)" if len(hosts) > 8 else shown

@@ -1,4 +1,4 @@
-"""`nornflow plan show|diff|verify`: looking at plan files."""
+"""`nornflow plan show|diff|conflicts|verify`: looking at plan files."""
 
 from __future__ import annotations
 
@@ -50,6 +50,33 @@ def diff_plans(a: Path, b: Path) -> int:
     if not lines:
         show("the same would be done")
     return 1 if lines else 0
+
+
+@click.command(name="conflicts")
+@click.argument("a", type=_FILE)
+@click.argument("b", type=_FILE)
+@_CONFIG
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to show them.")
+def plan_conflicts(a: Path, b: Path, config_file: Path | None, form: str) -> int:
+    """Tell where plans A and B are in each other's way; ends with 1 when they are, no device is asked.
+
+    They are where both change the same lines, where it counts which one comes first, where taking one back would undo the
+    other, and where nobody can tell.
+    """
+    from nornflow.app.build import load_project
+    from nornflow.app.services.conflicting import conflicts_of
+    from nornflow.app.services.plan_files import read_plan
+    from nornflow.cli.conflicts_view import conflicts_json, conflicts_text
+    from nornflow.cli.output import show_diff, show_json
+
+    project = load_project(config_file=config_file)
+    found = conflicts_of(project, read_plan(a), read_plan(b))
+    if form == "json":
+        show_json(project.redactor.value(conflicts_json(found)))
+    else:
+        for line in conflicts_text(found):
+            show_diff(project.redactor.text(line), coloured=False)
+    return 1 if found.conflict else 0
 
 
 @click.command(name="verify")

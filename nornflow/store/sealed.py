@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.history import RunQuery, RunSummary
@@ -52,10 +52,18 @@ class SqlSealed:
         wanted = (plan_images.c.plan == plan, plan_images.c.host == host, plan_images.c.hash == digest)
         with told(self._engine, "the plan could not be read"), reading(self._engine) as connection:
             row = connection.execute(select(plan_images).where(*wanted)).mappings().one_or_none()
-        if row is None:
-            return None
+        return self._text(row) if row is not None else None
+
+    def _text(self, row: RowMapping) -> str:
         text: str = self._rows.value(self._blobs.get(row["blob"]) if row["blob"] else row["data"])
         return text
+
+    def images(self, plan: str) -> Iterator[tuple[str, str]]:
+        """Yield the devices of a plan with the configurations on which it was made, as far as they are kept here."""
+        with told(self._engine, "the plan could not be read"), reading(self._engine) as connection:
+            rows = connection.execute(select(plan_images).where(plan_images.c.plan == plan)).mappings().all()
+        for row in rows:
+            yield row["host"], self._text(row)
 
     def made_at(self, plan: str) -> datetime | None:
         """Return when a plan was sealed; None when that was not here."""
