@@ -47,7 +47,10 @@ class Contest:
     """Who could not take part, and why."""
 
 
-OURS, PLAIN, OLDER, BARE = "nornflow", "plain nornir", "nornflow 1.0", "without store"
+OURS, PLAIN, OLDER, BARE, SEALED, PLANNED = (
+    *("nornflow", "plain nornir", "nornflow 1.0", "without store"),
+    *("plan -o", "plan"),
+)
 
 
 def our_run(folder: Path, workflow: str, hosts: int, *, numbered: bool = False, name: str = OURS) -> Contender:
@@ -62,6 +65,20 @@ def our_run(folder: Path, workflow: str, hosts: int, *, numbered: bool = False, 
         return "" if f"devices: {hosts} {state};" in run.output else f"{hosts} {state} expected: {run.output[-200:]}"
 
     return Contender(name, words, folder, proof)
+
+
+def our_plan(folder: Path, workflow: str, hosts: int, *, sealed: bool) -> Contender:
+    """Return `nornflow plan` of a workflow, into a plan file or not; the number of devices that would change proves it."""
+
+    def words(number: int) -> list[str]:
+        into = ["-o", "change.plan"] if sealed else []
+        return [_ours(), "plan", f"{workflow}.yaml", "-i", f"number={number}", *into]
+
+    def proof(run: Measured) -> str:
+        well = "  rollback: " in run.output and "not planned" not in run.output  # only the end of long output is kept
+        return "" if well else f"a change of {hosts} devices was expected: {run.output[:200]}"
+
+    return Contender(SEALED if sealed else PLANNED, words, folder, proof)
 
 
 def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = False) -> Contender:

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from textwrap import dedent
 
+import yaml
+
 WORKERS = 50
 
 OURS = {
@@ -120,6 +122,16 @@ def write_many_hosts(folder: Path, count: int) -> Path:
     (folder / "groups.yaml").write_text(
         "core:\n  data: {role: core}\naccess:\n  data: {role: access}\n", encoding="utf-8"
     )
+    return folder
+
+
+def write_tenfold(folder: Path, inventory: Path) -> Path:
+    """Write an inventory with each router of another one ten times, as routers of their own: each is a session."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hosts = yaml.safe_load((inventory / "hosts.yaml").read_text(encoding="utf-8"))
+    many = {f"{name}-{number}": host for name, host in hosts.items() for number in range(10)}
+    (folder / "hosts.yaml").write_text(json.dumps(many), encoding="utf-8")
+    add_empty_groups(folder)
     return folder
 
 

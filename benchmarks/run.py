@@ -12,13 +12,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from contenders import BARE, OLDER, PLAIN, Contest, Wanted, older_run, our_run, our_version, plain_script
+from contenders import (
+    BARE,
+    OLDER,
+    PLAIN,
+    PLANNED,
+    Contest,
+    Wanted,
+    older_run,
+    our_plan,
+    our_run,
+    our_version,
+    plain_script,
+)
 from measuring import Measured, measure
 from older import NotInstalled, older_command
 from projects import BARE as BARE_FILES
 from projects import OLDER as OLDER_FILES
 from projects import OURS as OUR_FILES
-from projects import WORKERS, add_empty_groups, write_many_hosts, write_project
+from projects import WORKERS, add_empty_groups, write_many_hosts, write_project, write_tenfold
 from report import Outcome, machine
 
 LATENCY = 20
@@ -56,6 +68,7 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
     ours, ours_many = (write_project(base / f"ours-{i.name}", OUR_FILES, i) for i in (routers, many))
     plain, plain_many = (write_project(base / f"plain-{i.name}", {}, i) for i in (routers, many))
     bare, bare_many = (write_project(base / f"bare-{i.name}", BARE_FILES, i) for i in (routers, many))
+    tenfold = write_project(base / "tenfold", OUR_FILES, write_tenfold(base / "tenfold-lab", routers))
     # theirs remember nothing, so ours do not either; what remembering costs is measured by itself below
     show = [our_run(bare, "show-version", few, name=BARE), plain_script(plain, "plain_command", few)]
     noop = [our_run(bare_many, "noop", lots, name=BARE), plain_script(plain_many, "plain_noop", lots)]
@@ -108,12 +121,21 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
             f"a task that does nothing on {lots} hosts, remembered or not",
             (our_run(ours_many, "noop", lots), our_run(bare_many, "noop", lots, name=BARE)),
         ),
+        Contest(
+            "seal",
+            f"a plan of 5 lines for {few * 10} devices, sealed into a file with what it was made on, or only shown: {network}",
+            (
+                our_plan(tenfold, "configure", few * 10, sealed=True),
+                our_plan(tenfold, "configure", few * 10, sealed=False),
+            ),
+            (Wanted("wall", 1.1, PLANNED),),
+        ),
         Contest("version", "`nornflow --version`", (our_version(ours),), (Wanted("cpu", 0.2),)),
     ]
 
 
-FIGURES = {"journalled s": 4.0, "on disk MB": 60.0, "listed ms": 50.0}
-"""What is wanted of the store with 10,000 devices that have nothing to do: at most so much."""
+FIGURES = {"journalled s": 4.0, "on disk MB": 60.0, "listed ms": 50.0, "plan MB": 5.0, "plan opened s": 1.0}
+"""What is wanted of the store with 10,000 devices that have nothing to do, and of a plan file of 1,000: at most so much."""
 
 
 def storing(hosts: int, environment: dict[str, str]) -> dict[str, float]:
@@ -128,7 +150,7 @@ def storing(hosts: int, environment: dict[str, str]) -> dict[str, float]:
 
 def storing_text(hosts: int, found: dict[str, float]) -> Iterator[str]:
     """Yield the lines of the store's figures."""
-    yield f"(storing) {hosts} devices with nothing to do, journalled; a run of ten steps on them, on disk and in a list"
+    yield f"(storing) {hosts} devices with nothing to do, journalled; ten steps on them, on disk and listed; a plan of 1,000"
     for name, value in found.items():
         most = FIGURES.get(name)
         wanted = f"   {'kept' if value <= most else 'MISSED'}: wanted at most {most:g}" if most else ""

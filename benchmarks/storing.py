@@ -12,6 +12,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plan_file import plan_file
+
 from nornflow.model.event import Event, EventKind
 from nornflow.model.history import NewRun, RunQuery
 from nornflow.model.journal import Entry, EntryKind
@@ -83,6 +85,7 @@ def main() -> None:
         "ten steps s": whole,
         "on disk MB": size / 1e6,
         "listed ms": statistics.median(times) * 1000,
+        **plan_file(),
     }
     print(json.dumps({name: round(value, 3) for name, value in found.items()}))
 
