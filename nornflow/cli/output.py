@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nornflow.cli.strays import behind
-from nornflow.errors import NornFlowError
+from nornflow.errors import NornFlowError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +32,25 @@ def show(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON, laid out for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def write_answer(file: Path, text: str) -> None:
+    """Write the answer of a command to a file, whole or not at all; UsageError when it cannot be written."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise UsageError(f"{file} cannot be written: {reason}", hint="name a file in a folder that is there") from None
 
 
 @contextmanager

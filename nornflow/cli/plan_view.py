@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nornflow.app.reports.markdown import fence_for
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
@@ -162,11 +162,6 @@ def plan_markdown(change: PlannedChange) -> Iterator[str]:
 
 def _confirm(plan: Plan, way: str) -> str:
     return f"confirm within {length(plan.within)}: {taken_back_by(way)}"
-
-
-def fence_for(text: str) -> str:
-    """Return a Markdown fence that the text does not hold: a banner may be drawn with back quotes."""
-    return max(["```", *(f"{run}`" for run in re.findall("`{3,}", text))], key=len)
 
 
 def summary(plan: Plan) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from nornflow.cli.plan_view import fence_for
+from nornflow.app.reports.markdown import block, code, escaped, table
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff
 
+NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -72,48 +74,49 @@ def _host_lines(host: HostRecord) -> Iterator[str]:
 
 def record_markdown(record: RunRecord) -> Iterator[str]:
     """Yield a run as Markdown, for a merge request or a ticket."""
-    yield f"## `{record.workflow}` {record.version}: {record.state.value}"
+    yield f"## {code(record.workflow)} {record.version}: {record.state.value}"
     yield ""
-    yield f"Run `{record.id}` by {record.user} under profile `{record.profile}`, {record.duration:.1f} s."
+    yield f"Run `{record.id}` by {escaped(record.user)} under profile `{record.profile}`, {record.duration:.1f} s."
     if record.error:
         yield ""
-        yield f"**{record.error}** {record.hint}".rstrip()
+        yield f"**{escaped(record.error)}** {escaped(record.hint)}".rstrip()
     for line in confirm_lines(record):
         yield ""
-        yield f"C{line[1:]}."
+        yield f"C{escaped(line[1:])}."
     if record.hosts:
         yield ""
-        yield "| device | state | step | what happened | rollback |"
-        yield "| --- | --- | --- | --- | --- |"
-        for host in record.hosts:
-            cells = (host.host, host.state.value, host.failed_step, host.error, host.rollback)
-            yield "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+        rows = ((host.host, host.state.value, host.failed_step, host.error, host.rollback) for host in record.hosts)
+        heads = ("device", "state", "step", "what happened", "rollback")
+        yield from table(heads, (map(escaped, row) for row in rows))
         for diff, names in group_by_diff((host.host, host.diff) for host in record.hosts if host.diff):
-            fence = fence_for(diff)
-            yield from ("", f"### {', '.join(names)}", "", f"{fence}diff", *diff.splitlines(), fence)
+            yield from ("", f"### {escaped(', '.join(names))}", "")
+            yield from block(diff, "diff")
     else:
         yield ""
-        yield "| step | state | what happened |"
-        yield "| --- | --- | --- |"
-        for step in record.steps:
-            error = step.result.error if step.result else ""
-            yield f"| {step.step} | {step.state.value} | {' '.join(error.split())} |"
+        steps = ((step.step, step.state.value, step.result.error if step.result else "") for step in record.steps)
+        yield from table(("step", "state", "what happened"), (map(escaped, row) for row in steps))
 
 
-def record_junit(record: RunRecord) -> str:
-    """Return a run as JUnit XML: one test case per step and device."""
-    suite = Element("testsuite", name=record.workflow, time=f"{record.duration:.3f}")
+def record_junit(record: RunRecord, properties: Mapping[str, str] = NO_PROPERTIES) -> str:
+    """Return a run as JUnit XML: one test case per step and device, and what else is known as properties of the suite."""
+    suite = Element("testsuite", name=_xml(record.workflow), time=f"{record.duration:.3f}")
+    if record.started_at is not None:
+        suite.set("timestamp", f"{record.started_at:%Y-%m-%dT%H:%M:%S}")
+    if properties:
+        named = SubElement(suite, "properties")
+        for name, value in properties.items():
+            SubElement(named, "property", name=_xml(name), value=_xml(value))
     counts: Counter[str] = Counter()
     for step in record.steps:
         results = step.hosts.items() if step.result is None else [("", step.result)]
         for host, result in results:
             _case(suite, step.step, host, result, counts)
     if record.error and not counts["failures"]:
-        case = SubElement(suite, "testcase", classname=record.workflow, name="run", time="0")
+        case = SubElement(suite, "testcase", classname=_xml(record.workflow), name="run", time="0")
         SubElement(case, "failure", message=_xml(record.error)).text = _xml(record.hint)
         counts["tests"] += 1
         counts["failures"] += 1
-    for name in ("tests", "failures", "skipped"):
+    for name in ("tests", "failures", "errors", "skipped"):
         suite.set(name, str(counts[name]))
     indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suite, encoding="unicode")
@@ -122,11 +125,17 @@ def record_junit(record: RunRecord) -> str:
 def _case(suite: Element, step: str, host: str, result: StepResult, counts: Counter[str]) -> None:
     counts["tests"] += 1
     case = SubElement(
-        suite, "testcase", classname=f"{suite.get('name')}.{step}", name=host or step, time=f"{result.duration:.3f}"
+        suite,
+        "testcase",
+        classname=_xml(f"{suite.get('name')}.{step}"),
+        name=_xml(host or step),
+        time=f"{result.duration:.3f}",
     )
     if result.state in BAD_ENDS and not result.rescued:
         counts["failures"] += 1
-        failure = SubElement(case, "failure", message=_xml(result.error), type=result.reason or result.state.value)
+        failure = SubElement(
+            case, "failure", message=_xml(result.error), type=_xml(result.reason or result.state.value)
+        )
         failure.text = _xml("\n".join(filter(None, (result.error, result.hint, result.stderr))))
     elif result.state in (HostState.SKIPPED, HostState.PENDING):
         counts["skipped"] += 1

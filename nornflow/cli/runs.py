@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -63,16 +64,42 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
 
 @command.command("show")
 @click.argument("run")
-def show_run(run: str) -> None:
-    """Show the record of RUN (the beginning of its id is enough) as JSON, with who approved its plan by which means."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json", "junit"]),
+    default=None,
+    help="Show the whole report, with plan, approvals, lines sent and states, in this form (default: the record as JSON).",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="Write it to this file instead of standard output.",
+)
+def show_run(run: str, form: str | None, output: Path | None) -> None:
+    """Show RUN (the beginning of its id is enough): its record, or with --format the report of all that is known of it.
+
+    What was approved by whom and by which means, what was sent, what it did to configuration and state, timings, rollback.
+    """
     from nornflow.app.build import load_project
     from nornflow.app.services.history import history
-    from nornflow.cli.output import show_json
+    from nornflow.app.services.report import report_of
+    from nornflow.cli.output import json_text, reader_may_leave, show, write_answer
+    from nornflow.cli.report_view import report_in
     from nornflow.store.records import record_json
 
-    with history(load_project()) as store:
-        record = store.record(store.find(run))
-    show_json(record_json(record))
+    project = load_project()
+    with history(project) as store:
+        found = store.find(run)
+        text = json_text(record_json(store.record(found))) if form is None else report_in(form, report_of(store, found))
+    text = project.redactor.text(text)
+    if output is not None:
+        write_answer(output, text)
+        return
+    with reader_may_leave():
+        show(text.rstrip("\n"))
 
 
 @command.command("logs")

@@ -49,6 +49,21 @@ class Entry:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Lines that were handed to a device, as the journal has them from before it was done: by which step, at which attempt.
+
+    `hidden` says that they, or the configuration they stand beside in the journal, hold a secret: then there are no lines.
+    """
+
+    step: str
+    host: str
+    lines: tuple[str, ...] = ()
+    connection: str = ""
+    attempt: int = 1
+    hidden: bool = False
+
+
 LASTING = frozenset((EntryKind.APPROVED, EntryKind.INTENT))
 """Kinds of entries that stay when a run has ended: what a rollback at any later time needs; the record has the rest."""
 

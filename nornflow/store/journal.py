@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Dialect, Label, Select, Table, func, select, 
 
 from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
 from nornflow.model.event import Event
-from nornflow.model.journal import LASTING, Standing
+from nornflow.model.journal import LASTING, EntryKind, Standing
 from nornflow.model.run import RunState
 from nornflow.store.rows import Row, Rows
 from nornflow.store.tables import events, journal, runs
@@ -106,6 +106,14 @@ def to_add(what: str, run: str, last: int, first: int, rows: Sequence[Row], owne
 def read_entries(connection: Connection, number: int, after: int) -> list[Row]:
     """Return the next page of a journal."""
     wanted = select(journal).where(journal.c.run == number, journal.c.number > after)
+    found = connection.execute(wanted.order_by(journal.c.number).limit(PAGE)).mappings()
+    return [dict(row) for row in found]
+
+
+def read_intents(connection: Connection, number: int, after: int) -> list[Row]:
+    """Return the next page of the entries that say what was about to be sent."""
+    wanted = select(journal).where(journal.c.run == number, journal.c.number > after)
+    wanted = wanted.where(journal.c.kind == EntryKind.INTENT.value)
     found = connection.execute(wanted.order_by(journal.c.number).limit(PAGE)).mappings()
     return [dict(row) for row in found]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
-from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.journal import Entry, EntryKind, Sent
 from nornflow.model.plain import plain
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor
@@ -75,6 +75,16 @@ class Rows:
         """Return the entry that a row holds."""
         text = self._blobs.get(row["blob"]) if row["blob"] else row["data"]
         return Entry(EntryKind(row["kind"]), row["step"], row["host"], self.value(text) if text else {})
+
+    def sent(self, row: Row) -> Sent:
+        """Return what a row says that a device was sent; nothing that is sealed is opened for it."""
+        text: str = self._blobs.get(row["blob"]) if row["blob"] else row["data"]
+        if Vault.is_sealed(text):
+            return Sent(row["step"], row["host"], hidden=True)
+        data = json.loads(text)
+        planned = data["planned"]
+        lines = tuple(planned.get("lines", ()))
+        return Sent(row["step"], row["host"], lines, planned.get("connection", ""), int(data["attempt"]))
 
     def event(self, number: int, event: Event) -> dict[str, Any]:
         """Return an event as a row."""

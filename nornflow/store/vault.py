@@ -43,9 +43,14 @@ class Vault:
             ) from error
         return hmac.digest(key, b"nornflow-plan line\n" + text.encode(), "sha256").hex()
 
+    @staticmethod
+    def is_sealed(text: str) -> bool:
+        """Tell whether a text was sealed, so that there is a secret in it."""
+        return text.startswith(_MARK)
+
     def open(self, text: str) -> str:
         """Return a text as it was sealed, or as it is when it never was; StoreError when the key is missing or another."""
-        if not text.startswith(_MARK):
+        if not self.is_sealed(text):
             return text
         from cryptography.fernet import InvalidToken
 

@@ -17,6 +17,7 @@ from nornflow.model.event import Event, EventKind
 from nornflow.model.plan import Plan
 
 if TYPE_CHECKING:
+    from nornflow.store.patience import PatientRunStore
     from nornflow.store.plans import SqlPlans
 
 POLL = 0.25
@@ -52,12 +53,18 @@ def answers(store: RunStore, run: str) -> Sequence[Approval]:
 
 
 def _plans(store: RunStore) -> SqlPlans:
-    from nornflow.store.patience import PatientRunStore
     from nornflow.store.plans import SqlPlans
 
+    return SqlPlans(patient(store))
+
+
+def patient(store: RunStore) -> PatientRunStore:
+    """Return the store as the database that it is; TypeError for one that keeps nothing."""
+    from nornflow.store.patience import PatientRunStore
+
     if not isinstance(store, PatientRunStore):
-        raise TypeError("plans are kept in the database of runs alone")
-    return SqlPlans(store)
+        raise TypeError("plans and journals are kept in the database of runs alone")
+    return store
 
 
 def followed(

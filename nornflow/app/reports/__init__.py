@@ -1,0 +1,1 @@
+"""The report of a run written down: HTML, Markdown and text from one model."""
