@@ -26,10 +26,11 @@ def _lines(report: Report) -> Iterator[str]:
     record = report.record
     yield f"run {record.id} by {record.user} under profile {record.profile}, begun {shown.moment(record.started_at)}"
     if report.approvals:
-        yield f"plan {report.plan_hash}"
+        yield f"{'sealed plan' if report.sealed else 'plan'} {report.plan_hash}"
     for said in report.approvals:
         comment = f": {said.comment}" if said.comment else ""
-        yield f"  {said.answer.value} by {said.user} at {shown.moment(said.at)}{comment}"
+        means = f" ({said.via})" if said.via else ""
+        yield f"  {said.answer.value} by {said.user}{means} at {shown.moment(said.at)}{comment}"
     for event in report.gates:
         yield f"  {event.data.get('verdict', '')}: {event.message}"
     for change in shown.changes(report):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -111,6 +113,26 @@ def test_a_secret_in_the_lines_stands_in_no_form_of_the_report(site: ProjectFold
     sent = site.run("runs", "show", run, "--format", "json").ok().json()["report"]["sent"]
     assert [each["hidden"] for each in sent] == [not planned]
     assert [bool(each["lines"]) for each in sent] == [planned]
+
+
+def test_who_approved_a_sealed_plan_stands_in_the_report_of_the_run_that_applied_it(
+    site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("nornflow.yaml", "profiles: {board: {extends: standard, approvals: {count: 1}}}")
+    site.run("plan", "drain.yaml", "-o", "change.plan", "--limit", "r1", "--profile", "board").ok()
+    digest = json.loads((site.path / "change.plan").read_text())["hash"]
+    with monkeypatch.context() as other:
+        other.setattr(os, "getuid", lambda: pwd.getpwnam("daemon").pw_uid)
+        site.run("approve", "change.plan", "--comment", "seen | by <b>two</b>").ok()
+    site.run("apply", "change.plan", "--yes").ok()
+    run = site.record()["id"]
+    for form in ("text", "markdown", "html"):
+        text = site.run("runs", "show", run, "--format", form).ok().stdout
+        assert digest in text, form
+        assert "daemon" in text, form
+        assert "nornflow approve" in text, form
+        assert "Applied exactly as it was approved." in text, form
+    assert "seen \\| by &lt;b&gt;two&lt;/b&gt;" in site.run("runs", "show", run, "--format", "markdown").ok().stdout
 
 
 def test_a_run_that_is_killed_in_its_change_compares_with_what_was_there_before_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from nornflow.cli.report_view import report_in
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Sent
-from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal
+from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal, Risk
 from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def device(name: str, state: HostState = HostState.CHANGED, *, text: str = "", *
         "ntp.192.0.2.9", None, {"server": f"192.0.2.9{text}"}, "new", "intended", f"ntp server{text}"
     )
     given: dict[str, Any] = {
-        "plan": HostPlan(name, "cisco_ios", (planned,), rollback=rehearsed),
+        "plan": HostPlan(name, "cisco_ios", (planned,), rollback=rehearsed, risks=(Risk(text, text, f"why{text}"),)),
         "steps": ((step, result),),
         "sent": (Sent("configure", name, (f"ntp server 192.0.2.9{text}",), "netmiko"),),
         "differences": (found, meant),
@@ -74,7 +74,7 @@ def report(*devices: DeviceReport, text: str = "", **keys: Any) -> Report:
         resumed_by=(f"bob{text}",) if text else (),
     )
     plan = Plan("ntp-rollout", "1.0", "standard", {}, tuple(each.plan for each in devices if each.plan))
-    said = Approval("a" * 64, f"grace{text}", Answer.APPROVED, NOON, f"seen with the board{text}")
+    said = Approval("a" * 64, f"grace{text}", Answer.APPROVED, NOON, f"seen with the board{text}", f"--yes{text}")
     decided = Event(EventKind.GATE_DECIDED, NOON, "r", text, text, f"a freeze{text}", {"gate": text, "verdict": "hold"})
     begun = Event(EventKind.BATCH_STARTED, NOON, "r", message=text, data={"batch": 1, "of": 1, "state": text})
     made = Report(record, plan, (said,), (decided,), (begun,), devices)
@@ -139,6 +139,11 @@ class TestEveryForm:
         assert beside["approvals"][0]["comment"] == "seen with the board"
         assert beside["sent"][0]["lines"] == ["ntp server 192.0.2.9"]
         assert (beside["as_approved"], beside["states"]["r1"]["noise"]) == ({"r1": True}, 2)
+
+    @pytest.mark.parametrize("form", FORMS)
+    def test_a_plan_that_was_applied_from_a_file_is_named_by_the_files_hash(self, form: str) -> None:
+        text = report_in(form, report(device("r1"), sealed="b" * 64))
+        assert "b" * 64 in text
 
     @pytest.mark.parametrize("form", ["markdown", "html"])
     def test_what_was_kept_sealed_is_said_to_be_and_not_shown(self, form: str) -> None:

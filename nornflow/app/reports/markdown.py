@@ -104,13 +104,23 @@ def _approval(report: Report) -> Iterator[str]:
     if not report.approvals:
         yield "This run asked about no plan."
     else:
-        yield f"Plan `sha256 {report.plan_hash}`"
+        yield f"{'Sealed plan' if report.sealed else 'Plan'} `sha256 {report.plan_hash}`"
         yield ""
         rows = (
-            (each.answer.value, escaped(each.user), shown.moment(each.at), code(each.plan[:12]), escaped(each.comment))
+            (
+                each.answer.value,
+                *(escaped(word) for word in (each.user, each.via)),
+                shown.moment(each.at),
+                code(report.plan_of(each)[:12]),
+                escaped(each.comment),
+            )
             for each in report.approvals
         )
-        yield from table(("answer", "by", "when", "plan", "comment"), rows)
+        yield from table(("answer", "by", "by means of", "when", "plan", "comment"), rows)
+    risks = [(device.name, risk.step, risk.line, risk.why) for device in report.devices for risk in device.risks]
+    if risks:
+        yield from ("", "Lines that could lock the controller out:", "")
+        yield from table(("device", "step", "line", "why"), (map(escaped, row) for row in risks))
     for step, why in report.plan.unplanned.items() if report.plan else ():
         yield from ("", f"Not planned: step {code(step)}: {escaped(why)}")
     if report.gates:

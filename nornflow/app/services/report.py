@@ -9,10 +9,11 @@ from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.services.history import answers, last_plan, patient
+from nornflow.errors import StoreError
 from nornflow.model.approval import Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Sent
-from nornflow.model.plan import HostPlan, Plan
+from nornflow.model.plan import HostPlan, Plan, Risk
 from nornflow.model.run import RUN_MOVES, HostRecord, HostState, RunRecord, StepRecord, StepResult
 from nornflow.planning.diff import added_removed, changes_in
 
@@ -28,7 +29,15 @@ _TOLD = frozenset(
             EventKind.RUN_FINISHED,
         ),
         *(EventKind.PLAN_STARTED, EventKind.PLAN_FINISHED, EventKind.LOCK_TAKEN, EventKind.LOCK_SKIPPED),
-        *(EventKind.LOCK_LOST, EventKind.LOCK_BROKEN, EventKind.BATCH_STARTED, EventKind.BATCH_FINISHED),
+        *(
+            EventKind.DRIFT_FOUND,
+            EventKind.DRIFT_CHECKED,
+            EventKind.BATCH_EMPTY,
+            EventKind.LOCK_LOST,
+            EventKind.LOCK_BROKEN,
+            EventKind.BATCH_STARTED,
+            EventKind.BATCH_FINISHED,
+        ),
         *(EventKind.SOAK_STARTED, EventKind.ROLLBACK_STARTED, EventKind.ROLLBACK_FINISHED),
         *(
             EventKind.ACCESS_DENIED,
@@ -85,6 +94,11 @@ class DeviceReport:
         return "".join(step.diff for step in self.plan.steps) if self.plan else ""
 
     @property
+    def risks(self) -> tuple[Risk, ...]:
+        """The planned lines that could have locked the controller out."""
+        return self.plan.risks if self.plan else ()
+
+    @property
     def as_approved(self) -> bool:
         """Tell whether just the approved lines changed, nothing more and nothing less."""
         return bool(self.approved) and changes_in(self.approved) == changes_in(self.record.diff)
@@ -99,7 +113,8 @@ class DeviceReport:
 class Report:
     """A run as the board that approved it wants to read it; nothing secret is in it, as the store keeps nothing secret in clear.
 
-    `approvals` are the answers about the run's plans, in order, `plan` the last one asked about. `gates` are the decisions that
+    `approvals` are the answers about the run's plans, in order, `plan` the last one asked about; `sealed` is the hash of the
+    plan file that the run applied, empty when it planned itself. `gates` are the decisions that
     were not simply "allow", `course` the run as a sequence of events.
     """
 
@@ -109,6 +124,7 @@ class Report:
     gates: tuple[Event, ...] = ()
     course: tuple[Event, ...] = ()
     devices: tuple[DeviceReport, ...] = ()
+    sealed: str = ""
 
     @property
     def steps(self) -> tuple[StepRecord, ...]:
@@ -117,8 +133,12 @@ class Report:
 
     @property
     def plan_hash(self) -> str:
-        """The SHA-256 of the plan that was asked about last; empty when none was."""
-        return self.approvals[-1].plan if self.approvals else ""
+        """The SHA-256 of the plan file, or of the plan that was asked about last; empty when none was."""
+        return self.sealed or (self.approvals[-1].plan if self.approvals else "")
+
+    def plan_of(self, said: Approval) -> str:
+        """Return the SHA-256 of what an answer is about, as whoever gave it knows it."""
+        return self.sealed or said.plan
 
     @property
     def ended(self) -> bool:
@@ -163,7 +183,16 @@ def report_of(store: RunStore, run: str) -> Report:
         gates=tuple(event for event in events if event.kind is EventKind.GATE_DECIDED),
         course=tuple(event for event in events if event.kind in _TOLD),
         devices=tuple(_device(host, record, planned.get(host.host), sent.get(host.host, ())) for host in record.hosts),
+        sealed=_sealed(store, run),
     )
+
+
+def _sealed(store: RunStore, run: str) -> str:
+    """Return the hash of the plan file that a run applied, an empty text when there was none or it cannot be told."""
+    try:
+        return str(store.standing(run).spec.get("sealed", ""))
+    except StoreError:  # a secret among the inputs, kept with the key of another workspace
+        return ""
 
 
 def _device(host: HostRecord, record: RunRecord, plan: HostPlan | None, sent: Sequence[Sent]) -> DeviceReport:
