@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nornflow.app.reports.markdown import block, code, escaped, table
-from nornflow.model.confirm import length, taken_back_by
+from nornflow.app.reports.shown import confirm_lines
 from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff
@@ -40,17 +40,6 @@ def record_text(record: RunRecord) -> Iterator[str]:
         yield f"error: {record.error}"
     if record.hint and record.hint not in {host.hint for host in record.hosts}:
         yield f"hint: {record.hint}"
-
-
-def confirm_lines(record: RunRecord) -> Iterator[str]:
-    """Yield, of a run whose changes had to be confirmed, what would have taken them back, and how many were confirmed when."""
-    armed = [host.confirm for host in record.hosts if host.confirm]
-    ways = Counter(taken_back_by(str(confirm["by"])) for confirm in armed)
-    for way, count in ways.items():
-        mine = [confirm for confirm in armed if taken_back_by(str(confirm["by"])) == way]
-        at = sorted(str(confirm["confirmed_at"]) for confirm in mine if confirm["confirmed_at"])
-        when = f" (the last at {at[-1]})" if at else ""
-        yield f"confirm within {length(mine[0]['within'])}, {way}: {len(at)} of {count} devices confirmed{when}"
 
 
 def _as_yaml(value: Any) -> str:

@@ -98,6 +98,9 @@ def _head(report: Report) -> Iterator[str]:
         added, removed = report.lines
         yield from ("", f"Devices: {counts}; +{added} -{removed} lines.")
 
+    for line in shown.confirm_lines(record):
+        yield from ("", f"C{escaped(line[1:])}.")
+
 
 def _approval(report: Report) -> Iterator[str]:
     yield from ("", "## What was approved, and by whom", "")

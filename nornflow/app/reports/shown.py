@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nornflow.app.services.report import DeviceReport, Report, StateDifference
+from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.journal import Sent
-from nornflow.model.run import HostState
+from nornflow.model.run import HostState, RunRecord
 from nornflow.planning.diff import added_removed, changes_in
 
 _DEPTH = 3
@@ -199,3 +201,14 @@ def body(diff: str) -> Iterable[tuple[str, str]]:
     for line in cut(clean(diff)).splitlines():
         if not line.startswith(("--- before", "+++ after")):
             yield {"+": "add", "-": "del", "@": "at"}.get(line[:1], ""), line
+
+
+def confirm_lines(record: RunRecord) -> Iterator[str]:
+    """Yield, of a run whose changes had to be confirmed, what would have taken them back, and how many were confirmed when."""
+    armed = [host.confirm for host in record.hosts if host.confirm]
+    ways = Counter(taken_back_by(str(confirm["by"])) for confirm in armed)
+    for way, count in ways.items():
+        mine = [confirm for confirm in armed if taken_back_by(str(confirm["by"])) == way]
+        at = sorted(str(confirm["confirmed_at"]) for confirm in mine if confirm["confirmed_at"])
+        when = f" (the last at {at[-1]})" if at else ""
+        yield f"confirm within {length(mine[0]['within'])}, {way}: {len(at)} of {count} devices confirmed{when}"
