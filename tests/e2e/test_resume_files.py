@@ -19,7 +19,11 @@ version: 1.0
 steps:
   - {id: configure, type: netmiko.config, template: "templates/{{ host.kind }}.j2"}
   - {id: logging, type: netmiko.config, template: templates/logging.j2, depends_on: configure}
-  - {id: contact, type: nornir.task, task: own.contact, depends_on: logging}
+  - {id: contact, type: nornir.task, task: tasks.own.contact, depends_on: logging}
+  - {id: named, type: netmiko.config, template: "{{ inputs.file }}", depends_on: contact}
+  - {id: own, type: netmiko.config, template: "{{ host.extra }}", depends_on: named}
+inputs:
+  file: {type: string, default: more/named.j2}
 """
 TASKS = """
 from nornir.core.task import Result
@@ -35,6 +39,8 @@ FILES = {
     "templates/new.j2": "ntp server {{ host.ntp }} prefer\n",
     "templates/logging.j2": "logging host 192.0.2.11\n",
     "tasks/own.py": TASKS,
+    "more/named.j2": "logging host 192.0.2.12\n",
+    "more/r3.j2": "logging host 192.0.2.13\n",
 }
 INTENT = 3
 """The first device is about to be changed by the first step."""
@@ -42,7 +48,14 @@ INTENT = 3
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    data = {host: {"ntp": "192.0.2.10", "kind": "old" if host == "r1" else "new"} for host in HOSTS}
+    data = {
+        host: {
+            "ntp": "192.0.2.10",
+            "kind": "old" if host == "r1" else "new",
+            "extra": f"more/{'r3' if host == 'r3' else 'named'}.j2",
+        }
+        for host in HOSTS
+    }
     with Fleet(len(HOSTS), data=data) as fleet:
         yield Scene.made_of(tmp_path / "project", fleet, {"ntp.yaml": WORKFLOW, **FILES})
 
@@ -58,7 +71,13 @@ def assert_done(scene: Scene, run: str) -> None:
     assert {host["host"]: host["state"] for host in hosts} == dict.fromkeys(HOSTS, "changed")
     for router in HOSTS:
         prefers = "" if router == "r1" else " prefer"
-        lines = [f"ntp server 192.0.2.10{prefers}", "logging host 192.0.2.11", "snmp-server contact noc"]
+        lines = [
+            f"ntp server 192.0.2.10{prefers}",
+            "logging host 192.0.2.11",
+            "snmp-server contact noc",
+            "logging host 192.0.2.12",
+        ]
+        lines += ["logging host 192.0.2.13"] if router == "r3" else []
         assert scene.written(router) == lines
 
 
@@ -69,6 +88,7 @@ def assert_done(scene: Scene, run: str) -> None:
         ("templates/new.j2", "configure"),
         ("templates/logging.j2", "configure, logging"),  # before it is rendered the first one's name may be any
         ("tasks/own.py", "contact"),
+        ("more/r3.j2", "own"),
     ],
 )
 def test_a_file_that_is_still_needed_and_is_another_now_is_named_and_nothing_is_sent(

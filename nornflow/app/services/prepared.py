@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nornflow.abc import Devices, ResultCache
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
-from nornflow.app.services.spec import Spec, fingerprints, named_files
+from nornflow.app.services.spec import Spec, fingerprints, named_files, rendered_with
 from nornflow.devices.selection import select
 from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
@@ -102,7 +103,7 @@ def asked_change(project: Project, request: Request) -> Change:
         inventory=str(request.inventory.resolve()) if request.inventory else "",
         targets=targets,
         devices=fingerprints(targets, hosts),
-        files=named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks),
+        files=files_of(project, workflow, folder, inputs, request.variables, [hosts[host] for host in targets]),
     )
     return Change(workflow, profile, devices, hosts, spec)
 
@@ -114,6 +115,7 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     inventory = Path(spec.inventory) if spec.inventory else None
     devices = project.devices(inventory) if workflow.needs_devices else None
     hosts = devices.hosts() if devices else {}
+    known = [hosts[host] for host in spec.targets if host in hosts]
     today = Spec(
         text=spec.text,
         file=spec.file,
@@ -121,9 +123,23 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         project=str(project.folder.resolve()),
         used=profile.name,
         devices=fingerprints(spec.targets, hosts),
-        files=named_files(workflow, (Path(spec.folder), project.folder), project.folder / project.settings.tasks),
+        files=files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known),
     )
     return Change(workflow, profile, devices, hosts, spec), today
+
+
+def files_of(
+    project: Project,
+    workflow: Workflow,
+    folder: Path,
+    inputs: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    hosts: Sequence[HostView],
+) -> dict[str, tuple[str, Sequence[str]]]:
+    """Return the files that the steps of a workflow in `folder` name, as `named_files` does."""
+    renderer = Renderer(filters=project.filters, step_ids=[step.id for step in workflow.steps], project=project.folder)
+    rendered = rendered_with(renderer, inputs, variables, workflow, hosts)
+    return named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks, rendered)
 
 
 def compiled(project: Project, document: Document) -> Workflow:

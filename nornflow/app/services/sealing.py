@@ -14,8 +14,8 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.plan_files import write_plan
-from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
-from nornflow.app.services.spec import fingerprints, named_files, portable
+from nornflow.app.services.prepared import Change, Prepared, asked_change, files_of, new_run_id, now
+from nornflow.app.services.spec import fingerprints, portable
 from nornflow.errors import PolicyDenied, StepError, UsageError
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.sealed import SealedPlan
@@ -43,12 +43,18 @@ def seal_again(
     key: Path | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
     """Plan what was sealed once more, on these devices as they are now, into a file of its own."""
-    folder = Path(change.spec.folder)
     spec = replace(
         change.spec,
         targets=tuple(hosts),
         devices=fingerprints(hosts, change.hosts),
-        files=named_files(change.workflow, (folder, project.folder), project.folder / project.settings.tasks),
+        files=files_of(
+            project,
+            change.workflow,
+            Path(change.spec.folder),
+            change.spec.inputs,
+            change.spec.variables,
+            [change.hosts[host] for host in hosts if host in change.hosts],
+        ),
     )
     return _seal(project, replace(change, spec=spec), voices, file, key, follows=plan.hash)
 

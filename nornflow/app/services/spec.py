@@ -8,12 +8,17 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nornflow.engine.names import host_names
+from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Workflow
+from nornflow.workflow.syntax import ExpressionSyntax
+from nornflow.workflow.templating import Renderer
 
 _LONGEST = 300  # characters of a value that may be the name of a file
 _MOST = 1000  # files that one name may come to
@@ -121,25 +126,69 @@ def _digest(view: HostView) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def named_files(workflow: Workflow, folders: Sequence[Path], tasks: Path) -> dict[str, tuple[str, Sequence[str]]]:
-    """Return the files that steps name in their parameters: from these folders, or as the path of a task in `tasks`.
+def named_files(
+    workflow: Workflow,
+    folders: Sequence[Path],
+    tasks: Path,
+    rendered: Callable[[str], Collection[str]] = lambda text: (),
+) -> dict[str, tuple[str, Sequence[str]]]:
+    """Return the files that steps name in their parameters: from these folders, or by the path of a task in `tasks`.
 
-    Where a name is known only when it is rendered (`{{ host.site }}.j2`) all files that it may come to are meant.
+    A task may import whatever lies beside it: all modules in `tasks` are meant. Where a part of a name is rendered
+    (`{{ host.site }}.j2`) all files that it may come to are; where all of it is (`{{ inputs.file }}`), those that `rendered`
+    says it comes to.
     """
     found: dict[str, tuple[str, list[str]]] = {}
-    for step in workflow.judged_steps:
-        files = {file for text in _texts(step.params) for file in _files(text, folders, tasks)}
+    for step in workflow.steps:
+        texts = {name for text in _texts(step.params) for name in _names(text, rendered)}
+        files = {file for text in texts for file in _files(text, folders, tasks)}
         for file in sorted(files):
             known = found.setdefault(str(file), (_sha256(file), []))
             known[1].append(step.id)
     return {name: (digest, tuple(steps)) for name, (digest, steps) in found.items()}
 
 
+def rendered_with(
+    renderer: Renderer,
+    inputs: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    workflow: Workflow,
+    hosts: Sequence[HostView],
+) -> Callable[[str], Collection[str]]:
+    """Return what gives the texts that a template comes to, on each device if it is about devices.
+
+    One that builds on results of steps comes to nothing: nobody knows them before the run. What it renders is held against
+    the plan in any case.
+    """
+    base = {"inputs": inputs, "vars": variables, "env": dict(workflow.environment)}
+
+    def of(text: str, names: Mapping[str, Any]) -> Iterator[str]:
+        with suppress(ExpressionError):  # the step that needs it says what is wrong
+            yield from _texts(renderer.render(text, names))
+
+    def rendered(text: str) -> Collection[str]:
+        try:
+            used = {reference.path[0] for reference in renderer.check(text)}
+        except ExpressionSyntax:
+            return ()
+        if not used <= base.keys() | {"host"}:
+            return ()
+        if "host" not in used:
+            return set(of(text, base))
+        return {name for host in hosts for name in of(text, {**base, "host": host_names(host)})}
+
+    return rendered
+
+
+def _names(text: str, rendered: Callable[[str], Collection[str]]) -> Collection[str]:
+    whole = "{{" in text and not "".join(_RENDERED.split(text)).strip()
+    return rendered(text) if whole else (text,)
+
+
 def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
     """Yield the files that a text may name."""
     if _TASK.fullmatch(text):
-        module = tasks.joinpath(*text.split(".")[:-1])
-        yield from (file for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file())
+        yield from _modules(text, tasks)
     if "{{" not in text:
         yield from itertools.islice((file.resolve() for folder in folders if (file := folder / text).is_file()), 1)
         return
@@ -151,6 +200,14 @@ def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
         for folder in folders:
             names = itertools.islice(glob.iglob(pattern, root_dir=folder), _MOST)
             yield from (file.resolve() for name in names if (file := folder / name).is_file())
+
+
+def _modules(path: str, tasks: Path) -> Iterator[Path]:
+    """Yield all modules in the project's folder of tasks, if the dotted path is that of one there."""
+    parts = path.split(".")[:-1]
+    module = tasks.joinpath(*(parts[1:] if parts[0] == tasks.name else parts))
+    if module.with_suffix(".py").is_file() or (module / "__init__.py").is_file():
+        yield from (file.resolve() for file in itertools.islice(sorted(tasks.rglob("*.py")), _MOST))
 
 
 def _sha256(file: Path) -> str:
