@@ -103,11 +103,13 @@ def plan_text(change: PlannedChange) -> Iterator[str]:
 
 def _batches(plan: Plan) -> Iterator[str]:
     """Yield in which batches a plan would be applied, where there is more than one."""
-    if len(plan.batches) < 2 or not plan.changes:
+    if not plan.changes or (len(plan.batches) < 2 and not plan.checks):
         return
     yield ""
     for batch in plan.batches:
         yield f"batch {batch.number} ({batch.by}): {host_names(batch.hosts) if batch.hosts else NO_DEVICE}"
+    if plan.checks:
+        yield f"checked after each batch: {', '.join(plan.checks)}"
 
 
 NO_DEVICE = "no device"

@@ -161,6 +161,8 @@ class Screen(Observer):
             self.line(f"batch {data['batch']} of {data['of']}: {few(data['hosts'])}", "bold")
         elif kind is EventKind.BATCH_EMPTY:
             self.line(f"batch {data['batch']} of {data['of']}: no device is left for {data['by']}", "bold")
+        elif kind is EventKind.CHECKS_STARTED:
+            self.line(f"checking batch {data['batch']}: {', '.join(data['steps'])}")
         elif kind is EventKind.SOAK_STARTED:
             self.line(f"soaking {data['seconds']:g} s")
         elif kind is EventKind.STEP_RETRY:

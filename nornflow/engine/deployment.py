@@ -83,6 +83,8 @@ class Deployment:
         """
         self._given_up.end_what_was_open()
         if not self._recover:
+            for check in self._workflow.checks if not self._recovered.over else ():
+                self._progress.forget(check, ())  # what a process before this one found is looked at anew
             self._stepping.walk(self._first, ())
             if not self._run_failed() and not self._recovered.over:
                 self._batches.go()

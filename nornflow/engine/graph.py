@@ -86,7 +86,9 @@ def device_phases(steps: Sequence[Step]) -> tuple[list[Step], list[Step], list[S
     """Cut the graph for a rollout in batches: what runs once before, what runs in each batch, what runs once after.
 
     Steps of the run before any device step belong to the first part, those that no device step waits for to the last.
+    Checks of the rollout are in none of them.
     """
+    steps = [step for step in steps if not step.check]
     device = [step.id for step in steps if step.scope is Scope.DEVICE]
     before_devices = ancestors(steps, device)
     after_devices = {step.id for step in steps if ancestors(steps, [step.id]) & set(device)}

@@ -16,7 +16,7 @@ from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.confirm import Armed
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
-from nornflow.model.run import HostState, StepResult
+from nornflow.model.run import BatchRecord, HostState, StepResult
 
 if TYPE_CHECKING:
     from nornflow.engine.plan_step import PlannedWork
@@ -60,6 +60,10 @@ class Logbook:
     def batch(self, number: int, hosts: Sequence[str]) -> None:
         """A batch begins."""
         self._after(Entry(EntryKind.BATCH, data={"number": number, "hosts": list(hosts)}))
+
+    def checked(self, record: BatchRecord) -> None:
+        """A batch has ended: good, not good, or the run before that was found out."""
+        self._after(Entry(EntryKind.CHECKED, data=record.told()))
 
     def batch_done(self, number: int) -> None:
         """A batch was soaked and asked about: the next one may begin."""

@@ -59,7 +59,7 @@ class Planning:
         emitter.emit(EventKind.PLAN_STARTED, hosts=len(hosts), steps=[step.id for step in steps])
         walk(steps, lambda step: self._execute(step, hosts), lambda step: None, self._tools.switch)
         for step in self._workflow.steps:
-            if step.scope is Scope.RUN and step.id not in self._unplanned:
+            if step.scope is Scope.RUN and not step.check and step.id not in self._unplanned:
                 self._unplanned[step.id] = f"{step.type} runs once, when the change is applied"
         plan = Plan(
             workflow=self._workflow.name,

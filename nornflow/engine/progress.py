@@ -131,8 +131,22 @@ class Progress:
             return per_host.get(host)
         return _summary(per_host, self.over)
 
+    def forget(self, step: Step, hosts: Sequence[str]) -> None:
+        """Forget how a check ended, so that it is done anew; a device on which it failed stays failed."""
+        with self._lock:
+            self.results.pop(step.id, None)
+            per_host = self.host_results.get(step.id, {})
+            for host in hosts:
+                if host in per_host and not per_host[host].failed:
+                    del per_host[host]
+
     def complete(self, step: Step, batch: Sequence[str]) -> bool:
-        """Tell whether a process before this one has done all of a step, as far as the batch at work goes."""
+        """Tell whether a process before this one has done all of a step, as far as the batch at work goes.
+
+        What was found in a check is not: the network may be another now.
+        """
+        if step.check:
+            return False
         if step.scope is Scope.RUN:
             return (step.id, self.batch) in self.past.ended
         if step.once:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nornflow.engine.progress import NOT_TAKEN, Progress
 from nornflow.errors import NornFlowError
-from nornflow.model.run import HostRecord, HostState, StepRecord, StepResult
+from nornflow.model.run import BatchRecord, CheckRecord, HostRecord, HostState, StepRecord, StepResult
 from nornflow.model.workflow import Scope, Step
 
 
@@ -22,12 +22,13 @@ class Times:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the run keeps beside the results: batches, planning failures, who is left out, rollbacks, times of steps.
+    """What the run keeps beside the results: batches and how they ended, planning failures, who is left out, rollbacks, times.
 
     `given_up` are devices that others have had since the run was cut off: how a step ends there that was not done.
     """
 
     batch_of: dict[str, int] = field(default_factory=dict)
+    batches: dict[int, BatchRecord] = field(default_factory=dict)
     unplanned: frozenset[str] = frozenset()
     left_out: dict[str, StepResult] = field(default_factory=dict)
     given_up: dict[str, StepResult] = field(default_factory=dict)
@@ -65,6 +66,22 @@ def _of_all(results: Sequence[StepResult]) -> HostState:
     if HostState.CHANGED in states:
         return HostState.CHANGED
     return states[0] if len(set(states)) == 1 else HostState.OK
+
+
+def check_record(step: Step, hosts: Sequence[str], progress: Progress) -> CheckRecord:
+    """Return how a health check ended on the devices of one batch, or once for all of them."""
+    single = progress.results.get(step.id)
+    found = progress.host_results.get(step.id, {})
+    per_host = {host: found[host] for host in hosts if host in found}
+    results = [single] if single is not None else list(per_host.values())
+    bad = [result for result in results if result.failed]
+    return CheckRecord(
+        step.id,
+        _of_all(results),
+        tuple(host for host, result in per_host.items() if result.failed),
+        next((result.error for result in bad), ""),
+        max((result.attempts for result in results), default=0),
+    )
 
 
 def host_records(
@@ -115,6 +132,9 @@ def _good_state(host: str, results: Mapping[str, StepResult], body: Sequence[Ste
         return HostState.SKIPPED
     if any(step.id not in results for step in body if step.scope is Scope.DEVICE and not step.once):
         return HostState.CANCELLED
+    batch = ledger.batches.get(ledger.batch_of[host])
+    if batch is not None and batch.good is None and batch.checks:
+        return HostState.CANCELLED  # it was changed, and nobody has found out whether the network bears that
     if any(result.changed for result in results.values()):
         return HostState.CHANGED
     ran = [

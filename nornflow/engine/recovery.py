@@ -18,7 +18,7 @@ from nornflow.model.confirm import Armed
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
 from nornflow.model.plan import SAVES, Plan
-from nornflow.model.run import HostState, RunState, StepResult
+from nornflow.model.run import BatchRecord, HostState, RunState, StepResult
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
 
@@ -133,6 +133,10 @@ class Recovery:
         number, hosts = int(entry.data["number"]), tuple(entry.data["hosts"])
         self._found.batches[number] = hosts
         self._ledger.batch_of.update(dict.fromkeys(hosts, number))
+
+    def _checked(self, entry: Entry) -> None:
+        record = BatchRecord.of(entry.data)
+        self._ledger.batches[record.number] = record
 
     def _batch_done(self, entry: Entry) -> None:
         self._found.done.add(int(entry.data["number"]))
@@ -270,6 +274,7 @@ _PLAYED = {
     EntryKind.LEFT_OUT: Recovery._left_out,
     EntryKind.GIVEN_UP: Recovery._given_up,
     EntryKind.BATCH: Recovery._batch,
+    EntryKind.CHECKED: Recovery._checked,
     EntryKind.BATCH_DONE: Recovery._batch_done,
     EntryKind.INTENT: Recovery._intent,
     EntryKind.OUTCOME: Recovery._outcome,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from nornflow.engine.batches import Batching
 from nornflow.engine.confirmation import Confirmation
 from nornflow.engine.given_up import GivenUp
+from nornflow.engine.record import check_record
 from nornflow.engine.recovery import Recovered
 from nornflow.engine.snapshots import Snapshots
 from nornflow.engine.stepping import Stepping, Working
@@ -14,7 +15,8 @@ from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Batch
-from nornflow.model.workflow import OnFailure, Step
+from nornflow.model.run import BatchRecord
+from nornflow.model.workflow import OnFailure, Scope, Step
 
 
 class InBatches:
@@ -50,6 +52,7 @@ class InBatches:
         self._snapshots = Snapshots(working.progress, working.planned, working.ledger, tools, stepping.walk)
         self._workflow = working.progress.workflow
         self._rollout = self._workflow.rollout
+        self._checks = self._workflow.checks
 
     def go(self) -> None:
         """Do one batch after the other, until the last one, or until the run shall end or has failed."""
@@ -75,9 +78,11 @@ class InBatches:
         """Change the devices of a batch; True when it is good and the next one may begin."""
         tools = self._tools
         if not batch.hosts:
-            tools.emitter.emit(EventKind.BATCH_EMPTY, batch=batch.number, of=of, by=batch.by)
+            self._end(EventKind.BATCH_EMPTY, BatchRecord(batch.number, batch.by, good=True), of)
             return True
         self._progress.batch = batch.number
+        for step in self._checks:
+            self._progress.forget(step, batch.hosts)
         if batch.number not in self._recovered.batches:
             tools.log.batch(batch.number, batch.hosts)
         tools.emitter.emit(EventKind.BATCH_STARTED, batch=batch.number, of=of, by=batch.by, hosts=list(batch.hosts))
@@ -87,9 +92,13 @@ class InBatches:
             good = self._batch_is_good(batch, last=batch.number == of)
         else:
             good = self._change_on_trial(self._confirmation, batch, going, last=batch.number == of)
-        failed = [host for host in batch.hosts if self._failed(host)]
-        tools.emitter.emit(EventKind.BATCH_FINISHED, batch=batch.number, of=of, failed=failed)
-        return good
+        self._end(EventKind.BATCH_FINISHED, self._record(batch, good), of)
+        return self._may_go_on()
+
+    def _end(self, kind: EventKind, record: BatchRecord, of: int) -> None:
+        self._ledger.batches[record.number] = record
+        self._tools.log.checked(record)
+        self._tools.emitter.emit(kind, of=of, **record.told())
 
     def _change(self, batch: Batch, going: Sequence[str]) -> None:
         if going:
@@ -97,32 +106,61 @@ class InBatches:
             self._snapshots.after(going)
         self._take_back_failed(batch)
 
-    def _change_on_trial(self, trial: Confirmation, batch: Batch, going: Sequence[str], *, last: bool) -> bool:
-        """Arm the batch, change it, and confirm it when it is good, soak and checks included; True when the next may begin."""
+    def _change_on_trial(self, trial: Confirmation, batch: Batch, going: Sequence[str], *, last: bool) -> bool | None:
+        """Arm the batch, change it, and confirm it when it is good, soak and checks included; True when it stands."""
         held = trial.begin(batch.number, going)
         try:
             with self._stepping.under(held):
                 if not held.why:
                     self._change(batch, going)
-                good = not trial.failing(held) and self._batch_is_good(batch, last=last, soak=held.soak)
-            trial.conclude(held, good=good)
+                failing = trial.failing(held)
+                good = False if failing else self._batch_is_good(batch, last=last, soak=held.soak)
+            trial.conclude(held, good=bool(good))
         finally:
             held.stop()
-        return self._may_go_on()
+        return False if good and batch.number in self._ledger.unconfirmed else good
 
-    def _batch_is_good(self, batch: Batch, *, last: bool, soak: Callable[[float], bool] | None = None) -> bool:
+    def _batch_is_good(self, batch: Batch, *, last: bool, soak: Callable[[float], bool] | None = None) -> bool | None:
         """Tell whether the rollout may go on behind a batch that was changed: the one place that decides it.
 
-        It soaks, unless nothing comes behind it; `soak` waits, where the batch has less time than the run.
+        It is soaked and checked; None says that the run was stopped before that was found out. `soak` waits, where the
+        batch has less time than the run.
         """
-        if not self._may_go_on():
-            return False
-        if not last:
+        if self._may_go_on() and not (last and not self._checks):
             self._soak(batch, soak or self._tools.soak)
-        return self._may_go_on()
+        if self._may_go_on() or self._was_being_checked(batch):
+            self._check(batch)
+            self._take_back_failed(batch)
+        if self._failed_at_all():
+            return False
+        return None if self._tools.switch.stopping else True
+
+    def _was_being_checked(self, batch: Batch) -> bool:
+        """Tell whether a process before this one found a device of the batch not well: the others are still to be checked."""
+        found = [self._progress.host_results.get(step.id, {}) for step in self._checks]
+        failed = any(results[host].failed for results in found for host in batch.hosts if host in results)
+        return failed and not self._tools.switch.stopping
+
+    def _check(self, batch: Batch) -> None:
+        """Do the health checks: those of devices on the ones that are well, all of them anew when the run is resumed."""
+        well = [host for host in batch.hosts if not self._failed(host) and host not in self._ledger.given_up]
+        checks = [step for step in self._checks if well or step.scope is Scope.RUN]
+        if not checks:
+            return
+        names = [step.id for step in checks]
+        self._tools.emitter.emit(EventKind.CHECKS_STARTED, batch=batch.number, steps=names, hosts=len(well))
+        self._stepping.walk(checks, well)
+
+    def _record(self, batch: Batch, good: bool | None) -> BatchRecord:
+        failed = tuple(host for host in batch.hosts if self._failed(host))
+        checks = tuple(check_record(step, batch.hosts, self._progress) for step in self._checks)
+        return BatchRecord(batch.number, batch.by, len(batch.hosts), failed, good, checks)
 
     def _may_go_on(self) -> bool:
-        return not (self._tools.switch.stopping or self._run_failed() or self.too_many_failed())
+        return not (self._tools.switch.stopping or self._failed_at_all())
+
+    def _failed_at_all(self) -> bool:
+        return self._run_failed() or self.too_many_failed()
 
     def _soak(self, batch: Batch, soak: Callable[[float], bool]) -> None:
         rollout, tools = self._rollout, self._tools

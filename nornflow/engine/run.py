@@ -276,7 +276,8 @@ class Run:
         planning = Planning(self._progress, self._works, self._planned_works, self._tools, self._info.profile.name)
         rehearsals = Rehearsals(self._progress, self._works, self._planned_works, self._planners, self._tools)
         plan = planning.plan(self._targets, self._inputs, rehearsals.rehearse)
-        return replace(plan, batches=self._batching.cut([host.host for host in plan.hosts if not host.error]))
+        batches = self._batching.cut([host.host for host in plan.hosts if not host.error])
+        return replace(plan, batches=batches, checks=tuple(step.id for step in self._workflow.checks))
 
     def _approved(self, plan: Plan) -> bool:
         if not self._admission.needs_approval(plan):
@@ -372,6 +373,7 @@ class Run:
             security_events=tuple(self._tools.emitter.security_events),
             file=self._workflow.file,
             resumed_by=self._earlier.resumed_by if self._earlier else (),
+            batches=tuple(batch for _, batch in sorted(self._ledger.batches.items())),
         )
         self._tools.emitter.emit(EventKind.RUN_FINISHED, error, state=self.state.value)
         return record

@@ -47,7 +47,8 @@ class RunStep:
     def _cut_off(self) -> StepResult | None:
         """Return the result of a step that a process before this one began: nobody knows how it ended."""
         key = (self._step.id, self._progress.batch)
-        if key not in self._progress.past.begun or self._work.step_type.verifies:  # to look once more costs nothing
+        looks = self._work.step_type.verifies or self._step.check  # to look once more costs nothing
+        if looks or key not in self._progress.past.begun:
             self._tools.log.begun(*key)
             return None
         self._progress.past.begun.discard(key)

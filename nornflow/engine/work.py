@@ -150,7 +150,9 @@ class StepWork:
     @property
     def repeatable(self) -> bool:
         """Tell whether a result may be used again: not that of a judgement, and not of one that writes into the workspace."""
-        return not (self._params.judges or self.step_type.verifies or "file.write" in self.step.permissions)
+        return not (
+            self.step.check or self._params.judges or self.step_type.verifies or "file.write" in self.step.permissions
+        )
 
     def _rounds(self, host: str | None) -> list[dict[str, Any]]:
         """Return the names that the step is done with: once, or once for each item."""

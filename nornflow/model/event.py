@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     DRIFT_FOUND = "drift.found"
     DRIFT_CHECKED = "drift.checked"
     BATCH_STARTED = "batch.started"
+    CHECKS_STARTED = "checks.started"
     BATCH_FINISHED = "batch.finished"
     CONFIRM_ARMED = "confirm.armed"
     CONFIRM_DONE = "confirm.done"

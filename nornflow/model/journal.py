@@ -16,16 +16,17 @@ class EntryKind(StrEnum):
 
     approved: the plan that is applied. left_out: another run held a device, this one goes on without it. given_up: others
     have had a device since this run was cut off, and it does not touch it any more. batch, batch_done: a batch began; it
-    was soaked and asked about too. intent, outcome: a step is about to change a device; how it ended there. begun, result:
-    the same for a step of the run. rollback, rolled_back: a device is about to be taken back; whether it is. over: the run
-    goes to its last steps. armed, confirmed: the change of a device is about to stand under a timer; it is confirmed.
-    unconfirmed: a batch is not going to be confirmed, its devices are taken back.
+    was soaked and asked about too. checked: how a batch ended, with its checks. intent, outcome: a step is about to change
+    a device; how it ended there. begun, result: the same for a step of the run. rollback, rolled_back: a device is about to
+    be taken back; whether it is. over: the run goes to its last steps. armed, confirmed: the change of a device is about to
+    stand under a timer; it is confirmed. unconfirmed: a batch is not going to be confirmed, its devices are taken back.
     """
 
     APPROVED = "approved"
     LEFT_OUT = "left_out"
     GIVEN_UP = "given_up"
     BATCH = "batch"
+    CHECKED = "checked"
     BATCH_DONE = "batch_done"
     INTENT = "intent"
     OUTCOME = "outcome"

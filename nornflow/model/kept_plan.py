@@ -12,7 +12,7 @@ def plan_of(data: Mapping[str, Any]) -> Plan:
     """Return the plan; TypeError, KeyError or ValueError when the data is not that of a plan."""
     hosts = tuple(_host(host) for host in data["hosts"])
     batches = tuple(_batch(batch) for batch in data.get("batches", ()))
-    return Plan(**{"inputs": {}, **data, "hosts": hosts, "batches": batches})
+    return Plan(**{"inputs": {}, **data, "hosts": hosts, "batches": batches, "checks": tuple(data.get("checks", ()))})
 
 
 def planned_of(data: Mapping[str, Any]) -> PlannedStep:

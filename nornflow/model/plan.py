@@ -141,7 +141,8 @@ class Batch:
 class Plan:
     """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan.
 
-    `batches` are those of the devices that could be planned, in the order in which they are changed.
+    `batches` are those of the devices that could be planned, in the order in which they are changed; `checks` are the steps
+    that look behind each of them whether the network is well.
     `within` is how many seconds a batch may stand without being confirmed; 0 where nothing has to be confirmed.
     """
 
@@ -153,6 +154,7 @@ class Plan:
     unplanned: Mapping[str, str] = field(default_factory=dict)
     batches: tuple[Batch, ...] = ()
     within: float = 0.0
+    checks: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:

@@ -155,6 +155,57 @@ class HostRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """How one health check of the rollout ended behind one batch: where it failed, and the first error of it."""
+
+    step: str
+    state: HostState
+    failed: tuple[str, ...] = ()
+    error: str = ""
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """One batch of a rollout: what named its devices, how many it had, which failed, and whether it was found good.
+
+    `good` is None when the run ended before that was found out.
+    """
+
+    number: int
+    by: str = ""
+    hosts: int = 0
+    failed: tuple[str, ...] = ()
+    good: bool | None = None
+    checks: tuple[CheckRecord, ...] = ()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> BatchRecord:
+        """Return the record that was told or kept as plain data."""
+        checks = tuple(
+            CheckRecord(**{**each, "state": HostState(each["state"]), "failed": tuple(each["failed"])})
+            for each in data["checks"]
+        )
+        return cls(data["batch"], data["by"], data["hosts"], tuple(data["failed"]), data["good"], checks)
+
+    def told(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        checks = [
+            {"step": one.step, "state": one.state.value, "failed": list(one.failed), "error": one.error}
+            | {"attempts": one.attempts}
+            for one in self.checks
+        ]
+        return {
+            "batch": self.number,
+            "by": self.by,
+            "hosts": self.hosts,
+            "failed": list(self.failed),
+            "good": self.good,
+            "checks": checks,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """Everything that is known of a run when it is over (or at the moment it is asked).
 
@@ -182,6 +233,7 @@ class RunRecord:
     file: str = ""
     resumed_by: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    batches: tuple[BatchRecord, ...] = ()
 
     @property
     def duration(self) -> float:

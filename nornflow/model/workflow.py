@@ -198,7 +198,10 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the graph; `params` are the keys of its step type, still with their templates in them."""
+    """One step of the graph; `params` are the keys of its step type, still with their templates in them.
+
+    A `check` is a health check of the rollout: it is done behind each batch, and nothing but other checks waits for it.
+    """
 
     id: str
     type: str
@@ -218,6 +221,7 @@ class Step:
     profile: str = ""
     rollback: bool | tuple[str, ...] = True
     once: bool = False
+    check: bool = False
     outputs: tuple[Output, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -283,6 +287,11 @@ class Workflow:
     file: str = ""
     digest: str = ""
     snapshot: Snapshot | None = None
+
+    @property
+    def checks(self) -> tuple[Step, ...]:
+        """Return the health checks that are done behind each batch; they are the last of `steps`."""
+        return tuple(step for step in self.steps if step.check)
 
     @property
     def every_step(self) -> tuple[Step, ...]:

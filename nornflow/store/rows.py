@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind, Sent
 from nornflow.model.plain import plain
-from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
+from nornflow.model.run import BatchRecord, HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import LIMIT, Blobs
 from nornflow.store.vault import Vault
@@ -189,6 +189,7 @@ def run_record(
     hosts: tuple[HostRecord, ...],
     resumed_by: tuple[str, ...] = (),
     approvals: tuple[Approval, ...] = (),
+    batches: tuple[BatchRecord, ...] = (),
 ) -> RunRecord:
     """Return the record of a run from its row, its steps, its devices and what was answered about its plan."""
     same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
@@ -205,9 +206,20 @@ def run_record(
         security_events=tuple(json.loads(row["security_events"])),
         resumed_by=resumed_by,
         approvals=approvals,
+        batches=batches,
     )
 
 
 def stored_approval(row: Row) -> Approval:
     """Return an answer about a plan from its row."""
     return Approval(row["plan"], row["user"], Answer(row["verdict"]), row["at"], row["comment"], row["via"])
+
+
+BATCH_ENDS = (EventKind.BATCH_EMPTY.value, EventKind.BATCH_FINISHED.value)
+"""The events that say how a batch ended; there is one of each batch, or one of each process that came to its end."""
+
+
+def batch_records(told: Iterable[Mapping[str, Any]]) -> tuple[BatchRecord, ...]:
+    """Return how the batches of a run ended, out of what its events tell, in order; the last word counts."""
+    found = {each["batch"]: each for each in told if "checks" in each}  # those of older runs say less
+    return tuple(BatchRecord.of(found[number]) for number in sorted(found))

@@ -34,7 +34,16 @@ from nornflow.store.journal import (
     to_add,
 )
 from nornflow.store.queries import statistics, summaries
-from nornflow.store.rows import Row, Rows, run_record, step_record, stored_approval, stored_event
+from nornflow.store.rows import (
+    BATCH_ENDS,
+    Row,
+    Rows,
+    batch_records,
+    run_record,
+    step_record,
+    stored_approval,
+    stored_event,
+)
 from nornflow.store.tables import approvals, events, journal, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
 
@@ -240,12 +249,15 @@ class SqlRunStore(RunStore):
             told_of = connection.execute(resumed.order_by(events.c.number)).scalars() if row["fence"] > 1 else ()
             resumed_by = tuple(str(json.loads(data)["user"]) for data in told_of)
             said = select(approvals).where(approvals.c.run == number).order_by(approvals.c.number)
+            ended = select(events.c.data).where(events.c.run == number, events.c.kind.in_(BATCH_ENDS))
+            of_batches = [json.loads(data) for data in connection.execute(ended.order_by(events.c.number)).scalars()]
             return run_record(
                 _plain_row(row),
                 tuple(step_record(_plain_row(each), results.get(each["position"], {})) for each in steps),
                 tuple(self._rows.host_record(_plain_row(each)) for each in hosts),
                 resumed_by,
                 tuple(stored_approval(_plain_row(each)) for each in connection.execute(said).mappings()),
+                batch_records(of_batches),
             )
 
     def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:

@@ -123,6 +123,7 @@ def step(
         profile=profile,
         rollback=tuple(rollback) if isinstance(rollback, list) else rollback,
         once=keys.get("once", False),
+        check=draft.check,
         outputs=tuple(_outputs(keys, path, document, ())),
         params=draft.params,
         inputs=keys.get("inputs", {}),

@@ -16,7 +16,7 @@ from nornflow.model.workflow import Amount, Input, Matching, Step, Validation, W
 from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
-from nornflow.workflow import build, looks, order
+from nornflow.workflow import build, checks, looks, order
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft, read_steps
@@ -112,6 +112,7 @@ class _Compilation:
         reader, data = self.reader, self.document.data
         keys = WORKFLOW.read(data, (), reader)
         drafts = read_steps(data.get("steps"), ("steps",), reader, self.step_types)
+        drafts += checks.read_checks(data, reader, self.step_types)
         looking = looks.read_looks(data, reader, self.step_types)
         by_id = order.check_ids(drafts, reader)
         edges = order.connect(drafts, by_id, reader)
@@ -137,7 +138,8 @@ class _Compilation:
             {step: self._results(draft) for step, draft in by_id.items()},
             {step.id for step in steps if step.scope is StepScope.DEVICE and not step.once},
         )
-        before = order.ancestors(ids, edges)
+        before = checks.with_checks(order.ancestors(ids, edges), steps)
+        checks.check_places(by_id, steps, reader)
         for step, draft in by_id.items():
             self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))
         taken = [self._look(draft, keys, checker, declared) for draft in looking.values()]

@@ -33,6 +33,7 @@ class Draft:
     owner: Draft | None = None
     on: On = On.OK
     before: Draft | None = None
+    check: bool = False
     nested: list[Draft] = field(default_factory=list)
 
     def everything_in(self) -> Iterator[Draft]:

@@ -24,6 +24,8 @@ def export_workflow(document: Document) -> str:
         data["environment"] = _texts(data["environment"], ("environment",), document)
     if isinstance(data.get("snapshot"), dict) and isinstance(data["snapshot"].get("take"), list):
         data["snapshot"]["take"] = _steps(data["snapshot"]["take"], ("snapshot", "take"), document)
+    if isinstance(data.get("rollout"), dict) and isinstance(data["rollout"].get("checks"), list):
+        data["rollout"]["checks"] = _steps(data["rollout"]["checks"], ("rollout", "checks"), document)
     if isinstance(data.get("steps"), list):
         data["steps"] = _steps(data["steps"], ("steps",), document)
     text: str = yaml.dump(

@@ -98,6 +98,7 @@ CACHE = Record(
     what="a mapping such as {enabled: true, ttl: 3600}",
 )
 _CACHE = OneOf((Boolean(), CACHE), what="true, false or a mapping such as {ttl: 3600}")
+_STEPS = ListOf(Anything(), 1, MAX_STEPS)
 _ROLLOUT = Record(
     {
         "batches": Key(
@@ -113,7 +114,10 @@ _ROLLOUT = Record(
             "how many devices may fail before the rollout stops (1 of 4 is more than 2%)",
             default=0,
         ),
-        "soak": Key(Number(0, DAY, unit="seconds"), "seconds to wait after each batch", default=0),
+        "soak": Key(
+            Number(0, DAY, unit="seconds"), "seconds to wait after each batch, before it is checked", default=0
+        ),
+        "checks": Key(_STEPS, "steps that look after each batch whether the network is well; they change no device"),
         "pause_after": Key(
             ListOf(Number(0, 1000, whole=True), 0, 100, alone=True),
             "the batch, or the batches, after which a human is asked; 0 is never",
@@ -125,7 +129,7 @@ _ROLLOUT = Record(
             default=0,
         ),
     },
-    instead={"serial": "batches", "max_fail_percentage": "max_failures"},
+    instead={"serial": "batches", "max_fail_percentage": "max_failures", "health_checks": "checks"},
 )
 _CONFIRM = Record(
     {
@@ -180,7 +184,6 @@ SNAPSHOT = Record(
     what="a mapping such as {take: [...], unexplained: fail}",
 )
 _TIMEOUT = Number(1, DAY, unit="seconds")
-_STEPS = ListOf(Anything(), 1, MAX_STEPS)
 
 WORKFLOW = Record(
     {
@@ -219,6 +222,7 @@ WORKFLOW = Record(
         "tasks": "steps",
         "jobs": "steps",
         "batches": "rollout: {batches: [...]}",
+        "checks": "rollout: {checks: [...]}",
     },
 )
 """The keys at the top of a workflow, in canonical order."""

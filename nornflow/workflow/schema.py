@@ -45,6 +45,7 @@ def language_schema(step_types: Mapping[str, StepType]) -> dict[str, Any]:
     top["properties"]["steps"] = {**_STEPS, "description": WORKFLOW.keys["steps"].doc}
     taken = top["properties"]["snapshot"]["properties"]["take"]
     taken["items"] = _STEPS["items"]
+    top["properties"]["rollout"]["properties"]["checks"]["items"] = _STEPS["items"]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "NornFlow workflow",

@@ -146,6 +146,25 @@ def mop_change(stage: Stage) -> None:
     assert {router.name: router.running_config for router in fleet} == before
 
 
+def careful_rollout(stage: Stage) -> None:
+    fleet = stage.routers(count=4)
+    record = stage.run("careful-rollout", fleet, lines=["logging host 192.0.2.60"])
+    assert [(batch["number"], batch["hosts"], batch["good"]) for batch in record["batches"]] == [
+        (1, 2, True),
+        (2, 1, True),
+        (3, 1, True),
+    ]
+    assert {host["host"]: host["batch"] for host in record["hosts"]} == {"r1": 3, "r2": 2, "r3": 1, "r4": 1}
+    again = stage.run("careful-rollout", fleet, lines=["logging host 192.0.2.60"])
+    assert again["outputs"]["changed"] == []
+    before = {router.name: router.running_config for router in fleet}
+    lines = ["interface GigabitEthernet1", "shutdown"]
+    failed = stage.run("careful-rollout", fleet, exit_code=1, lines=lines, first="ams")
+    assert (failed["state"], ends(failed)["r2"], ends(failed)["r1"]) == ("rolled_back", "rolled_back", "skipped")
+    assert failed["batches"][0]["checks"][0]["failed"] == ["r2"]
+    assert {router.name: router.running_config for router in fleet} == before
+
+
 def watched_change(stage: Stage) -> None:
     fleet = stage.routers(count=3)
     words = ["--inventory", str(stage.inventory(fleet)), "--limit", "name == 'r1'", "--yes", "--format", "json"]
@@ -233,6 +252,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "backup": backup,
     "bgp-network": bgp_network,
     "branches": branches,
+    "careful-rollout": careful_rollout,
     "ci-gate": ci_gate,
     "eos-napalm": eos_napalm,
     "health-check": health_check,

@@ -215,6 +215,7 @@ def seen(story: Story, record: RunRecord) -> tuple[object, ...]:
         {name: device.config for name, device in story.devices.items()},
         {step.step: {host: (r.state, r.changed, r.diff) for host, r in step.hosts.items()} for step in record.steps},
         {host.host: (host.batch, host.diff, host.rollback) for host in record.hosts},
+        record.batches,
     )
 
 

@@ -12,7 +12,7 @@ from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import HostState, RunState
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
 
 
 def test_dying_at_every_entry_of_the_journal_changes_neither_the_end_nor_what_thirty_devices_receive() -> None:
@@ -38,6 +38,33 @@ def test_whether_notes_reach_the_disk_or_not(after: bool, notes: bool) -> None:
         found = story.live(Death(entry, after=after, notes=notes))
         assert seen(story, found) == expected, entry
         assert sent(story) == lines, entry
+
+
+def checked(stage: Stage) -> Stage:
+    """Batches by name and by number, each checked on its devices and once; the last one is not well, and all goes back."""
+    rollout = Rollout(batches=(Matching("name == 'r3'"), Matching("name == 'r9'"), Amount(1)), soak=5)
+    stage.workflow |= {"on_failure": OnFailure.ROLLBACK, "rollout": rollout}
+    stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9", SAVE])
+    stage.step("look", "fake.check", condition="host.name != 'r4'", check=True)
+    return stage.step("ask", "fake.say", text="well?", check=True)
+
+
+def test_checks_of_a_batch_are_done_again_and_nothing_else_is() -> None:
+    calm, record = undisturbed(checked, network(4))
+    assert record.state is RunState.ROLLED_BACK
+    assert [(batch.by, batch.good) for batch in record.batches] == [
+        ("name == 'r3'", True),
+        ("name == 'r9'", True),
+        ("1", True),
+        ("1", True),
+        ("1", False),
+    ]
+    for entry in range(1, calm.counts[0] + 1):
+        story = Story(checked, network(4))
+        found = story.live(Death(entry, after=entry % 3 == 0, notes=entry % 3 != 1))
+        assert story.deaths == 1
+        assert seen(story, found) == seen(calm, record), entry
+        assert sent(story) == sent(calm), entry
 
 
 @pytest.mark.parametrize("line", range(1, 6))

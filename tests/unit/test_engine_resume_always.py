@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine_stage import Stage
 from mortal import SAVE, Death, Mortal, Script, compare, network
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
 
 
 @st.composite
@@ -19,13 +19,15 @@ def shapes(draw: st.DrawFn) -> tuple[Script, int, tuple[str, ...]]:
     refusing = tuple(sorted(draw(st.sets(st.sampled_from(hosts), max_size=1))))
     on_failure = draw(st.sampled_from(list(OnFailure)[:3]))
     rollout = Rollout(
-        batches=tuple(Amount(n) for n in draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))),
+        batches=tuple(draw(st.lists(st.sampled_from(_BATCHES), min_size=1, max_size=3))),
         max_failures=Amount(draw(st.integers(0, 2))),
         soak=draw(st.sampled_from([0, 7])),
     )
     lines = draw(st.lists(st.sampled_from(_LINES), min_size=1, max_size=4, unique=True))
     more = draw(st.lists(st.sampled_from(_LINES), max_size=2, unique=True))
-    save, middle, first, last = (draw(st.booleans()) for _ in range(4))
+    save, middle, first, last, looked, asked = (draw(st.booleans()) for _ in range(6))
+    unwell = draw(st.sampled_from(["nobody", *hosts]))
+    well = draw(st.booleans())
     rollback = draw(st.sampled_from([None, False]))
 
     def script(stage: Stage) -> Stage:
@@ -45,11 +47,23 @@ def shapes(draw: st.DrawFn) -> tuple[Script, int, tuple[str, ...]]:
         stage.step("verify", "fake.check", after, condition=f"host.name not in {sorted(bad)}")
         if last:
             stage.step("end", "fake.say", "verify", text="end")
+        if looked:
+            stage.step("look", "fake.check", condition=f"host.name != '{unwell}'", check=True)
+        if asked:
+            stage.step("ask", "fake.say", *(["look"] if looked else []), fail=0 if well else 999, check=True)
         return stage
 
     return script, count, refusing
 
 
+_BATCHES = (
+    Amount(1),
+    Amount(2),
+    Amount(3),
+    Amount(40, percent=True),
+    Matching("name == 'r2'"),
+    Matching("name > 'r8'"),
+)
 _LINES = (
     "ntp server 192.0.2.9",
     "no ntp server 192.0.2.1",

@@ -63,7 +63,8 @@ def _known(record: RunRecord, workflow: Workflow, hosts: Sequence[str], step: st
             f"what the steps before {step} changed was taken back on {', '.join(back[:5])}",
             hint="leave --from out: the devices are done from the beginning",
         )
-    looks = frozenset(each.id for each in workflow.every_step) - ids  # states are compared with what is there now
+    # states are compared with what is there now, and what was found in a check was found in another run
+    looks = frozenset(each.id for each in workflow.every_step if each.id not in ids or each.check)
     anew = descendants(workflow.steps, [step]) | {step} | looks
     entries = list(_entries(record, workflow, hosts, anew, record.completed_at or now()))
     if MASK in repr(entries):

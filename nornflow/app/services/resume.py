@@ -215,7 +215,9 @@ def _done(change: Change, entries: Sequence[Entry]) -> frozenset[str]:
         elif entry.kind is EntryKind.RESULT and entry.data["batch"] == 0:
             over.setdefault(entry.step, set()).update(targets)
     return frozenset(
-        step.id for step in workflow.steps if step.id in over and (step.once or targets - without <= over[step.id])
+        step.id
+        for step in workflow.steps
+        if step.id in over and not step.check and (step.once or targets - without <= over[step.id])
     )
 
 
