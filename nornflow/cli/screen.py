@@ -241,6 +241,8 @@ _HANDLERS: dict[EventKind, Any] = {
     EventKind.HOST_STATE: Screen.host_state,
     EventKind.STEP_OUTPUT: Screen.output,
     EventKind.BATCH_STARTED: Screen.told,
+    EventKind.BATCH_EMPTY: Screen.told,
+    EventKind.CHECKS_STARTED: Screen.told,
     EventKind.SOAK_STARTED: Screen.told,
     EventKind.STEP_RETRY: Screen.told,
     EventKind.ROLLBACK_STARTED: Screen.told,
