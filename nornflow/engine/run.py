@@ -9,19 +9,17 @@ from typing import Any
 
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import Batching
+from nornflow.engine.closing import Ended, record_of
 from nornflow.engine.deployment import Deployment
+from nornflow.engine.drafts import Drafts
 from nornflow.engine.drift import Sealed
 from nornflow.engine.ending import WishTeller, end_for, too_many_stale, why_it_ended
 from nornflow.engine.graph import device_phases
-from nornflow.engine.journal import approved_data
 from nornflow.engine.locking import Turn, devices_to_lock, in_order
 from nornflow.engine.outputs import workflow_outputs
-from nornflow.engine.plan import Planning
-from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
-from nornflow.engine.record import Ledger, host_records, step_records
+from nornflow.engine.record import Ledger
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
-from nornflow.engine.rehearsal import Rehearsals
 from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
@@ -32,9 +30,8 @@ from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
-from nornflow.model.run import RUN_MOVES, HostRecord, HostState, RunInfo, RunRecord, RunState, StepResult
+from nornflow.model.run import RUN_MOVES, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.workflow import Step, Workflow
-from nornflow.planning.planner import Planner
 from nornflow.policy.lowering import lower
 from nornflow.policy.profiles import profile_named
 
@@ -67,8 +64,7 @@ class Run:
         self._tools = tools
         self._hosts = hosts or {}
         self._variables = variables or {}
-        self._planners: dict[str, Planner] = {}
-        self._planned_works: dict[str, PlannedWork] = {}
+        self._drafts = Drafts(tools)
         self._ledger = Ledger()
         self._body = device_phases(workflow.steps)[1]
         self._plan: Plan | None = None
@@ -109,8 +105,7 @@ class Run:
     def kept_plan(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Return what was planned as a plan file keeps it, and the configuration of each device that it was planned on."""
         assert self._plan is not None  # it was planned before
-        images = {host: planner.pre for host, planner in self._planners.items()}
-        return approved_data(self._plan, self._planned_works), images
+        return self._drafts.kept(self._plan)
 
     def execute(self) -> RunRecord:
         """Run the workflow to its end and return the record; only bugs and interrupts are raised.
@@ -204,8 +199,8 @@ class Run:
 
     def _recall(self, earlier: Earlier) -> None:
         """Know again what the process before this one knew."""
-        self._planned_works = self._bind_plan()
-        self._recovered = Recovery(self._progress, self._ledger, self._planned_works).play(earlier)
+        self._bind_plan()
+        self._recovered = Recovery(self._progress, self._ledger, self._drafts.works).play(earlier)
         self._plan = self._recovered.plan
         if self._plan is not None:
             self._ledger.unplanned = frozenset(host.host for host in self._plan.hosts if host.error)
@@ -228,10 +223,10 @@ class Run:
             if not self._asked(self._plan):
                 return False
             self._start_pass()
-        self._planned_works = self._bind_plan()
+        self._bind_plan()
         if self._earlier is not None:
-            Recovery(self._progress, self._ledger, self._planned_works).play(self._earlier)
-        self._tools.log.approved(self._plan, self._planned_works, self._earlier.entries if self._earlier else ())
+            Recovery(self._progress, self._ledger, self._drafts.works).play(self._earlier)
+        self._tools.log.approved(self._plan, self._drafts.works, self._earlier.entries if self._earlier else ())
         for host, (step, result) in unplanned.items():  # they are not begun: this is how they ended
             self._progress.record(step, {host: result})
             self._tools.log.outcome(step.id, host, result, None, final=True)
@@ -239,12 +234,12 @@ class Run:
 
     def _open_sealed(self, sealed: Sealed) -> bool:
         """Take the plan from what was sealed; False when the run was ended before anything is done."""
-        self._planned_works = self._bind_plan()
+        self._bind_plan()
         plan = self._plan = open_sealed(sealed, self._working)
         self._admission.demand(plan)
         if not sealed.answered and not self._asked(plan):
             return False
-        self._tools.log.approved(plan, self._planned_works)
+        self._tools.log.approved(plan, self._drafts.works)
         keep_errors(plan, self._body, self._working, self._tools)
         return True
 
@@ -261,23 +256,12 @@ class Run:
         """Return the devices that could not be planned, each with the step that was not and how it ended."""
         return {host: failure for host in self._targets if (failure := self._progress.failure(host))}
 
-    def _bind_plan(self) -> dict[str, PlannedWork]:
-        before = self._planned_works
-        works = {
-            step_id: PlannedWork(work, self._progress, self._planners, self._tools.keyed)
-            for step_id, work in self._works.items()
-        }
-        for step_id, earlier in before.items():
-            works[step_id].take_over(earlier)
-        return works
+    def _bind_plan(self) -> None:
+        self._drafts.bind(self._works, self._progress)
 
     def _make_plan(self) -> Plan:
-        self._planned_works = self._bind_plan()
-        planning = Planning(self._progress, self._works, self._planned_works, self._tools, self._info.profile.name)
-        rehearsals = Rehearsals(self._progress, self._works, self._planned_works, self._planners, self._tools)
-        plan = planning.plan(self._targets, self._inputs, rehearsals.rehearse)
-        batches = self._batching.cut([host.host for host in plan.hosts if not host.error])
-        return replace(plan, batches=batches, checks=tuple(step.id for step in self._workflow.checks))
+        profile = self._info.profile.name
+        return self._drafts.plan(self._works, self._progress, self._targets, self._inputs, profile, self._batching)
 
     def _approved(self, plan: Plan) -> bool:
         if not self._admission.needs_approval(plan):
@@ -287,7 +271,7 @@ class Run:
 
     @property
     def _working(self) -> Working:
-        return Working(self._progress, self._works, self._planned_works, self._ledger)
+        return Working(self._progress, self._works, self._drafts.works, self._ledger)
 
     def _apply(self) -> None:
         self._progress.plans = {host.host: host for host in self._plan.hosts} if self._plan else {}
@@ -309,7 +293,7 @@ class Run:
             self._outputs, self._error = workflow_outputs(
                 self._workflow.outputs, lambda text: self._tools.evaluator.evaluate(text, names), names
             )
-        elif end is RunState.SUCCEEDED:
+        if end is RunState.SUCCEEDED and self._error is None:
             self._error = too_many_stale(self._ledger, self._progress, self._thresholds)
         self._move(RunState.FAILED if self._error else end)
 
@@ -352,44 +336,12 @@ class Run:
 
     def _record(self, started: Any) -> RunRecord:
         self._error = self._tools.emitter.failure or self._error
-        error, hint = (self._error.message, self._error.hint) if self._error else self._why()
-        record = RunRecord(
-            id=self._info.id,
-            workflow=self._workflow.name,
-            version=self._workflow.version,
-            state=self.state,
-            user=self._info.user,
-            profile=self._info.profile.name,
-            inputs=dict(self._inputs),
-            outputs=self._outputs,
-            steps=step_records(self._progress, self._ledger),
-            hosts=self._host_records(),
-            started_at=started,
-            completed_at=self._tools.clock(),
-            error=error,
-            hint=hint,
-            reason=self._error.reason if self._error else "",
-            exit_code=self._exit_code(),
-            security_events=tuple(self._tools.emitter.security_events),
-            file=self._workflow.file,
-            resumed_by=self._earlier.resumed_by if self._earlier else (),
-            batches=tuple(batch for _, batch in sorted(self._ledger.batches.items())),
-        )
-        self._tools.emitter.emit(EventKind.RUN_FINISHED, error, state=self.state.value)
+        what = Ended(self.state, self._error, *self._why(), self._outputs, started)
+        record = record_of(self._info, self._workflow, self._inputs, self._targets, self._working, self._tools, what)
+        if self._earlier is not None:
+            record = replace(record, resumed_by=self._earlier.resumed_by)
+        self._tools.emitter.emit(EventKind.RUN_FINISHED, record.error, state=self.state.value)
         return record
-
-    def _exit_code(self) -> int:
-        """Return how the process ends: 0 done, 1 failed, 3 denied, 4 waits for approval (design: command line)."""
-        if self.state is RunState.SUCCEEDED:
-            return 0
-        return max(self._error.exit_code, 1) if self._error else 1
-
-    def _host_records(self) -> tuple[HostRecord, ...]:
-        if not self._body:
-            return ()
-        if self.state is RunState.DENIED:
-            return tuple(HostRecord(host, HostState.SKIPPED, error="denied", reason="denied") for host in self._targets)
-        return host_records(self._targets, self._body, self._progress, self._ledger)
 
     def _why(self) -> tuple[str, str]:
         wish = self._tools.switch.wish if self._cut else None
