@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nornflow.cli.change_options import overrides
+from nornflow.cli.change_options import FORM, LOCKED, overrides
 
 _PATH = click.Path(path_type=Path)
 
@@ -21,21 +21,10 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--yes", "-y", is_flag=True, help="Answer every question with yes; approvals of others it does not replace."
 )
-@click.option(
-    "--locked",
-    type=click.Choice(["wait", "fail", "skip"]),
-    default=None,
-    help="About devices that another run holds: wait for them, fail, or leave them out (default: locks.when_held).",
-)
+@LOCKED
 @click.option("--config", "config_file", type=_PATH, default=None, help="Another settings file.")
 @click.option("--workers", type=click.IntRange(1, 1000), default=None, help="On how many devices at once a step works.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit", "markdown"]),
-    default="text",
-    help="How to show the result.",
-)
+@FORM
 def command(
     file: Path,
     key: Path | None,

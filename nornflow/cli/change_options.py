@@ -1,4 +1,4 @@
-"""The options that `plan` and `run` share."""
+"""The options that commands about changes share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ def named(ctx: click.Context, option: click.Parameter, value: str) -> str:
     return value
 
 
+LOCKED = click.option(
+    "--locked",
+    type=click.Choice(["wait", "fail", "skip"]),
+    default=None,
+    help="About devices that another run holds: wait for them, fail, or leave them out (default: locks.when_held).",
+)
+FORM = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "markdown"]),
+    default="text",
+    help="How to show the result.",
+)
 _OPTIONS = (
     click.argument("workflow", type=click.Path(path_type=Path)),
     click.option(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from nornflow.cli.change_options import FORM
+
 
 @click.command("resume")
 @click.argument("run")
@@ -21,13 +23,7 @@ import click
     help="Do this step of the run, which was cut off, once more; with --hosts: begin there.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit", "markdown"]),
-    default="text",
-    help="How to show the result.",
-)
+@FORM
 def command(run: str, hosts: str | None, step: str, yes: bool, form: str) -> int:
     """Go on with RUN, whose process died, to its end.
 

@@ -6,25 +6,14 @@ from pathlib import Path
 
 import click
 
-from nornflow.cli.change_options import change_options, overrides
+from nornflow.cli.change_options import FORM, LOCKED, change_options, overrides
 
 
 @click.command(name="run")
 @change_options
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes: apply what was planned.")
-@click.option(
-    "--locked",
-    type=click.Choice(["wait", "fail", "skip"]),
-    default=None,
-    help="About devices that another run holds: wait for them, fail, or leave them out (default: locks.when_held).",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit", "markdown"]),
-    default="text",
-    help="How to show the result.",
-)
+@LOCKED
+@FORM
 def command(
     workflow: Path,
     inputs: tuple[str, ...],

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nornflow.app.services.plan_files import read_plan, write_plan
@@ -82,6 +82,7 @@ def test_the_same_plan_has_the_same_hash_whatever_the_order_of_its_keys() -> Non
     assert sealed(replace(SMALL, approved=shuffled)).hash == SMALL.hash
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_one_changed_byte_is_seen_wherever_it_is(data: st.DataObject) -> None:
     whole = written(data.draw(st.sampled_from([SMALL, LARGE])))
@@ -98,6 +99,7 @@ def test_every_byte_of_a_small_plan() -> None:
             opened(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], "x.plan")
 
 
+@settings(max_examples=20)
 @given(st.data())
 def test_a_plan_that_is_cut_off_or_continued_is_refused(data: st.DataObject) -> None:
     whole = written(data.draw(st.sampled_from([SMALL, LARGE])))
