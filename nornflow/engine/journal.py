@@ -212,4 +212,5 @@ def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any
 
 def _host_data(host: HostPlan) -> dict[str, Any]:
     rehearsed = {} if host.rollback is None else {"rollback": compact(host.rollback)}
-    return {**compact(host), "steps": [compact(step) for step in host.steps], **rehearsed}
+    risks = {"risks": [compact(risk) for risk in host.risks]} if host.risks else {}
+    return {**compact(host), "steps": [compact(step) for step in host.steps], **rehearsed, **risks}

@@ -12,7 +12,7 @@ from nornflow.planning.access.compare import Baseline, findings
 from nornflow.planning.access.findings import Finding, Path, Reach
 from nornflow.planning.access.junos import set_findings
 from nornflow.planning.access.typed import Typed, typed_lines, with_named_lists
-from nornflow.planning.access.view import view_of
+from nornflow.planning.access.view import View, reread, view_of
 from nornflow.planning.normalise import tree_of
 from nornflow.planning.replay import Replay, Unpredictable
 from nornflow.planning.setlines import play_set_lines
@@ -45,6 +45,7 @@ class Lockout:
         self._path = Path.of(way)
         self._replay: Replay | None = None
         self._text = ""
+        self._view = View()
         self._standing: dict[str, Finding] = {}
 
     def step(self, step: str, lines: Sequence[str], *, at_once: bool = False) -> tuple[Risk, ...]:
@@ -84,6 +85,7 @@ class Lockout:
             path = replace(self._path, interface=named)
             self._base = Baseline.of(view_of(root, self._platform), path)
             self._replay = Replay(root.copy(), self._platform)
+            self._view = view_of(self._replay.root, self._platform)
         return self._base, self._replay
 
     def _typed(self, step: str, lines: Sequence[str], *, at_once: bool) -> Iterator[Risk]:
@@ -104,7 +106,11 @@ class Lockout:
                 continue
             if self._path.service == "ssh" and _SERVICE_OFF.search(place):
                 yield Risk(step, place, "it switches SSH off, by which the controller comes in")
-            now = {found.aspect: found for found in _strictest(findings(base, view_of(replay.root, self._platform)))}
+            view = reread(self._view, replay.root, place, self._platform)
+            if view is None:
+                continue
+            self._view = view
+            now = {found.aspect: found for found in _strictest(findings(base, self._view))}
             for aspect, found in now.items():
                 if self._standing.get(aspect) != found:
                     blame[aspect] = place
@@ -119,7 +125,8 @@ class Lockout:
     def _replaced(self, step: str, lines: Sequence[str]) -> Iterator[Risk]:
         base, _ = self._begin()
         root = with_named_lists(tree_of("\n".join(lines), self._platform), self._platform)
-        for found in _strictest(findings(base, view_of(root, self._platform))):
+        self._view = view_of(root, self._platform)
+        for found in _strictest(findings(base, self._view)):
             yield Risk(step, "", f"in the configuration that replaces all: {found.why}", found.certain)
         self._replay = Replay(root, self._platform)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nornflow.model.plan import Method
@@ -20,8 +21,10 @@ def rollback_lines(current: str, wanted: str, platform: Platform) -> tuple[str, 
     """Return the lines, with their section openers and exits, that turn the current configuration into the wanted one.
 
     What goes is taken away first, everywhere, so that nothing clashes (an address that moves to another interface); what
-    has one value is set to it directly. The lines are played on the text and completed until it is the wanted one, at
-    most three times: `returns` says whether they do. A platform without grammar gets no lines.
+    has one value is set to it directly. Only what the way into a device may hang on (routes, permits, lists, logins:
+    `@ahead` and `@late` in the grammar) comes before anything goes, and goes after everything has come. The lines are
+    played on the text and completed until it is the wanted one, at most three times: `returns` says whether they do. A
+    platform without grammar gets no lines.
     """
     if platform.style is Style.SET:
         before, after = (render(tree_of(text, platform), platform).splitlines() for text in (current, wanted))
@@ -59,8 +62,12 @@ def _paths(text: str, platform: Platform) -> list[tuple[str, ...]]:
 def _lines_between(current: Node, wanted: Node, platform: Platform) -> tuple[str, ...]:
     changes = _Changes(platform, _unique_values(wanted, platform))
     mode = platform.mode("global")
-    removals = list(changes.removals(current, wanted, mode, 0))
-    return (*removals, *changes.additions(current, wanted, mode, 0))
+    return (
+        *changes.additions(current, wanted, mode, 0, ahead=True),
+        *changes.removals(current, wanted, mode, 0, late=False),
+        *changes.additions(current, wanted, mode, 0, ahead=False),
+        *changes.removals(current, wanted, mode, 0, late=True),
+    )
 
 
 def _unique_values(root: Node, platform: Platform) -> dict[str, str]:
@@ -85,8 +92,11 @@ class _Changes:
     platform: Platform
     unique: dict[str, str] = field(default_factory=dict)
 
-    def removals(self, current: Node, wanted: Node, mode: Mode, depth: int) -> Iterator[str]:
-        """Yield what has to go, in reverse order, so that what refers to something goes before it."""
+    def removals(self, current: Node, wanted: Node, mode: Mode, depth: int, *, late: bool) -> Iterator[str]:
+        """Yield what has to go, in reverse order, so that what refers to something goes before it.
+
+        What the grammar marks `@late` goes when everything that has to come is there; the rest goes before.
+        """
         held = {child.line: child for child in wanted.children}
         held_now = _held(current)
         new = {mode.match(child.line).key: child.line for child in wanted.children if child.line not in held_now}
@@ -95,13 +105,13 @@ class _Changes:
             twin = held.get(child.line)
             if twin is not None:
                 inner = _inner(mode.match(child.line), self.platform)
-                below = list(self.removals(child, twin, inner, depth + 1)) if child.children else []
+                below = list(self.removals(child, twin, inner, depth + 1, late=late)) if child.children else []
                 yield from self._wrapped(child.line, below, depth)
                 continue
             match = mode.match(child.line)
             whole = _whole(match)
             if whole is not None:
-                if whole not in gone_lists:
+                if whole not in gone_lists and not late:
                     gone_lists.add(whole)
                     yield _indent(f"no {whole}", depth, self.platform)
                 continue
@@ -109,24 +119,36 @@ class _Changes:
             if instead is not None and not self._clashes(match, child.line, current.line, instead):
                 continue
             if match.rule is not None and "contents" in match.rule.flags and not match.negated:
-                below = list(self.removals(child, Node(""), _inner(match, self.platform), depth + 1))
+                below = list(self.removals(child, Node(""), _inner(match, self.platform), depth + 1, late=late))
                 yield from self._wrapped(child.line, below, depth)
+                continue
+            if late is not (instead is None and _marked("late", match, child.line, held)):
                 continue
             line = _undone(match)
             if line:
                 yield _indent(line, depth, self.platform)
 
-    def additions(self, current: Node, wanted: Node, mode: Mode, depth: int) -> Iterator[str]:
-        """Yield what has to come, in the order of the wanted listing; sections that changed are opened again."""
+    def additions(
+        self, current: Node, wanted: Node, mode: Mode, depth: int, *, ahead: bool | None = None
+    ) -> Iterator[str]:
+        """Yield what has to come, in the order of the wanted listing; sections that changed are opened again.
+
+        With `ahead` only what the grammar marks so: it comes before anything goes. Without it the rest, and with None all,
+        which is how a new section comes.
+        """
         held = _held(current)
+        keys = {mode.match(child.line).key for child in current.children}
         changed = self._changed_lists(current, wanted, mode)
         for child in wanted.children:
             twin = held.get(child.line)
             match = mode.match(child.line)
             inner = _inner(match, self.platform)
             if twin is not None and _whole(match) not in changed:
-                below = list(self.additions(twin, child, inner, depth + 1)) if child.children else []
+                below = list(self.additions(twin, child, inner, depth + 1, ahead=ahead)) if child.children else []
                 yield from self._wrapped(child.line, below, depth)
+                continue
+            first = match.key not in keys and _marked("ahead", match, child.line, held)
+            if ahead is not None and ahead is not first:
                 continue
             if child.children or (match.rule is not None and match.rule.opens):
                 below = list(self.additions(self._flipped(current, match, mode), child, inner, depth + 1))
@@ -185,6 +207,22 @@ def _whole(match: Match) -> str | None:
     if match.rule is None or "whole" not in match.rule.flags:
         return None
     return " ".join(match.text.split(" ")[: int(match.rule.flags["whole"])])
+
+
+def _marked(flag: str, match: Match, line: str, others: Iterable[str]) -> bool:
+    """Tell whether the grammar marks a line so, and no line on the other side keeps both from standing at a time.
+
+    `@either` names words of which a device takes lines with them or without them, among those that begin with the same
+    three words (a route into nothing, and one to a next hop).
+    """
+    flags = match.rule.flags if match.rule is not None and not match.negated else {}
+    if flag not in flags or (flags[flag] and flags[flag] not in line.split()):
+        return False
+    if "either" not in flags:
+        return True
+    words = re.compile(rf"\b(?:{flags['either']})\b")
+    rivals = [other for other in others if other.split()[:3] == line.split()[:3]]
+    return all(bool(words.search(other)) is bool(words.search(line)) for other in rivals)
 
 
 def _undone(match: Match) -> str:

@@ -29,6 +29,9 @@ Flags at the end:
     @clash          a second value is refused: `no` comes first     @cut        is taken away by its words without value
     @impossible     what the device makes of it is not predicted
     @keeps          told again without its last words it keeps them: `no` comes first
+    @ahead          comes before anything goes             @late          goes after everything has come: access first
+    @ahead=permit   only lines with this word do so (@late too)
+    @either="A|B"   of lines that begin alike only those with, or those without these words can stand: no @ahead, no @late
     @unique         no two sections may hold the same value        @hashed     is stored in another form than typed
 """
 

@@ -7,7 +7,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+from netmiko import ConnectHandler
 
+from nornflow.planning.normalise import normalise
+from nornflow.planning.rollback import rollback_lines
+from nornflow.platforms.load import platform_for
 from nornflow.testing.frr import FrrLab
 from nornflow.testing.project import ProjectFolder
 
@@ -123,6 +127,20 @@ def test_a_profile_that_allows_it_lets_the_run_cut_itself_off(site: ProjectFolde
     ended = site.run("run", "change.yaml", "--profile", "daring", "--yes")
     assert ended.exit_code == 1
     assert cut_off()
+
+
+def test_a_way_back_that_changes_the_route_of_its_own_session_comes_to_its_end(
+    site: ProjectFolder, frr_lab: FrrLab
+) -> None:
+    router, frr = frr_lab["r1"], platform_for("frr")
+    wanted = router.running_config
+    router.vtysh("configure terminal", f"ip route {AFAR}/32 mgmt0", f"no ip route {AFAR}/32 198.18.0.254")
+    lines = rollback_lines(router.running_config, wanted, frr)
+    assert list(lines) == [f"ip route {AFAR}/32 198.18.0.254", f"no ip route {AFAR}/32 mgmt0"]
+    with ConnectHandler(**frr_lab.login("r1")) as session:
+        session.send_config_set(list(lines), error_pattern=r"^% ")
+        assert session.find_prompt()
+    assert normalise(router.running_config, frr) == normalise(wanted, frr)
 
 
 def test_the_address_that_the_machine_gave_is_found_by_the_interface_that_the_inventory_names(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from nornflow.engine.journal import approved_data
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.permission import Mode
@@ -82,6 +84,7 @@ def test_a_kept_plan_still_has_its_risks() -> None:
     plan = asked("standard", CUT).plan
     assert plan is not None
     assert plan_of(plain(plan)) == plan
+    assert plan_of(json.loads(json.dumps(plain(approved_data(plan, {})["plan"])))) == plan
 
 
 @dataclass

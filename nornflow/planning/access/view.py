@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from nornflow.planning.access.interfaces import Interface, interface, numbers
 from nornflow.planning.access.routes import Route, static_route
 from nornflow.platforms.platform import Platform
-from nornflow.platforms.tree import Node
+from nornflow.platforms.tree import SEPARATOR, Node
 
 _ROUTE = re.compile(r"ip(?:v6)? route (.+)")
 _LIST = re.compile(r"(?:ip |ipv6 |mac )?access-list (?:standard |extended )?(\S+)(?: (.+))?$")
@@ -105,6 +105,22 @@ def view_of(root: Node, platform: Platform) -> View:
     names = {name.lower(): name for name in view.interfaces}
     view.routes += [route for words, vrf in routes if (route := static_route(words.split(), vrf, names)) is not None]
     return view
+
+
+def reread(view: View, root: Node, place: str, platform: Platform) -> View | None:
+    """Return the view after one line at this place, None when it is as before.
+
+    Of an interface's line that interface alone is read again: nearly all lines of large changes are such ones.
+    """
+    opener = place.partition(SEPARATOR)[0]
+    if not opener.startswith("interface "):
+        return view_of(root, platform)
+    for node in root.children:
+        if node.line == opener:
+            known = view.interfaces.get(opener.split(" ")[1])
+            _interface(view, node, platform)
+            return None if known == view.interfaces[opener.split(" ")[1]] else view
+    return view_of(root, platform)
 
 
 def _interface(view: View, node: Node, platform: Platform) -> None:
