@@ -16,6 +16,7 @@ _WORDS = re.compile(r"[^\s,;\"'(){}\[\]=]+")
 _INTERFACE = re.compile(r"([A-Za-z][A-Za-z-]*)(\d[\d/.:]*)")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+")
 _PREFIXED = re.compile(rf"({_ADDRESS.pattern})/(\d{{1,3}})")
+_DOMAIN = re.compile(r"([a-z][a-z0-9-]*)(?:\.[a-z0-9-]+)*\.[a-z]+")
 _FREE_TEXT = frozenset(("description", "remark", "banner", "comment", "alias"))
 """After these a line holds words for people: a name among them says nothing about what the line does."""
 _NOTHING = frozenset(("0.0.0.0", "255.255.255.255", "::"))
@@ -66,8 +67,9 @@ class Named:
     def _read(self, line: str) -> None:
         """Take a line apart; plain words count only where it names nothing better, the section around it neither."""
         names, lengthless, words = set[str](), set[str](), list[_Word]()
-        own, *sections = line.lstrip("+-").strip().split(" / ")
-        shown = " / ".join((*sections, own))
+        sign = line[:1] if line[:1] in ("+", "-") else ""
+        own, *sections = line.removeprefix(sign).strip().split(" / ")
+        shown = f"{sign} {' / '.join((*sections, own))}".lstrip()
         for part in (own, *sections):
             key, free, typed, mask = "", False, _WORDS.findall(part), ""
             for text, following in zip(typed, (*typed[1:], ""), strict=False):
@@ -101,8 +103,11 @@ class Named:
                 yield from self._words_of(segment)
 
     def _words_of(self, text: str) -> Iterator[str]:
-        for word in _WORDS.findall(text):
-            yield self._full(word.casefold())
+        for word in map(str.casefold, _WORDS.findall(text)):
+            yield self._full(word)
+            domain = _DOMAIN.fullmatch(word)
+            if domain is not None:
+                yield domain[1]
 
     def _full(self, word: str) -> str:
         """Return the name of an interface with its type in full (`gi0/1` -> `gigabitethernet0/1`), other words as they are."""

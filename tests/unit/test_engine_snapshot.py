@@ -87,7 +87,7 @@ class TestComparison:
         assert found.warning == (
             "1 difference of the state that the plan does not explain: net.peers.10.0.0.5.state: up -> down"
         )
-        assert found.outputs["differences"][1]["because"] == "ntp server 192.0.2.9"
+        assert found.outputs["differences"][1]["because"] == "+ ntp server 192.0.2.9"
         assert classes(compared(record, "r2")).keys() == {"net.ntp.192.0.2.9", "net.peers.10.0.0.5.uptime"}
 
     def test_the_states_themselves_stand_in_the_record(self) -> None:

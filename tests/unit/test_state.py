@@ -122,6 +122,7 @@ class TestNamed:
             ("+ntp server 192.0.2.9", ("ntp",), {"peer": "192.0.2.9"}),
             ("+vlan 110", ("vlans", "110", "name"), "guests"),
             ("+hostname edge", ("facts", "hostname"), "edge"),
+            ("-hostname edge1", ("facts", "fqdn"), "edge1.lab.example"),
             ("+description spare / interface Gi0/1", ("Gi0/1", "description"), "spare"),
             ("-ip access-list extended VLAN110-IN", ("access_lists", "VLAN110-IN"), {}),
         ],
@@ -143,6 +144,7 @@ class TestNamed:
             ("+description to core1 / interface Gi0/1", ("lldp", "Gi0/2"), "core1"),
             ("+banner motd up", ("Gi0/2", "status"), "up"),
             ("+vlan 110", ("vlans", "20", "ports"), 110),
+            ("-hostname edge1", ("facts", "fqdn"), "core.edge1.example"),
             ("+ip route 0.0.0.0 0.0.0.0 10.9.9.1", ("bgp", "router_id"), "0.0.0.0"),
         ],
     )
@@ -150,7 +152,10 @@ class TestNamed:
         assert reason(change, *path, value=value) == ""
 
     def test_the_line_is_told_behind_its_section(self) -> None:
-        assert reason("+shutdown / interface Gi0/1", "Gi0/1") == "interface Gi0/1 / shutdown"
+        assert reason("+shutdown / interface Gi0/1", "Gi0/1") == "+ interface Gi0/1 / shutdown"
+        assert (
+            reason("ntp server 192.0.2.9", "192.0.2.9") == "ntp server 192.0.2.9"
+        )  # one that was sent, not one of a diff
 
     @given(st.text(max_size=60), st.text(max_size=20), states)
     def test_no_line_and_no_state_is_too_strange(self, line: str, segment: str, value: Any) -> None:

@@ -19,7 +19,7 @@ _DEPTH = 3
 LONGEST = 20_000
 """Characters of one state, output or diff that are shown; the record has all of it."""
 STATES_OF = 50
-"""With more devices than this whole states are shown only of those that ended badly or have collateral differences."""
+"""With more devices than this whole states are shown only of the first that ended badly or have collateral differences."""
 _DANGEROUS = {
     **{code: f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160))},
     **{
@@ -180,13 +180,11 @@ def alike(report: Report, explanation: str) -> list[tuple[StateDifference, tuple
 
 
 def with_states(report: Report) -> frozenset[str]:
-    """Return the devices whose whole states are shown."""
-    few = len(report.devices) <= STATES_OF
-    return frozenset(
-        device.name
-        for device in report.devices
-        if device.looks and (few or device.counts.get("collateral") or device.record.error)
-    )
+    """Return the devices whose whole states are shown: STATES_OF at most, those first that have something to explain."""
+    seen = [device for device in report.devices if device.looks]
+    if len(report.devices) > STATES_OF:
+        seen = [device for device in seen if device.counts.get("collateral") or device.record.error]
+    return frozenset(device.name for device in seen[:STATES_OF])
 
 
 def names(hosts: Sequence[str], most: int = 8) -> str:
