@@ -31,8 +31,9 @@ def _lines(report: Report) -> Iterator[str]:
         comment = f": {said.comment}" if said.comment else ""
         means = f" ({said.via})" if said.via else ""
         yield f"  {said.answer.value} by {said.user}{means} at {shown.moment(said.at)}{comment}"
-    for event in report.gates:
-        yield f"  {event.data.get('verdict', '')}: {event.message}"
+    for decided in shown.judged(report):
+        about = f" ({shown.names(decided.devices)})" if decided.devices else ""
+        yield f"  {decided.verdict}: {decided.reason}{about}"
     for change in shown.changes(report):
         yield ""
         yield f"change {change.number}: {shown.names(change.devices)}: {change.verdict}"

@@ -51,6 +51,8 @@ def report_html(report: Report, version: str) -> str:
         report=report,
         record=report.record,
         changes=shown.changes(report),
+        risky=shown.risky(report),
+        judged=shown.judged(report),
         trials=list(shown.confirm_lines(report.record)),
         change_of={name: change.number for change in shown.changes(report) for name in change.devices},
         alike={kind: shown.alike(report, kind) for kind in ("collateral", "intended")},

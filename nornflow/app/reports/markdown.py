@@ -120,19 +120,18 @@ def _approval(report: Report) -> Iterator[str]:
             for each in report.approvals
         )
         yield from table(("answer", "by", "by means of", "when", "plan", "comment"), rows)
-    risks = [(device.name, risk.step, risk.line, risk.why) for device in report.devices for risk in device.risks]
+    risks = [(risk.line, risk.step, risk.why, shown.names(hosts, 4)) for risk, hosts in shown.risky(report)]
     if risks:
         yield from ("", "Lines that could lock the controller out:", "")
-        yield from table(("device", "step", "line", "why"), (map(escaped, row) for row in risks))
+        yield from table(("line", "step", "why", "on"), (map(escaped, row) for row in risks[:MOST_ROWS]))
     for step, why in report.plan.unplanned.items() if report.plan else ():
         yield from ("", f"Not planned: step {code(step)}: {escaped(why)}")
-    if report.gates:
-        yield ""
-        cells = (
-            (str(event.data.get("verdict", "")), str(event.data.get("gate", "")), event.step, event.host, event.message)
-            for event in report.gates
-        )
-        yield from table(("verdict", "gate", "step", "device", "why"), (map(escaped, row) for row in cells))
+    gates = [
+        (each.verdict, each.gate, each.step, each.reason, shown.names(each.devices, 4)) for each in shown.judged(report)
+    ]
+    if gates:
+        yield from ("", "Decisions of gates:", "")
+        yield from table(("verdict", "gate", "step", "why", "on"), (map(escaped, row) for row in gates[:MOST_ROWS]))
 
 
 def _changes(report: Report) -> Iterator[str]:

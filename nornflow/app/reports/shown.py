@@ -12,6 +12,7 @@ from typing import Any
 from nornflow.app.services.report import DeviceReport, Report, StateDifference
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.journal import Sent
+from nornflow.model.plan import Risk
 from nornflow.model.run import HostState, RunRecord
 from nornflow.planning.diff import added_removed, changes_in
 
@@ -177,6 +178,36 @@ def alike(report: Report, explanation: str) -> list[tuple[StateDifference, tuple
                 found.setdefault(key, (each, []))[1].append(device.name)
     ranked = sorted(found.values(), key=lambda pair: -len(pair[1]))
     return [(each, tuple(hosts)) for each, hosts in ranked]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a gate decided about some devices in the same words; no devices where it was about the run."""
+
+    verdict: str
+    gate: str
+    step: str
+    reason: str
+    devices: tuple[str, ...]
+
+
+def judged(report: Report) -> list[Judged]:
+    """Return what gates decided, devices about which the same was said together."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for event in report.gates:
+        reason = event.message.removeprefix(f"{event.host}: ")
+        key = (str(event.data.get("verdict", "")), str(event.data.get("gate", "")), event.step, reason)
+        found.setdefault(key, []).append(event.host)
+    return [Judged(*key, tuple(filter(None, hosts))) for key, hosts in found.items()]
+
+
+def risky(report: Report) -> list[tuple[Risk, tuple[str, ...]]]:
+    """Return the lines that could have locked the controller out, each once with its devices."""
+    found: dict[Risk, list[str]] = {}
+    for device in report.devices:
+        for risk in device.risks:
+            found.setdefault(risk, []).append(device.name)
+    return [(risk, tuple(hosts)) for risk, hosts in found.items()]
 
 
 def with_states(report: Report) -> frozenset[str]:
