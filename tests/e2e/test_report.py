@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from killed import CutRouter, Scene
-from nornflow.testing import Fleet
+from nornflow.testing import EosFleet, Fleet
 from nornflow.testing.project import ProjectFolder
 
 pytestmark = pytest.mark.e2e
@@ -133,6 +133,35 @@ def test_who_approved_a_sealed_plan_stands_in_the_report_of_the_run_that_applied
         assert "nornflow approve" in text, form
         assert "Applied exactly as it was approved." in text, form
     assert "seen \\| by &lt;b&gt;two&lt;/b&gt;" in site.run("runs", "show", run, "--format", "markdown").ok().stdout
+
+
+def test_what_getters_of_napalm_give_is_compared(
+    eos_fleet: Callable[..., EosFleet], project: Callable[..., ProjectFolder]
+) -> None:
+    text = """
+        name: names
+        version: 1.0
+        snapshot:
+          take:
+            - {id: interfaces, type: napalm.get, getters: [interfaces]}
+            - {id: facts, type: napalm.get, getters: [facts]}
+          intended: [facts.fqdn]
+          unexplained: fail
+        steps:
+          - id: change
+            type: napalm.config
+            lines: [interface Ethernet2, description new words, no shutdown, hostname renamed]
+        """
+    site = project({"names.yaml": text}, fleet=eos_fleet(count=1))
+    site.run("run", "names.yaml", "--yes").ok()
+    assert differences(site.record(), "sw1") == {
+        "interfaces.Ethernet2.is_up": "intended",
+        "interfaces.Ethernet2.is_enabled": "intended",
+        "interfaces.Ethernet2.description": "intended",
+        "facts.hostname": "intended",
+        "facts.fqdn": "intended",
+        "facts.uptime": "noise",
+    }
 
 
 def test_a_run_that_is_killed_in_its_change_compares_with_what_was_there_before_it(tmp_path: Path) -> None:

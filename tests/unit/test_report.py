@@ -164,6 +164,26 @@ class TestEveryForm:
         ]
         assert [change.taken_back for change in found] == [False, False, True, False]
 
+    @pytest.mark.parametrize("form", ["text", "markdown", "html"])
+    def test_what_a_gate_said_about_many_devices_is_told_once(self, form: str) -> None:
+        held = tuple(
+            Event(
+                EventKind.GATE_DECIDED,
+                NOON,
+                "r",
+                "configure",
+                f"r{n}",
+                f"r{n}: a freeze",
+                {"gate": "x", "verdict": "hold"},
+            )
+            for n in range(1, 1001)
+        )
+        risk = Risk("configure", "interface Gi1 / shutdown", "it is the way in")
+        many = [replace(device(f"r{n}"), plan=HostPlan(f"r{n}", risks=(risk,))) for n in range(1, 1001)]
+        text = report_in(form, report(*many, gates=held))
+        assert text.count("a freeze") == 1
+        assert text.count("it is the way in") == (form != "text")
+
 
 ATTACKS = (
     "<script>alert(1)</script>",
