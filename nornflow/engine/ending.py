@@ -52,8 +52,8 @@ def end_for(error: NornFlowError) -> RunState:
 
 def too_many_stale(ledger: Ledger, progress: Progress, thresholds: Thresholds) -> NornFlowError | None:
     """Return the error of a run that did all it could where more devices were stale than it bears; the rest stays."""
-    stale = [host for host, result in ledger.left_out.items() if result.state is HostState.STALE]
-    beyond = thresholds.exceeded(lambda host: host in stale or progress.failure(host) is not None)
+    stale = {host for host, result in ledger.left_out.items() if result.state is HostState.STALE}
+    beyond = thresholds.exceeded(stale | progress.failed_hosts())
     if not stale or not beyond:
         return None
     return StepError(
@@ -87,6 +87,6 @@ def why_it_ended(
     if not failures or state is RunState.CANCELLED:
         return "", ""
     host, (step, first) = failures[0]
-    beyond = thresholds.exceeded(lambda name: progress.failure(name) is not None)
+    beyond = thresholds.exceeded(progress.failed_hosts())
     beyond = beyond or f"{len(failures)} of {len(hosts)} devices failed"
     return f"{beyond}; {host} at {step.id}: {first.error}".partition("\n")[0], first.hint

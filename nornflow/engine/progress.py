@@ -222,6 +222,12 @@ class Progress:
                 return step, result
         return None
 
+    def failed_hosts(self) -> set[str]:
+        """Return the devices on which any step failed; of many devices this is faster than to ask for each."""
+        return {
+            host for results in self.host_results.values() for host, result in list(results.items()) if result.failed
+        }
+
     def changed(self, host: str) -> bool:
         """Tell whether any step changed the host."""
         return any(results[host].changed for results in self.host_results.values() if host in results)

@@ -193,4 +193,5 @@ class InBatches:
 
     def beyond_thresholds(self) -> bool:
         """Tell whether more devices failed than the rollout bears, whatever becomes of that."""
-        return bool(self._thresholds.exceeded(lambda host: self._failed(host) or self._ledger.unconfirmed_at(host)))
+        unconfirmed = {host for host in self._ledger.batch_of if self._ledger.unconfirmed_at(host)}
+        return bool(self._thresholds.exceeded(self._progress.failed_hosts() | unconfirmed))

@@ -152,6 +152,7 @@ class Run:
             if leave_drifted(self._sealed, self._plan, self._targets, self._body, self._working, self._tools):
                 self._cut_short()
                 return
+            self._demand_of_who_is_left()
         self._move(RunState.RUNNING)
         self._tools.switch.in_batches = True
         self._apply()
@@ -170,12 +171,17 @@ class Run:
         if left_out:
             self._tools.log.left_out(left_out)
             self._ledger.left_out.update(left_out)
-            self._admission.demand(self._plan, left_out)  # other devices are the first ones now
+            self._demand_of_who_is_left()
         if left_out is not None:
             self._turn.found(in_order(self._plan, (*devices, *self._ledger.given_up)))
             if self._earlier is not None and self._earlier.applying:
                 self._ledger.given_up.update(self._turn.give_up(self._earlier.begun))
         return left_out is not None
+
+    def _demand_of_who_is_left(self) -> None:
+        """Ask the gates again when devices are left out: others may be the first ones now, or many at once."""
+        if self._ledger.left_out and not (self._earlier is not None and self._earlier.recover):
+            self._admission.demand(self._plan, self._ledger.left_out)
 
     @property
     def _half_done(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -20,9 +20,9 @@ class Limit:
     hosts: frozenset[str]
     of: str = ""
 
-    def exceeded(self, failed: Callable[[str], bool]) -> str:
+    def exceeded(self, failed: Set[str]) -> str:
         """Return in words that more have failed than may, or an empty text; a share is exact, so 2% of few are none."""
-        count = sum(map(failed, self.hosts))
+        count = len(self.hosts & failed)
         if not self.borne.exceeded_by(count, len(self.hosts)):
             return ""
         beyond = f"more than `max_failures: {self.borne}` bears" if self.borne.value else "none may"
@@ -49,7 +49,7 @@ class Thresholds:
             _must_be_there("has", key, keys, place)
             self._limits.extend(_limits_in_each(key, borne, views))
 
-    def exceeded(self, failed: Callable[[str], bool]) -> str:
+    def exceeded(self, failed: Set[str]) -> str:
         """Return in words which limit is exceeded by the devices that failed, or an empty text."""
         return next((words for limit in self._limits if (words := limit.exceeded(failed))), "")
 

@@ -114,9 +114,7 @@ _ROLLOUT = Record(
             "how many devices may fail before the rollout stops (1 of 4 is more than 2%)",
             default=0,
         ),
-        "soak": Key(
-            Number(0, DAY, unit="seconds"), "seconds to wait after each batch, before it is checked", default=0
-        ),
+        "soak": Key(Duration(0, DAY), "how long to wait after each batch, before it is checked", default=0),
         "checks": Key(_STEPS, "steps that look after each batch whether the network is well; they change no device"),
         "pause_after": Key(
             ListOf(Number(0, 1000, whole=True), 0, 100, alone=True),

@@ -22,6 +22,7 @@ from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.tools import Tools
 from nornflow.errors import ConnectionLost, StepError
+from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunInfo, RunRecord, StepResult
 from nornflow.model.workflow import (
@@ -142,6 +143,16 @@ class Careless(StepType):
         except Exception:  # noqa: BLE001
             return StepResult()
         return StepResult()
+
+
+class OneFirst(Gate):
+    """Demands that one device is changed first, as a profile with `canary` does."""
+
+    name = "one-first"
+
+    def check(self, request: GateRequest) -> list[Decision]:
+        first = next(len(batch.hosts) for batch in request.batches if batch.hosts)
+        return [Decision(Verdict.DENY, f"{first} devices would be first")] if first > 1 else []
 
 
 @dataclass

@@ -111,6 +111,26 @@ def test_a_batch_that_was_confirmed_goes_back_with_the_run_all_the_same() -> Non
     assert devices["r2"].received[-1] == SAVE  # it had been saved, so its way back is saved too
 
 
+def test_a_batch_is_confirmed_only_behind_its_health_checks() -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)), rollout=Rollout(batches=(Amount(1), Amount(2))))
+    stage.step("well", "fake.check", condition="host.name != 'r3'", check=True)
+    record = stage.run()
+    assert fates(record) == {"r1": "changed", "r2": "rolled_back", "r3": "rolled_back"}
+    assert [SAVE in device.received for device in devices.values()] == [True, False, False]
+    assert told(stage, EventKind.CONFIRM_REFUSED) == ["r3 failed at well: not true: host.name != 'r3'"]
+    assert [(batch.good, batch.failed) for batch in record.batches] == [(True, ()), (False, ("r3",))]
+
+
+def test_a_check_of_the_run_takes_back_what_is_on_trial_and_no_more() -> None:
+    devices = network(*EACH_KIND)
+    stage = held(Stage(dict(devices)), rollout=Rollout(batches=(Amount(1), Amount(2))))
+    stage.step("ask", "fake.say", fail=9, check=True, when="len(steps.configure.changed_hosts) > 1")
+    record = stage.run()
+    assert fates(record) == {"r1": "changed", "r2": "rolled_back", "r3": "rolled_back"}
+    assert (record.error, [batch.good for batch in record.batches]) == ("step ask: not yet", [True, False])
+
+
 def test_devices_with_nothing_to_change_are_neither_armed_nor_taken_back() -> None:
     devices = network(*EACH_KIND)
     devices["r3"].config = devices["r3"].config.replace("192.0.2.1", "192.0.2.9")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from engine_stage import CONFIG, Stage, changing, fates
+from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from mortal import Death, Mortal, Script, Story, compare, growing, network, seen, sent, undisturbed
 from nornflow.engine.drift import Sealed
 from nornflow.model.event import EventKind
 from nornflow.model.run import RunState
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
 
 
 def plan_for(script: Script, devices: dict[str, Mortal], **keys: Any) -> Sealed:
@@ -71,6 +71,21 @@ def test_what_the_rollout_bears_is_a_success() -> None:
 
     record = Story(applying(script, sealed), devices).live()
     assert (record.state, record.exit_code) == (RunState.SUCCEEDED, 0)
+
+
+def test_where_the_only_first_device_drifted_the_others_do_not_all_come_first() -> None:
+    devices = network(4)
+
+    def script(stage: Stage) -> Stage:
+        stage.gates = (OneFirst(),)
+        stage.workflow |= {"rollout": Rollout((Matching("name == 'r2'"), Amount(100, percent=True)))}
+        return changing(stage)
+
+    sealed = plan_for(script, devices)
+    devices["r2"].config = "hostname elsewhere\n"
+    record = Story(applying(script, sealed), devices).live()
+    assert (record.state, record.error) == (RunState.DENIED, "3 devices would be first")
+    assert not any(device.received for device in devices.values())
 
 
 @pytest.mark.parametrize("strict", [True, False])

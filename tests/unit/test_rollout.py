@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine_stage import CONFIG, Stage, changing, fates
-from nornflow.abc import Gate
+from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from nornflow.engine.run import Run
 from nornflow.errors import UsageError
-from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunState, StepResult
 from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
@@ -47,16 +45,6 @@ def told(stage: Stage, kind: EventKind, *keys: str) -> list[Any]:
 
 def broken(name: str, site: str, *groups: str) -> FakeDevice:
     return device(name, site, *groups, rejects=("192.0.2.9",))
-
-
-class OneFirst(Gate):
-    """Demands that one device is changed first, as a profile with `canary` does."""
-
-    name = "one-first"
-
-    def check(self, request: GateRequest) -> list[Decision]:
-        first = next(len(batch.hosts) for batch in request.batches if batch.hosts)
-        return [Decision(Verdict.DENY, f"{first} devices would be first")] if first > 1 else []
 
 
 class TestBatches:

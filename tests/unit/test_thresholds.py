@@ -21,7 +21,7 @@ HOSTS = {
 
 
 def exceeded(rollout: Rollout, *failed: str) -> str:
-    return Thresholds(rollout, tuple(HOSTS), HOSTS).exceeded(failed.__contains__)
+    return Thresholds(rollout, tuple(HOSTS), HOSTS).exceeded(set(failed))
 
 
 def share(value: float) -> Amount:
