@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from nornflow.model.workflow import Edge, On, Scope, Step, Workflow
 
 FORMATS = ("text", "mermaid", "dot")
+BEHIND = "behind each batch"
+"""What is said of the checks of a rollout."""
 _LABEL = {On.OK: "", On.FAILED: "failed", On.FINISHED: "ended", On.THEN: "then", On.ELSE: "else"}
 
 
 def levels(workflow: Workflow) -> list[list[Step]]:
-    """Return the steps by level: a step stands one level below the lowest step it waits for; one level can run in parallel."""
+    """Return the steps by level: a step stands one level below the lowest step it waits for; one level can run in parallel.
+
+    Checks of the rollout come behind all steps.
+    """
     depth: dict[str, int] = {}
     rows: list[list[Step]] = []
+    lowest = -1
     for step in workflow.steps:
-        level = 1 + max((depth[edge.step] for edge in step.after), default=-1)
+        level = 1 + max((depth[edge.step] for edge in step.after), default=lowest if step.check else -1)
         depth[step.id] = level
+        lowest = lowest if step.check else max(lowest, level)
         if level == len(rows):
             rows.append([])
         rows[level].append(step)
@@ -58,6 +65,7 @@ def _text(workflow: Workflow) -> str:
             where = "devices" if step.scope is Scope.DEVICE else "run    "
             after = ", ".join(f"{edge.step}{_suffix(edge)}" for edge in edges[step.id])
             tail = f"  after {after}" if after else ""
+            tail += f"  {BEHIND}" if step.check and not after else ""
             tail += f"  when {step.when}" if step.when else ""
             lines.append(f"{head}{mark} {step.id:<{ids}}  {step.type:<{types}}  {where}{tail}".rstrip())
     if any(len(row) > 1 for row in rows):
@@ -78,11 +86,13 @@ def _names(workflow: Workflow) -> Mapping[str, str]:
 
 
 def _mermaid(workflow: Workflow) -> str:
-    names, lines = _names(workflow), ["flowchart TD"]
+    names, lines, checks = _names(workflow), ["flowchart TD"], list[str]()
     for step in workflow.steps:
         label = f"{step.id}<br/>{_entities(step.type)}"
         shape = f'["{label}"]' if step.scope is Scope.DEVICE else f'(["{label}"])'
-        lines.append(f"  {names[step.id]}{shape}")
+        (checks if step.check else lines).append(f"  {names[step.id]}{shape}")
+    if checks:
+        lines += [f'  subgraph checks["{BEHIND}"]', *checks, "  end"]
     for step_id, edges in essential(workflow).items():
         for edge in edges:
             arrow = f"-- {_LABEL[edge.on]} -->" if _LABEL[edge.on] else "-->"
@@ -96,10 +106,13 @@ def _entities(text: str) -> str:
 
 def _dot(workflow: Workflow) -> str:
     names, lines = _names(workflow), [f"digraph {_quoted(workflow.name)} {{", "  rankdir=TB;", "  node [shape=box];"]
+    checks: list[str] = []
     for step in workflow.steps:
         rounded = "" if step.scope is Scope.DEVICE else ", style=rounded"
         label = _quoted(step.id + "\n" + step.type)
-        lines.append(f"  {names[step.id]} [label={label}{rounded}];")
+        (checks if step.check else lines).append(f"  {names[step.id]} [label={label}{rounded}];")
+    if checks:
+        lines += ["  subgraph cluster_checks {", f"  label={_quoted(BEHIND)};", *checks, "  }"]
     for step_id, edges in essential(workflow).items():
         for edge in edges:
             label = f" [label={_quoted(_LABEL[edge.on])}, style=dashed]" if _LABEL[edge.on] else ""

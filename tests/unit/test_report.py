@@ -25,7 +25,16 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Sent
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal, Risk
-from nornflow.model.run import HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
+from nornflow.model.run import (
+    BatchRecord,
+    CheckRecord,
+    HostRecord,
+    HostState,
+    RunRecord,
+    RunState,
+    StepRecord,
+    StepResult,
+)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DIFF = "--- before\n+++ after\n@@ -1 +1,2 @@\n ntp server 192.0.2.1\n+ntp server 192.0.2.9\n"
@@ -55,6 +64,7 @@ def device(name: str, state: HostState = HostState.CHANGED, *, text: str = "", *
 
 def report(*devices: DeviceReport, text: str = "", **keys: Any) -> Report:
     steps = tuple(step for each in devices for step, _ in each.steps)
+    check = CheckRecord(f"sessions{text}", HostState.FAILED, (f"r1{text}",), f"a session is down{text}")
     record = RunRecord(
         "20261121-120000-aaaaaa",
         f"ntp-rollout{text}",
@@ -72,6 +82,11 @@ def report(*devices: DeviceReport, text: str = "", **keys: Any) -> Report:
         hint=text,
         security_events=({"kind": "x", "message": text, "step": text, "host": text},) if text else (),
         resumed_by=(f"bob{text}",) if text else (),
+        batches=(
+            BatchRecord(1, f"site == 'lab'{text}", 2, (f"r1{text}",), False, (check,)),
+            BatchRecord(2, "1", good=True),
+            BatchRecord(3, "100%", 4),
+        ),
     )
     plan = Plan("ntp-rollout", "1.0", "standard", {}, tuple(each.plan for each in devices if each.plan))
     said = Approval("a" * 64, f"grace{text}", Answer.APPROVED, NOON, f"seen with the board{text}", f"--yes{text}")
@@ -336,3 +351,16 @@ def test_lengths_of_time_in_words() -> None:
 
 def test_what_hides_text_or_turns_it_round_is_shown_by_its_number() -> None:
     assert clean("a\x1b[1m\u202eb\u200bc\nd\te\r") == "a\\x1b[1m\\u202eb\\u200bc\nd\te"
+
+
+@pytest.mark.parametrize("form", ["markdown", "html"])
+def test_each_batch_stands_there_with_what_its_checks_found(form: str) -> None:
+    text = report_in(form, report(device("r1")))
+    words = " ".join(Parsed(text).texts) if form == "html" else text
+    for told in (
+        "not good: r1 failed",
+        "sessions failed: a session is down",
+        "no device was left for it",
+        "not found out",
+    ):
+        assert told in words

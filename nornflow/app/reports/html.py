@@ -53,6 +53,7 @@ def report_html(report: Report, version: str) -> str:
         changes=shown.changes(report),
         risky=shown.risky(report),
         judged=shown.judged(report),
+        batches=shown.of_batches(report.record),
         trials=list(shown.confirm_lines(report.record)),
         change_of={name: change.number for change in shown.changes(report) for name in change.devices},
         alike={kind: shown.alike(report, kind) for kind in ("collateral", "intended")},

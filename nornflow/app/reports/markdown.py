@@ -72,6 +72,10 @@ def report_markdown(report: Report) -> Iterator[str]:
     yield from _changes(report)
     yield from _states(report)
     yield from _devices(report)
+    batches = shown.of_batches(report.record)
+    if batches:
+        yield from ("", "## Batches", "")
+        yield from table(("batch", "by", "devices", "it was", "checks"), (map(escaped, row) for row in batches))
     yield from _steps(report)
     if report.record.security_events:
         yield from ("", "## Security events", "")

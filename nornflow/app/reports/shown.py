@@ -13,7 +13,7 @@ from nornflow.app.services.report import DeviceReport, Report, StateDifference
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.journal import Sent
 from nornflow.model.plan import Risk
-from nornflow.model.run import HostState, RunRecord
+from nornflow.model.run import BatchRecord, HostState, RunRecord
 from nornflow.planning.diff import added_removed, changes_in
 
 _DEPTH = 3
@@ -223,6 +223,28 @@ def names(hosts: Sequence[str], most: int = 8) -> str:
     if len(hosts) <= most:
         return ", ".join(map(clean, hosts))
     return f"{', '.join(map(clean, hosts[:most]))} and {len(hosts) - most} more ({len(hosts)} devices)"
+
+
+def of_batches(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
+    """Return a row of words for each batch of a rollout that has more than one, or checks: who, how many, and how it ended."""
+    if len(record.batches) < 2 and not any(batch.checks for batch in record.batches):
+        return []
+    return [
+        (str(batch.number), clean(batch.by), str(batch.hosts or "none"), _verdict(batch), _checks_of(batch))
+        for batch in record.batches
+    ]
+
+
+def _verdict(batch: BatchRecord) -> str:
+    if not batch.hosts:
+        return "no device was left for it"
+    good = {True: "good", False: "not good", None: "not found out"}[batch.good]
+    return f"{good}: {names(batch.failed, 4)} failed" if batch.failed else good
+
+
+def _checks_of(batch: BatchRecord) -> str:
+    said = (f"{one.step} {one.state.value}{f': {one.error}' if one.error else ''}" for one in batch.checks)
+    return clean("; ".join(said))
 
 
 def body(diff: str) -> Iterable[tuple[str, str]]:

@@ -57,3 +57,24 @@ def test_dot(compiled: Compiled) -> None:
     assert '  s0 [label="start\\nttp.show"];\n' in text
     assert '  s3 -> s4 [label="failed", style=dashed];\n' in text
     assert text.endswith("}\n")
+
+
+CHECKED = """
+name: checked
+version: 1.0
+rollout:
+  checks:
+    - {id: look, type: ttp.show, command: x}
+    - {id: well, type: assert, condition: "true", depends_on: look}
+steps:
+  - {id: configure, type: netmiko.config}
+  - {id: verify, type: ttp.show, command: x, depends_on: configure}
+"""
+
+
+def test_checks_come_behind_all_steps_and_stand_apart(compiled: Compiled) -> None:
+    workflow = compiled(CHECKED)
+    assert [[step.id for step in row] for row in levels(workflow)] == [["configure"], ["verify"], ["look"], ["well"]]
+    assert "  3 ╶ look       ttp.show        devices  behind each batch\n" in draw(workflow)
+    assert '  subgraph checks["behind each batch"]\n  s2["look<br/>ttp.show"]\n' in draw(workflow, "mermaid")
+    assert '  subgraph cluster_checks {\n  label="behind each batch";\n  s2 [' in draw(workflow, "dot")
