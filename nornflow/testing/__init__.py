@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nornflow.testing.eos.timer import ManualTimer
     from nornflow.testing.frr.lab import FrrLab
     from nornflow.testing.frr.system import LabError
+    from nornflow.testing.idempotence import TwoRuns, configurations, second_run_is_empty
     from nornflow.testing.routers.device import Router
     from nornflow.testing.routers.faults import Fault
     from nornflow.testing.routers.fleet import Fleet
@@ -30,6 +31,9 @@ __all__ = [
     "ManualTimer",
     "Router",
     "Switch",
+    "TwoRuns",
+    "configurations",
+    "second_run_is_empty",
 ]
 
 _HOMES = {
@@ -43,6 +47,9 @@ _HOMES = {
     "ManualTimer": "nornflow.testing.eos.timer",
     "Router": "nornflow.testing.routers.device",
     "Switch": "nornflow.testing.eos.device",
+    "TwoRuns": "nornflow.testing.idempotence",
+    "configurations": "nornflow.testing.idempotence",
+    "second_run_is_empty": "nornflow.testing.idempotence",
 }
 
 
