@@ -30,6 +30,7 @@ COMMANDS = {
     "profile": "list and show security profiles",
     "recover": "take back what dead runs changed and nobody confirmed",
     "reject": "reject a sealed plan",
+    "rollback": "take back what a run changed, any time later",
     "run": "plan, apply, verify and, when it must be, take back a change",
     "runs": "list, show, follow and compare runs",
     "schema": "print the JSON Schema of the workflow language",
@@ -38,7 +39,7 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
-_AT_WORK = ("run", "plan", "runs", "apply", "recover")
+_AT_WORK = ("run", "plan", "runs", "apply", "recover", "rollback")
 """Commands that work on devices, whose threads may be left behind."""
 _LAST_WORDS = 5.0
 """Seconds that threads which steps left behind get to end before the process ends without them."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from nornflow.cli.change_options import change_options, overrides
 from nornflow.cli.plan_group import PlanCommand
+
+if TYPE_CHECKING:
+    from nornflow.app.services.change import PlannedChange
+    from nornflow.redaction import Redactor
 
 CHANGES = 10
 """The exit code of `--detailed-exitcode` when a device would change."""
@@ -60,11 +64,9 @@ def command(
     from nornflow.app.services.sealing import seal_change
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import tell
-    from nornflow.cli.plan_view import plan_markdown, plan_text
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
     from nornflow.errors import UsageError
-    from nornflow.model.decision import Verdict, strictest
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
@@ -77,7 +79,17 @@ def command(
             change = plan_change(project, request, screen.voices(switch))
         else:
             change, sealed = seal_change(project, request, screen.voices(switch), output, key)
-    masked = project.redactor
+    shown = show_plan(change, form, project.redactor)
+    if sealed is not None:
+        tell(f"sealed in {output}: sha256 {sealed.hash}")
+    return CHANGES if not shown and detailed_exitcode and change.plan.changes else shown
+
+
+def show_plan(change: PlannedChange, form: str, masked: Redactor) -> int:
+    """Show a plan and return how the command ends: 3 when a gate denies it, 1 when a device could not be planned, else 0."""
+    from nornflow.cli.plan_view import plan_markdown, plan_text
+    from nornflow.model.decision import Verdict, strictest
+
     if form == "json":
         from nornflow.cli.output import show_json
         from nornflow.model.plain import plain
@@ -90,10 +102,6 @@ def command(
 
         for line in (plan_markdown if form == "markdown" else plan_text)(change):
             show_diff(masked.text(line), coloured=form == "text")
-    if sealed is not None:
-        tell(f"sealed in {output}: sha256 {sealed.hash}")
     if strictest(change.decisions) is Verdict.DENY:
         return 3
-    if any(host.error for host in change.plan.hosts):
-        return 1
-    return CHANGES if detailed_exitcode and change.plan.changes else 0
+    return 1 if any(host.error for host in change.plan.hosts) else 0

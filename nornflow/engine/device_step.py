@@ -12,12 +12,13 @@ from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.settle import LOOK
+from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
 from nornflow.model.device import Change
 from nornflow.model.event import EventKind
-from nornflow.model.permission import Mode
+from nornflow.model.permission import Grant, Mode
 from nornflow.model.plan import SAVES, Method, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.planning.diff import unified
@@ -258,8 +259,11 @@ class DeviceStep:
         try:
             if settled.begun:
                 result = self._cut_off.finish(session, planned, settled.rest)
+            elif isinstance(self._work.step_type, TakeBack):
+                session.configure(planned.connection, planned.lines, self._work.grant(host, Mode.APPLY, planned))
             else:
                 result = self._leased(session, planned, change)
+            self._arrive(session, planned, before)
         except NornFlowError as raised:
             error = raised
         if saves:
@@ -296,6 +300,15 @@ class DeviceStep:
             self._progress.held_saves[host] = (self._step.id, planned.connection, command)
         elif image is not None:
             image.saved = command
+
+    def _arrive(self, session: DeviceSession, planned: PlannedStep, before: str) -> None:
+        """See to it that a device which is taken back is back; other steps are where they are."""
+        if isinstance(self._work.step_type, TakeBack):
+
+            def grant(lines: tuple[str, ...]) -> Grant:
+                return self._work.grant(session.host.name, Mode.APPLY, replace(planned, lines=lines))
+
+            self._work.step_type.arrive(session, before, planned.lines, grant)
 
     def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
         image = self._progress.pre_images.get(host)

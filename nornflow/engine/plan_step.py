@@ -9,6 +9,7 @@ from dataclasses import replace
 from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors
 from nornflow.engine.progress import Progress
+from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.decision import Verdict
@@ -57,6 +58,9 @@ class PlannedWork:
         `afresh` plans on the configuration that the device has now, not on what the steps before should have left.
         """
         host = session.host.name
+        if isinstance(self._work.step_type, TakeBack):
+            way = self._work.step_type.way(session)
+            return self._planned_as(session, StepResult(), way.connection, way.lines, afresh=afresh)
         grant = self._work.grant(host, Mode.PLAN)
         error: NornFlowError | None = None
         result = StepResult()
@@ -72,20 +76,34 @@ class PlannedWork:
         if result.failed or not self._work.step.configures:
             return result  # a step type that could not plan its step may say so without raising
         connection = report.connections[-1] if report.connections else ""
-        if report.captured:
+        return self._planned_as(
+            session, result, connection, tuple(report.captured), native_diff=report.native_diff, afresh=afresh
+        )
+
+    def _planned_as(
+        self,
+        session: DeviceSession,
+        result: StepResult,
+        connection: str,
+        lines: tuple[str, ...],
+        *,
+        native_diff: str | None = None,
+        afresh: bool,
+    ) -> StepResult:
+        """Keep what a step would do on a device by the lines that it would send, and return it as a planned result."""
+        host = session.host.name
+        if lines:
             planner = None if afresh else self._planners.get(host)
             if planner is None:
                 platform = platform_for(session.host.nos)
                 planner = Planner(host, session.read_config(connection), platform, session.way(connection))
                 self._planners.setdefault(host, planner)
-            planned = planner.plan(
-                self._work.step.id, tuple(report.captured), connection=connection, native_diff=report.native_diff
-            )
+            planned = planner.plan(self._work.step.id, lines, connection=connection, native_diff=native_diff)
             self.risks[host] = planner.risks[self._work.step.id]
         else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
             own = result.diff if result.state is HostState.PLANNED else ""
             # compared with the device's own candidate and then nothing committed: the device itself says "no change"
-            method = Method.MODEL if report.native_diff is None else Method.NATIVE
+            method = Method.MODEL if native_diff is None else Method.NATIVE
             planned = PlannedStep(self._work.step.id, host, connection=connection, diff=own, method=method)
         self.planned[host] = planned
         self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")

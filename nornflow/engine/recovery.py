@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from nornflow.abc import Cancellation
+from nornflow.engine.images import image_after, image_before
 from nornflow.engine.journal import armed_of, result_of
 from nornflow.engine.plan_step import PlannedWork
-from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
 from nornflow.errors import RollbackFailed, UsageError
@@ -19,8 +20,6 @@ from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
 from nornflow.model.plan import SAVES, Plan
 from nornflow.model.run import BatchRecord, HostState, RunState, StepResult
-from nornflow.planning.normalise import config_hash
-from nornflow.platforms.load import platform_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +149,11 @@ class Recovery:
         self._progress.past.open[entry.step, entry.host] = found
         if not found:  # it changes the device otherwise than by lines, or only saves
             return
-        images = self._progress.pre_images
-        if entry.host not in images:
-            digest = config_hash(found, platform_for(self._progress.hosts[entry.host].nos))
-            images[entry.host] = PreImage(planned.connection, found, expected=digest)
-        images[entry.host].remember(self._workflow.step(entry.step), found)
-        commit = platform_for(self._progress.hosts[entry.host].nos).exec.commit_line
-        if commit in planned.lines:
-            images[entry.host].commit = commit
+        nos = self._progress.hosts[entry.host].nos
+        image_before(self._progress.pre_images, entry, self._workflow.step(entry.step), nos)
 
     def _outcome(self, entry: Entry) -> None:
-        self._image_after(entry)
+        image_after(self._progress.pre_images, entry)
         result = result_of(entry.data["result"])
         step = self._workflow.step(entry.step)
         times = self._progress.times
@@ -170,18 +163,11 @@ class Recovery:
         self._progress.past.open.pop((entry.step, entry.host), None)
         if entry.data.get("taken_back"):
             self._progress.taken_back.add(entry.host)
-            self._progress.pre_images[entry.host].found.pop(entry.step, None)
         if entry.data["final"]:
             self._progress.record(step, {entry.host: result})
             if step.once:
                 self._progress.record(step, result)
             self._time(entry.step, result)
-
-    def _image_after(self, entry: Entry) -> None:
-        image, said = self._progress.pre_images.get(entry.host), entry.data.get("image")
-        if image is not None and said is not None:
-            image.expected, image.saved, image.commit = said["expected"], said["saved"], said["commit"]
-            image.text = said.get("text", image.text)
 
     def _begun(self, entry: Entry) -> None:
         self._progress.past.begun.add((entry.step, int(entry.data["batch"])))

@@ -65,7 +65,7 @@ class Sent:
     hidden: bool = False
 
 
-LASTING = frozenset((EntryKind.APPROVED, EntryKind.INTENT))
+LASTING = frozenset((EntryKind.APPROVED, EntryKind.INTENT, EntryKind.OUTCOME, EntryKind.ROLLED_BACK))
 """Kinds of entries that stay when a run has ended: what a rollback at any later time needs; the record has the rest."""
 
 

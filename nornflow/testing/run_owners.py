@@ -144,12 +144,12 @@ class RunOwnersContract:
                 ask("run-9")
 
     def test_the_end_forgets_what_the_record_says_and_keeps_what_a_rollback_needs(self, store: RunStore) -> None:
-        """The plan and the pre-images stay; purging takes everything."""
+        """The plan, the pre-images and what was left stay; purging takes everything."""
         store.begin(new_run())
         store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON, fence=1)
         approved = Entry(EntryKind.APPROVED, data={"plan": {"hosts": []}})
         store.append("run-1", 1, [], fence=1, entries=[approved, INTENT, OUTCOME, Entry(EntryKind.OVER)])
         store.finish(ended_run(), RunState.RUNNING, fence=1)
-        assert list(store.entries("run-1")) == [approved, INTENT]
+        assert list(store.entries("run-1")) == [approved, INTENT, OUTCOME]
         store.purge(ended_run().completed_at or NOON)
         assert store.runs(RunQuery())[0].id == "run-1"  # ended at that moment, not before it

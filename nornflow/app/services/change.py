@@ -42,7 +42,11 @@ class Applied:
 
 def plan_change(project: Project, request: Request, voices: Voices) -> PlannedChange:
     """Plan a change: devices are read, nothing is written. Raises what `nornflow plan` shows as an error."""
-    change = asked_change(project, request)
+    return plan_made_ready(project, asked_change(project, request), voices)
+
+
+def plan_made_ready(project: Project, change: Change, voices: Voices) -> PlannedChange:
+    """Plan a change that is made ready."""
     prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user())
     try:
         plan, decisions = prepared.run.plan()

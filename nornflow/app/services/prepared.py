@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Devices, ResultCache
+from nornflow.abc import Devices, ResultCache, StepType
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.choice import chosen_profile
@@ -61,6 +61,7 @@ class Change:
     devices: Devices | None
     hosts: Mapping[str, HostView]
     spec: Spec
+    step_types: Mapping[str, StepType]
 
     def close(self) -> None:
         """Close every device connection that is still open."""
@@ -105,12 +106,13 @@ def asked_change(project: Project, request: Request) -> Change:
         devices=fingerprints(targets, hosts),
         files=files_of(project, workflow, folder, inputs, request.variables, [hosts[host] for host in targets]),
     )
-    return Change(workflow, profile, devices, hosts, spec)
+    return Change(workflow, profile, devices, hosts, spec, project.step_types)
 
 
 def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     """Make ready what was kept of a run, and return it with how its specification would be today."""
-    workflow = compiled(project, load(spec.file, text=spec.text))
+    types = step_types_for(project, spec)
+    workflow = compiled(project, load(spec.file, text=spec.text), types)
     profile = chosen_profile(project, spec.profile, workflow)
     inventory = Path(spec.inventory) if spec.inventory else None
     devices = project.devices(inventory) if workflow.needs_devices else None
@@ -125,7 +127,7 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         devices=fingerprints(spec.targets, hosts),
         files=files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known),
     )
-    return Change(workflow, profile, devices, hosts, spec), today
+    return Change(workflow, profile, devices, hosts, spec, types), today
 
 
 def files_of(
@@ -142,10 +144,23 @@ def files_of(
     return named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks, rendered)
 
 
-def compiled(project: Project, document: Document) -> Workflow:
-    """Compile a workflow with what is installed; InvalidDocument with every mistake."""
+def step_types_for(project: Project, spec: Spec) -> Mapping[str, StepType]:
+    """Return what is installed, and the step type that takes a run back where that is what the specification is of."""
+    if not spec.takes_back:
+        return project.step_types
+    from nornflow.app.services.rolling_back import step_type_for
+
+    return {**project.step_types, **step_type_for(project, spec.takes_back, merge=bool(spec.inputs.get("merge")))}
+
+
+def compiled(project: Project, document: Document, types: Mapping[str, StepType] | None = None) -> Workflow:
+    """Compile a workflow with what is installed, or with these step types; InvalidDocument with every mistake."""
     return compile_workflow(
-        document, project.step_types, checks=project.checks, profiles=project.profiles, filters=project.filters
+        document,
+        project.step_types if types is None else types,
+        checks=project.checks,
+        profiles=project.profiles,
+        filters=project.filters,
     )
 
 
@@ -176,7 +191,7 @@ class Prepared:
         ids = tuple(step.id for step in workflow.steps)
         self._change = change
         self.tools = Tools(
-            step_types=project.step_types,
+            step_types=change.step_types,
             profiles=project.profiles,
             gates=project.gates(mode),
             devices=change.devices,

@@ -33,7 +33,8 @@ class Spec:
 
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
     the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
-    is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it.
+    is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it;
+    `takes_back` is the run that it takes back, if it does that.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Spec:
     files: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     sealed: str = ""
     strict: bool = False
+    takes_back: str = ""
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""

@@ -42,16 +42,16 @@ class ScratchFrr(Stage):
     """FRR's daemons in a world of their own; every `load` begins a new one, so nothing of a router before is left."""
 
     def __init__(self, version: str) -> None:
-        self._version = version
+        self.version = version
         self._world: World | None = None
 
     def load(self, host: HostView, running: str, lines: Sequence[str]) -> str:
         """Become the router; DeviceError when its FRR is another than the one of this machine."""
         self.close()
         theirs = needs.version(running)
-        if theirs != self._version:
+        if theirs != self.version:
             raise DeviceError(
-                f"this machine has FRR {self._version}, and {host.name} has {theirs or 'one that does not say its version'}",
+                f"this machine has FRR {self.version}, and {host.name} has {theirs or 'one that does not say its version'}",
                 hint="install the device's version of FRR where changes are planned",
             )
         text = "\n".join((running, *lines))
@@ -74,6 +74,10 @@ class ScratchFrr(Stage):
         self._there.write(there, needs.bare(wanted))
         said = self._there.run("python3", f"{FRR}/frr-reload.py", "--test", "--input", here, there)
         return _typed(said)
+
+    def run(self, *command: str) -> str:
+        """Do a command on the scratch router and return its output."""
+        return self._there.run(*command)
 
     def close(self) -> None:
         """Take the router down; nothing of it is left."""
