@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nornflow.engine.journal import result_of
 from nornflow.engine.progress import PreImage
 from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
-from nornflow.model.plan import HostPlan, Rehearsal
+from nornflow.model.plan import SAVES, HostPlan, Rehearsal
 from nornflow.model.workflow import Step, Workflow
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
@@ -58,18 +59,25 @@ def left_by(entries: Sequence[Entry], workflow: Workflow, hosts: Mapping[str, Ho
     images: dict[str, PreImage] = {}
     plans: dict[str, HostPlan] = {}
     at_work: set[tuple[str, str]] = set()
+    saves: dict[tuple[str, str], str] = {}
     back: set[str] = set()
     for entry in entries:
         host = entry.host
         if entry.kind is EntryKind.APPROVED and "plan" in entry.data:
             plans = {plan.host: plan for plan in plan_of(entry.data["plan"]).hosts}
-        elif entry.kind is EntryKind.INTENT and entry.data["found"]:
-            nos = hosts[host].nos if host in hosts else ""
-            image_before(images, entry, workflow.step(entry.step), nos)
-            at_work.add((entry.step, host))
+        elif entry.kind is EntryKind.INTENT:
+            lines = planned_of(entry.data["planned"]).lines
+            saves[entry.step, host] = next((line for line in lines if line.startswith(SAVES)), "")
+            if entry.data["found"]:
+                nos = hosts[host].nos if host in hosts else ""
+                image_before(images, entry, workflow.step(entry.step), nos)
+                at_work.add((entry.step, host))
         elif entry.kind is EntryKind.OUTCOME:
             image_after(images, entry)
             at_work.discard((entry.step, host))
+            saved = saves.get((entry.step, host), "")
+            if saved and host in images and not result_of(entry.data["result"]).failed:
+                images[host].saved = saved  # also by a step of its own, or when the change was confirmed
         elif entry.kind is EntryKind.ROLLED_BACK and host in images:
             images[host].expected = ""
             back |= {host} if entry.data.get("error") is None else set()

@@ -113,7 +113,7 @@ def _chosen(run: str, left: Mapping[str, Left], asked: Sequence[str], origin: Ch
         raise UsageError(f"run {run} left no change on {', '.join(unknown)}", hint=changed)
     if not left:
         raise UsageError(f"run {run} left no change on any device", hint=f"see: nornflow runs show {run}")
-    hosts = tuple(host for host in left if not asked or host in asked)
+    hosts = tuple(host for host in origin.spec.targets if host in left and (not asked or host in asked))
     gone = [host for host in hosts if host not in origin.hosts]
     if gone:
         raise UsageError(
