@@ -44,8 +44,12 @@ def _answer(file: Path, comment: str, key: Path | None, config_file: Path | None
     from nornflow.app.services.approvals import answer
     from nornflow.app.services.plan_files import read_plan
     from nornflow.cli.output import show
+    from nornflow.cli.planned import warn_of_neighbours
     from nornflow.model.approval import Answer
 
     plan = read_plan(file, key)
-    said = answer(load_project(config_file=config_file), plan, Answer(word), comment)
+    project = load_project(config_file=config_file)
+    said = answer(project, plan, Answer(word), comment)
     show(f"{word} plan {plan.short} of {plan.plan.workflow}: {said}")
+    if word == Answer.APPROVED.value:
+        warn_of_neighbours(project, plan)

@@ -37,11 +37,14 @@ def verdict(found: Conflicts) -> str:
     bad = sum(len(meeting.hosts) for meeting in found.meetings if meeting.conflict)
     if not both:
         return "no conflict: no device is changed by both"
+    kinds = {finding.kind for meeting in found.meetings if meeting.conflict for finding in meeting.findings}
+    if bad and kinds <= {Kind.AFTER, Kind.ROLLBACK}:
+        return f"conflict: on {bad} of the {both} devices that both change, when the first one is taken back before the second"
     if bad:
         return f"conflict: on {bad} of the {both} devices that both change; one of the plans has to give way, or to be made anew"
     stale = any(finding.kind is Kind.STALE for meeting in found.meetings for finding in meeting.findings)
     text = f"no conflict on the {both} devices that both change"
-    return f"{text}; once one is applied, the other has to be planned anew" if stale else text
+    return f"{text}; the second one is made anew with: nornflow plan rebase B --after A -o FILE" if stale else text
 
 
 def _lines(finding: Finding) -> Iterator[str]:

@@ -23,6 +23,7 @@ class _Plan(PlanCommand):
         "show": ("show_plan", "show what a plan file would do, and who approved it"),
         "diff": ("diff_plans", "tell what one plan would do otherwise than another"),
         "conflicts": ("plan_conflicts", "tell whether two plan files are in each other's way"),
+        "rebase": ("rebase_plan_file", "make a plan anew, so that it comes after another one"),
         "verify": ("verify_plan", "check a plan file, its signature, and whether it could be applied now"),
     }
 
@@ -63,7 +64,7 @@ def command(
     from nornflow.app.services.change import Request, plan_change
     from nornflow.app.services.sealing import seal_change
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import tell
+    from nornflow.cli.planned import tell_sealed
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
     from nornflow.errors import UsageError
@@ -80,8 +81,8 @@ def command(
         else:
             change, sealed = seal_change(project, request, screen.voices(switch), output, key)
     shown = show_plan(change, form, project.redactor)
-    if sealed is not None:
-        tell(f"sealed in {output}: sha256 {sealed.hash}")
+    if sealed is not None and output is not None:
+        tell_sealed(project, sealed, output)
     return CHANGES if not shown and detailed_exitcode and change.plan.changes else shown
 
 

@@ -1,4 +1,4 @@
-"""`nornflow plan show|diff|conflicts|verify`: looking at plan files."""
+"""`nornflow plan show|diff|conflicts|rebase|verify`: what is done with plan files."""
 
 from __future__ import annotations
 
@@ -77,6 +77,46 @@ def plan_conflicts(a: Path, b: Path, config_file: Path | None, form: str) -> int
         for line in conflicts_text(found):
             show_diff(project.redactor.text(line), coloured=False)
     return 1 if found.conflict else 0
+
+
+@click.command(name="rebase")
+@click.argument("b", type=_FILE)
+@click.option("--after", "a", type=_FILE, required=True, metavar="A", help="The plan that comes first.")
+@click.option("-o", "--output", type=_FILE, required=True, help="Seal the new plan into this file.")
+@click.option("--sign", "key", type=_FILE, default=None, metavar="KEY", help="Sign it with this Ed25519 private key.")
+@click.option("--workers", type=click.IntRange(1, 1000), default=None, help="On how many devices at once a step works.")
+@_CONFIG
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", help="How to show the plan."
+)
+def rebase_plan_file(
+    b: Path, a: Path, output: Path, key: Path | None, workers: int | None, config_file: Path | None, form: str
+) -> int:
+    """Plan the change of plan B anew, as it comes after plan A; devices are read, never written.
+
+    Where A is applied the new plan is made on what is there, elsewhere on what A will have left: it is applied after A then,
+    and with approvals of its own. Devices that are neither as A found them nor as it leaves them are not planned.
+    """
+    from nornflow.app.build import load_project
+    from nornflow.app.services.plan_files import read_plan
+    from nornflow.app.services.rebasing import rebase_plan
+    from nornflow.cli.change_options import overrides
+    from nornflow.cli.interrupt import stopping_on_interrupt
+    from nornflow.cli.output import tell
+    from nornflow.cli.plan import show_plan
+    from nornflow.cli.planned import tell_sealed
+    from nornflow.cli.plugins import warn_of_plugins
+    from nornflow.cli.screen import screen_for
+
+    project = load_project(config_file=config_file, overrides=overrides(workers))
+    warn_of_plugins(project.plugin_host)
+    plan, first = read_plan(b), read_plan(a)
+    with screen_for(answer=False, mask=project.redactor.text) as screen, stopping_on_interrupt() as switch:
+        change, made = rebase_plan(project, plan, first, screen.voices(switch), output, key)
+    code = show_plan(change, form, project.redactor)
+    tell_sealed(project, made, output)
+    tell("it needs approvals of its own: nornflow plan show, nornflow approve")
+    return code
 
 
 @click.command(name="verify")

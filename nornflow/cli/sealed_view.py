@@ -7,8 +7,9 @@ from typing import Any
 
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.inspecting import Inspected
-from nornflow.cli.plan_view import plan_markdown, plan_text
+from nornflow.cli.plan_view import host_names, plan_markdown, plan_text
 from nornflow.model.plain import plain
+from nornflow.model.sealed import SealedPlan
 from nornflow.planning.signing import fingerprint
 
 
@@ -20,6 +21,7 @@ def sealed_lines(found: Inspected, *, markdown: bool = False) -> Iterator[str]:
         "made": f"{plan.created_at:%Y-%m-%d %H:%M:%S} UTC by {plan.requester}",
         "written by": ", ".join(plan.authors),
         "goes on from": plan.follows,
+        "comes after": _comes_after(plan),
         "signed": ", ".join(fingerprint(signature.key) for signature in plan.signatures),
         "with": ", ".join(f"{name} {version}" for name, version in plan.versions.items()),
         "approvals": str(found.said),
@@ -45,6 +47,7 @@ def sealed_json(found: Inspected) -> dict[str, Any]:
         "requester": plan.requester,
         "authors": list(plan.authors),
         "follows": plan.follows,
+        "after": {"plan": plan.after, "awaited": list(plan.awaited)} if plan.after else None,
         "signatures": [fingerprint(signature.key) for signature in plan.signatures],
         "versions": dict(plan.versions),
         "targets": list(plan.spec["targets"]),
@@ -52,6 +55,13 @@ def sealed_json(found: Inspected) -> dict[str, Any]:
         "decisions": plain(plan.decisions),
         "approvals": {**plain(said), "missing": said.missing, "carried": said.carried, "text": str(said)},
     }
+
+
+def _comes_after(plan: SealedPlan) -> str:
+    if not plan.after:
+        return ""
+    waiting = f", which has to be applied first to {host_names(tuple(plan.awaited))}" if plan.awaited else ""
+    return f"plan {plan.after}{waiting}"
 
 
 def _change(found: Inspected) -> PlannedChange:

@@ -28,8 +28,8 @@ class Drafts:
 
     def bind(self, works: Mapping[str, StepWork], progress: Progress) -> None:
         """Take what was planned over to another pass."""
-        before, keyed = self.works, self._tools.keyed
-        self.works = {name: PlannedWork(work, progress, self._planners, keyed) for name, work in works.items()}
+        before, keyed, premise = self.works, self._tools.keyed, self._tools.premise
+        self.works = {name: PlannedWork(work, progress, self._planners, keyed, premise) for name, work in works.items()}
         for name, earlier in before.items():
             self.works[name].take_over(earlier)
 

@@ -12,6 +12,7 @@ from nornflow.errors import NornFlowError, PlanStale
 from nornflow.model.event import EventKind
 from nornflow.model.plan import HostPlan, Plan
 from nornflow.model.run import HostState, StepResult
+from nornflow.model.sealed import SHORT
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
@@ -27,7 +28,8 @@ class Sealed:
     `approved` is the plan, and what planning found beside it, as the journal keeps it. `image` returns the configuration
     a device was planned on, if it is at hand, `blame` who changed a device since, in words. `outdated` says of devices why
     the inventory does not mean the same ones any more. With `strict` one stale device keeps all from being changed;
-    `answered` says that the approvals are there and nobody is to be asked.
+    `answered` says that the approvals are there and nobody is to be asked. `after` is the hash of a plan that comes before
+    this one, `awaited` the hash of the configuration by device that they had when it was still to be applied.
     """
 
     approved: Mapping[str, Any]
@@ -36,15 +38,21 @@ class Sealed:
     outdated: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     answered: bool = False
+    after: str = ""
+    awaited: Mapping[str, str] = field(default_factory=dict)
 
 
 class Drift:
-    """Reads the devices that a plan would change and compares them with what it was made on."""
+    """Reads the devices that a plan would change and compares them with what it was made on.
+
+    `early` are the devices that are as they were before another plan that has to be applied first.
+    """
 
     def __init__(self, plan: Plan, sealed: Sealed, tools: Tools) -> None:
         self._plans = {host.host: host for host in plan.hosts}
         self._sealed = sealed
         self._tools = tools
+        self.early: set[str] = set()
 
     def check(self, hosts: Sequence[str]) -> tuple[dict[str, StepResult], dict[str, NornFlowError]]:
         """Return which devices are stale, with the diff of the drift, and which could not be read."""
@@ -60,8 +68,7 @@ class Drift:
                 if isinstance(answer, NornFlowError):
                     unreadable[host] = answer
                 elif answer is not None:
-                    blame = self._sealed.blame(host)
-                    stale[host] = _stale(f"{host}: {blame or 'somebody'} changed it since: {answer}")
+                    stale[host] = _stale(f"{host}: {answer}", _EARLY if host in self.early else _AGAIN)
         for host, result in stale.items():
             self._tools.emitter.emit(EventKind.DRIFT_FOUND, result.error, host=host, state=result.state.value)
         self._tools.emitter.emit(EventKind.DRIFT_CHECKED, hosts=len(todo), stale=sorted(stale))
@@ -82,18 +89,20 @@ class Drift:
         digest = self._plans[host].pre_hash
         if config_hash(now, platform) == digest:
             return None
+        if config_hash(now, platform) == self._sealed.awaited.get(host):
+            self.early.add(host)
+            return f"plan {self._sealed.after[:SHORT]} has to be applied first, this one is made for what that leaves"
+        who = self._sealed.blame(host) or "somebody"
+        what = f"{who} changed it since: its configuration is not the one that was planned on"
         before = self._sealed.image(host, digest)
         if before is None:
-            return (
-                "its configuration is not the one that was planned on (that one is not kept here, so there is no diff)"
-            )
-        return f"its configuration is not the one that was planned on:\n{unified(before, now, platform)}".rstrip()
+            return f"{what} (that one is not kept here, so there is no diff)"
+        return f"{what}:\n{unified(before, now, platform)}".rstrip()
 
 
-def _stale(why: str) -> StepResult:
-    return StepResult(
-        HostState.STALE,
-        error=why,
-        reason=PlanStale.reason,
-        hint="nothing was sent to it; plan again for it (--replan-stale), and have that approved",
-    )
+_AGAIN = "nothing was sent to it; plan again for it (--replan-stale), and have that approved"
+_EARLY = "nothing was sent to it; apply that plan, then this one"
+
+
+def _stale(why: str, hint: str = _AGAIN) -> StepResult:
+    return StepResult(HostState.STALE, error=why, reason=PlanStale.reason, hint=hint)

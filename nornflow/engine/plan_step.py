@@ -10,6 +10,7 @@ from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors
 from nornflow.engine.progress import Progress
 from nornflow.engine.taking_back import TakeBack
+from nornflow.engine.tools import Premise
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.decision import Verdict
@@ -31,8 +32,10 @@ class PlannedWork:
         progress: Progress,
         planners: dict[str, Planner],
         keyed: Callable[[str], str] = lambda line: "",
+        premise: Premise | None = None,
     ) -> None:
         self._keyed = keyed
+        self._premise = premise
         self._work = work
         self._progress = progress
         self._planners = planners
@@ -93,14 +96,11 @@ class PlannedWork:
         """Keep what a step would do on a device by the lines that it would send, and return it as a planned result."""
         host = session.host.name
         if lines:
-            planner = None if afresh else self._planners.get(host)
-            if planner is None:
-                platform = platform_for(session.host.nos)
-                planner = Planner(host, session.read_config(connection), platform, session.way(connection))
-                self._planners.setdefault(host, planner)
+            planner = self._planner(session, connection, afresh=afresh)
             planned = planner.plan(self._work.step.id, lines, connection=connection, native_diff=native_diff)
             self.risks[host] = planner.risks[self._work.step.id]
         else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
+            self._demand_no_premise(session, connection)
             own = result.diff if result.state is HostState.PLANNED else ""
             # compared with the device's own candidate and then nothing committed: the device itself says "no change"
             method = Method.MODEL if native_diff is None else Method.NATIVE
@@ -108,6 +108,27 @@ class PlannedWork:
         self.planned[host] = planned
         self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")
         return replace(result, state=HostState.PLANNED, changed=planned.changes, diff=planned.diff)
+
+    def _planner(self, session: DeviceSession, connection: str, *, afresh: bool = False) -> Planner:
+        """Return who plans the steps of a device: one of its own, that has read it, when there is none or `afresh`."""
+        host = session.host.name
+        planner = None if afresh else self._planners.get(host)
+        if planner is None:
+            platform, running = platform_for(session.host.nos), session.read_config(connection)
+            supposed = self._premise(host, running) if self._premise is not None else None
+            text, why = (running, "") if supposed is None else (supposed.text, supposed.why)
+            planner = Planner(host, text, platform, session.way(connection), supposed=why)
+            self._planners.setdefault(host, planner)
+        return planner
+
+    def _demand_no_premise(self, session: DeviceSession, connection: str) -> None:
+        """Raise PlanStale for a step that looks at the device itself, where something else is supposed of that."""
+        if self._premise is not None and connection and self._planner(session, connection).supposed:
+            raise PlanStale(
+                f"{session.host.name}: step {self._work.step.id} looks at the device itself and cannot be planned on what it "
+                "will have",
+                hint="apply the plan that comes first, then plan again",
+            )
 
     def for_apply(self, session: DeviceSession) -> PlannedStep:
         """Return the approved plan for this device, or make one now when the step could not be planned before.

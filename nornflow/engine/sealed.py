@@ -43,7 +43,8 @@ def leave_drifted(
     ledger = working.ledger
     without = ledger.left_out.keys() | ledger.unplanned
     hosts = [host for host in targets if host not in without]
-    stale, unreadable = Drift(plan, sealed, tools).check(hosts)
+    drift = Drift(plan, sealed, tools)
+    stale, unreadable = drift.check(hosts)
     if tools.switch.finishing:
         return True
     tools.log.left_out(stale)
@@ -54,6 +55,11 @@ def leave_drifted(
         _keep_out(body, host, working.works[step.id].failed(error, host), working, tools)
     changing = [host.host for host in plan.hosts if host.changes and host.host in hosts]
     if stale and (sealed.strict or all(host in stale for host in changing)):
+        if drift.early == stale.keys():
+            raise PlanStale(
+                f"nothing was applied: plan {sealed.after} has to be applied first, to {few(sorted(stale))}",
+                hint="apply that one, then this one; its approvals hold as long as the profile lets them",
+            )
         raise PlanStale(
             f"nothing was applied: {len(stale)} of {len(targets)} devices are not what the plan was made on: "
             f"{few(sorted(stale))}",

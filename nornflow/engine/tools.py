@@ -14,11 +14,15 @@ from nornflow.engine.journal import Logbook, NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
+from nornflow.planning.premise import Supposed
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
 
 SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]], Sandbox]
 """Makes the sandbox of one step: profile, permissions, step id, and where lines of live output go."""
+
+Premise = Callable[[str, str], Supposed | None]
+"""Takes a device and its running configuration and returns what is supposed instead, None for just that; raises PlanStale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Tools:
     """Where the run queues for its profile and its devices; None when it shares them with nobody."""
     keyed: Callable[[str], str] = lambda line: ""
     """Returns the keyed digest of a line that holds a secret, as a sealed plan has it."""
+    premise: Premise | None = None
+    """Says what a device is taken to have while it is planned, when that is not what it has."""
     journal: Journal = field(default_factory=NoJournal)
     monotonic: Callable[[], float] = time.monotonic
     twins: Sequence[Twin] = ()

@@ -10,7 +10,7 @@ from nornflow.model.plan import Batch, HostPlan, Method, Plan, PlannedStep, Rehe
 
 def plan_of(data: Mapping[str, Any]) -> Plan:
     """Return the plan; TypeError, KeyError or ValueError when the data is not that of a plan."""
-    hosts = tuple(_host(host) for host in data["hosts"])
+    hosts = tuple(host_plan_of(host) for host in data["hosts"])
     batches = tuple(_batch(batch) for batch in data.get("batches", ()))
     return Plan(**{"inputs": {}, **data, "hosts": hosts, "batches": batches, "checks": tuple(data.get("checks", ()))})
 
@@ -21,7 +21,8 @@ def planned_of(data: Mapping[str, Any]) -> PlannedStep:
     return PlannedStep(**{**data, **lists, "method": Method(data.get("method", Method.MODEL))})
 
 
-def _host(data: Mapping[str, Any]) -> HostPlan:
+def host_plan_of(data: Mapping[str, Any]) -> HostPlan:
+    """Return the plan of one device; TypeError, KeyError or ValueError when the data is not that of one."""
     rehearsed = data.get("rollback")
     steps = tuple(planned_of(step) for step in data["steps"])
     risks = tuple(Risk(**risk) for risk in data.get("risks", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,10 +10,12 @@ from typing import Any
 
 from nornflow.model.decision import Decision, Verdict, strictest
 from nornflow.model.kept_plan import plan_of
-from nornflow.model.plan import Plan
+from nornflow.model.plan import HostPlan, Plan
 
 FORMAT = "nornflow-plan/1"
 """What a plan file begins with; another number is another format."""
+SHORT = 12
+"""How much of a hash people say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,20 @@ class SealedPlan:
         return plan_of(self.approved["plan"])
 
     @property
+    def after(self) -> str:
+        """Return the hash of the plan that this one was made to come after, empty when there is none."""
+        found: str = self.spec.get("after", "")
+        return found
+
+    @property
+    def awaited(self) -> Sequence[str]:
+        """Return the devices to which that plan was not applied yet when this one was made."""
+        return sorted(self.spec.get("awaited", ()))
+
+    @property
     def short(self) -> str:
         """Return the hash as people say it."""
-        return self.hash[:12]
+        return self.hash[:SHORT]
 
     @property
     def verdict(self) -> Verdict:
@@ -63,3 +76,28 @@ class SealedPlan:
     def signed(self, signature: Signature) -> SealedPlan:
         """Return the plan with one more signature; that does not change its hash."""
         return replace(self, signatures=(*self.signatures, signature))
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPlan:
+    """A sealed plan that waits, as far as a store knows it: what it would do to devices that nobody applied it to yet."""
+
+    hash: str
+    workflow: str
+    requester: str
+    created_at: datetime
+    hosts: tuple[HostPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """The run that changed a device, of which workflow and by whom; `plan` is the hash of a sealed plan that it applied."""
+
+    run: str
+    workflow: str
+    user: str
+    plan: str = ""
+
+    def __str__(self) -> str:
+        applied = f", which applied plan {self.plan[:SHORT]}," if self.plan else ","
+        return f"run {self.run} of {self.workflow}, by {self.user}{applied}"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.model.plan import HostPlan, Method
-from nornflow.planning.normalise import config_hash, tree_of
+from nornflow.planning.normalise import tree_of
 from nornflow.planning.predict import predict
+from nornflow.planning.premise import hash_left_by
 from nornflow.planning.side import Side, Unknown, shown
 from nornflow.planning.touched import Touch, around, touched
 from nornflow.planning.words import begins, unnumbered
@@ -57,17 +58,6 @@ class Finding:
         return self.kind in CONFLICTS
 
 
-def leaves(host: HostPlan, text: str) -> str | None:
-    """Return what a plan would leave of a device with this configuration; None when nobody can tell from its lines."""
-    side = Side("the plan", host, platform_for(host.platform))
-    if any(step.actions or (step.diff and not step.configuration) for step in host.steps):
-        return None
-    try:
-        return side.played(text)
-    except Unknown:
-        return None
-
-
 class Comparison:
     """Compares plans device by device; devices on which the same meets in the same surroundings are looked at once."""
 
@@ -85,10 +75,10 @@ class Comparison:
         platform = platform_for(a.platform)
         one, other = Side("A", a, platform), Side("B", b, platform)
         if a.pre_hash != b.pre_hash:
-            if text_a is not None and _follows(one, text_a, b):
-                return tuple(_after(one, other, text_a))
-            if text_b is not None and _follows(other, text_b, a):
-                return tuple(_after(other, one, text_b))
+            if b.pre_hash and b.pre_hash == hash_left_by(a, lambda: text_a):
+                return tuple(_after(one, other, text_b))
+            if a.pre_hash and a.pre_hash == hash_left_by(b, lambda: text_b):
+                return tuple(_after(other, one, text_a))
         start = _base(one, other, text_a if text_a is not None else text_b)
         key = (platform.name, start, *((side.steps, side.back, side.unknown) for side in (one, other)))
         if key not in self._known:
@@ -102,8 +92,11 @@ def conflicts(a: HostPlan, b: HostPlan, text_a: str | None = None, text_b: str |
 
 
 def _base(a: Side, b: Side, text: str | None) -> str:
-    if text is not None:
-        return around(text, (*a.near, *b.near), a.platform)
+    return _brought(a, b) if text is None else around(text, (*a.near, *b.near), a.platform)
+
+
+def _brought(a: Side, b: Side) -> str:
+    """Return what the ways back of two plans bring again, in the place of a configuration that nobody knows."""
     brought = ""
     for side in (a, b):
         outcome = predict(brought, side.back, a.platform)
@@ -111,16 +104,11 @@ def _base(a: Side, b: Side, text: str | None) -> str:
     return brought
 
 
-def _follows(a: Side, text: str, b: HostPlan) -> bool:
-    then = leaves(a.host, text)
-    return then is not None and config_hash(then, a.platform) == b.pre_hash
-
-
-def _after(a: Side, b: Side, text: str) -> Iterator[Finding]:
-    """Yield what is left to say when the second plan was made on what the first leaves of a text."""
+def _after(a: Side, b: Side, text: str | None) -> Iterator[Finding]:
+    """Yield what is left to say when the second plan was made, on this text, on what the first leaves."""
     yield Finding(Kind.AFTER, f"{b.name} is planned on what {a.name} leaves: {a.name} has to be applied first")
     try:
-        start = a.played(around(text, (*a.near, *b.near), a.platform))
+        start = around(text, (*a.near, *b.near), a.platform) if text is not None else a.played(_brought(a, b))
         both = b.played(start)
         yield from _undone(a, b, both, _effect(start, both, a.platform), _Effect())
     except Unknown as why:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.platform import Platform
 
 _FRAME = ("--- ", "+++ ")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 _Opcode = tuple[str, int, int, int, int]
 _Line = tuple[str, ...]
 
@@ -26,6 +28,25 @@ def unified(before: str, after: str, platform: Platform, context: int = 3) -> st
     for group in _groups(_in_sections(old), _in_sections(new), context):
         lines += _hunk(old, new, group)
     return "\n".join(lines) + "\n"
+
+
+def patched(text: str, diff: str) -> str | None:
+    """Return a normalised listing with a unified diff of it applied; None when the diff is not one of this text."""
+    old, new, place = text.splitlines(), [], 0
+    for line in _body_with_hunks(diff):
+        hunk = _HUNK.match(line)
+        if hunk is not None:
+            start = int(hunk[1]) - (1 if hunk[2] != "0" else 0)
+            new += old[place:start]
+            place = start
+            continue
+        if line[:1] != "+":
+            if old[place : place + 1] != [line[1:]]:
+                return None
+            place += 1
+        if line[:1] != "-":
+            new.append(line[1:])
+    return "".join(f"{line}\n" for line in (*new, *old[place:]))
 
 
 def _in_sections(lines: Sequence[str]) -> list[_Line]:
@@ -102,10 +123,14 @@ def added_removed(diff: str) -> tuple[int, int]:
 
 def _body(diff: str) -> list[str]:
     """Return the lines behind each hunk's header; a frame is only what stands in front of the first one."""
+    return [line for line in _body_with_hunks(diff) if not line.startswith("@@ ")]
+
+
+def _body_with_hunks(diff: str) -> list[str]:
     lines = diff.splitlines()
     while lines and lines[0].startswith(_FRAME):
         lines.pop(0)
-    return [line for line in lines if not line.startswith("@@ ")]
+    return lines
 
 
 def group_by_diff(diffs: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
@@ -125,10 +150,7 @@ def changes_in(diff: str) -> tuple[str, ...]:
     """Return the added and removed lines of a diff, each behind the section lines that it stands under."""
     found: list[str] = []
     stack: list[str] = []
-    lines = diff.splitlines()
-    while lines and lines[0].startswith(_FRAME):
-        lines.pop(0)
-    for line in lines:
+    for line in _body_with_hunks(diff):
         if line.startswith("@@ "):
             section = line.split(" @@", 1)[1].removeprefix(" ")
             stack = [section] if section else []

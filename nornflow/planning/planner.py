@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nornflow.model.device import Way
 from nornflow.model.plan import Method, PlannedStep, Risk
@@ -60,11 +61,13 @@ class Planner:
 
     `pre` is the running configuration as it was read, `pre_hash` its hash; `configuration` is the predicted one after the
     steps so far, and `after` what each of them is expected to leave. `way` is how the controller reaches the device, `risks`
-    are the lines of each step that could cut it.
+    are the lines of each step that could cut it. With `supposed`, which says why, `pre` is not what the device has now:
+    its own diff would be of something else, so none is taken.
     """
 
-    def __init__(self, host: str, pre: str, platform: Platform, way: Way | None = None) -> None:
+    def __init__(self, host: str, pre: str, platform: Platform, way: Way | None = None, *, supposed: str = "") -> None:
         self.host = host
+        self.supposed = supposed
         self.pre = pre
         self.configuration = pre
         self.after: dict[str, str] = {}
@@ -79,9 +82,12 @@ class Planner:
     ) -> PlannedStep:
         """Plan one more step on top of what the steps before it left."""
         before = self.configuration
+        native_diff = None if self.supposed else native_diff
         planned, self.configuration = plan_step(
             step, self.host, self.configuration, lines, connection, self.platform, native_diff
         )
+        if self.supposed:
+            planned = replace(planned, note="; ".join(filter(None, (self.supposed, planned.note))))
         at_once = native_diff is not None or bool(self.platform.exec.commit_line)
         self.risks[step] = self._lockout.step(step, lines, at_once=at_once)
         self._before[step], self.after[step] = before, self.configuration

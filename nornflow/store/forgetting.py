@@ -14,7 +14,9 @@ from nornflow.store.tables import (
     events,
     journal,
     plan_answers,
+    plan_hosts,
     plan_images,
+    plan_runs,
     plans,
     run_hosts,
     run_steps,
@@ -23,8 +25,8 @@ from nornflow.store.tables import (
     step_results,
 )
 
-_OF_RUN = (approvals, journal, events, step_results, run_steps, run_hosts)
-_WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, caches)
+_OF_RUN = (plan_runs, approvals, journal, events, step_results, run_steps, run_hosts)
+_WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts, caches)
 
 
 def forget(connection: Connection, before: datetime) -> Sequence[str]:
@@ -38,7 +40,8 @@ def forget(connection: Connection, before: datetime) -> Sequence[str]:
     named = select(approvals.c.plan).where(approvals.c.plan == plans.c.hash)
     connection.execute(delete(plans).where(plans.c.created_at < before, ~named.exists()))
     sealed = select(sealed_plans.c.hash).where(sealed_plans.c.created_at < before)
-    connection.execute(delete(plan_images).where(plan_images.c.plan.in_(sealed)))
+    for table in (plan_images, plan_hosts):
+        connection.execute(delete(table).where(table.c.plan.in_(sealed)))
     connection.execute(delete(sealed_plans).where(sealed_plans.c.created_at < before))
     connection.execute(delete(plan_answers).where(plan_answers.c.at < before))
     forget_holders(connection, before)

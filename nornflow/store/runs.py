@@ -44,7 +44,7 @@ from nornflow.store.rows import (
     stored_approval,
     stored_event,
 )
-from nornflow.store.tables import approvals, events, journal, run_hosts, run_steps, runs, step_results
+from nornflow.store.tables import approvals, events, journal, plan_runs, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
 
 
@@ -84,6 +84,8 @@ class SqlRunStore(RunStore):
             except IntegrityError:
                 raise StoreError(f"there is a run {run.id} already", hint="a run has an id of its own") from None
             insert_rows(connection, run_hosts, number, hosts)
+            if sealed := run.spec.get("sealed"):
+                connection.execute(insert(plan_runs).values(run=number, plan=sealed))
 
     def move(
         self, run: str, old: RunState, new: RunState, at: datetime, error: str = "", *, fence: int | None = None

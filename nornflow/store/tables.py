@@ -278,8 +278,29 @@ sealed_plans = Table(
     Column("workflow", Text, nullable=False),
     Column("requester", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("follows", Text, nullable=False, server_default=""),
 )
-"""Plan files that were sealed here, by the hash of what they say."""
+"""Plan files that were sealed here, by the hash of what they say; `follows` is that of a plan that one takes the place of."""
+
+plan_hosts = Table(
+    "plan_hosts",
+    metadata,
+    Column("plan", Text, ForeignKey("sealed_plans.hash", ondelete="CASCADE"), primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("data", Text),
+    Column("blob", Text),
+    Index("plan_hosts_by_host", "host"),
+)
+"""What a sealed plan would do (JSON, secrets masked) to each device that it changes."""
+
+plan_runs = Table(
+    "plan_runs",
+    metadata,
+    _of_run(),
+    Column("plan", Text, nullable=False),
+    Index("plan_runs_by_plan", "plan"),
+)
+"""Which sealed plan a run applies; it may have been sealed elsewhere."""
 
 plan_images = Table(
     "plan_images",

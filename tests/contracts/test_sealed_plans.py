@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -61,7 +61,7 @@ def test_answers_are_added_and_come_back_in_order(store: PatientRunStore) -> Non
 def test_the_last_run_that_changed_a_device_is_named(store: PatientRunStore) -> None:
     for number, state in enumerate((HostState.CHANGED, HostState.OK)):
         run = f"run-{number}"
-        store.begin(new_run(run))
+        store.begin(replace(new_run(run), spec={"sealed": PLAN.hash}))
         store.move(run, RunState.PENDING, RunState.PLANNING, NOON)
         store.move(run, RunState.PLANNING, RunState.RUNNING, NOON)
         record = ended_run(run)
@@ -70,7 +70,8 @@ def test_the_last_run_that_changed_a_device_is_named(store: PatientRunStore) -> 
     kept = SqlSealed(store)
     touched = kept.touched_since(host, NOON - timedelta(hours=1))
     assert touched is not None
-    assert touched.id == "run-0"
+    assert (touched.run, touched.plan) == ("run-0", PLAN.hash)
+    assert str(touched) == f"run run-0 of ntp, by {touched.user}, which applied plan {PLAN.short},"
     assert kept.touched_since(host, NOON + timedelta(days=1)) is None
     assert kept.touched_since("nobody", NOON - timedelta(hours=1)) is None
 
@@ -84,3 +85,47 @@ def test_what_is_old_is_forgotten_with_its_files(store: PatientRunStore) -> None
     store.purge(NOON + timedelta(days=1))
     assert kept.image(PLAN.hash, "r2", "r2" * 32) is None
     assert not kept.answers(PLAN.hash)
+
+
+def waiting(store: PatientRunStore, *hosts: str, since: datetime | None = None) -> dict[str, list[str]]:
+    return {plan.hash: [host.host for host in plan.hosts] for plan in SqlSealed(store).pending(hosts, since)}
+
+
+def sealed_plan(digest: str, *hosts: str, follows: str = "", hours: int = 0) -> SealedPlan:
+    step = {"step": "configure", "host": "", "lines": ["cdp run", "snmp community hunter22"], "diff": "+cdp run"}
+    data = {"plan": {**DATA["plan"], "hosts": [{"host": host, "steps": [{**step, "host": host}]} for host in hosts]}}
+    made = NOON + timedelta(hours=hours)
+    return replace(PLAN, hash=digest * 32, approved=data, follows=follows * 32, created_at=made)
+
+
+def test_plans_wait_for_devices_until_they_are_applied_made_anew_or_rejected(
+    store: PatientRunStore, tmp_path: Path
+) -> None:
+    kept = SqlSealed(store)
+    first, second = sealed_plan("ab", "r1", "r2"), sealed_plan("cd", "r2", "r3", hours=1)
+    for each in (first, second, sealed_plan("ef", hours=2)):
+        kept.keep(each, {})
+    assert waiting(store, "r1", "r2", "r9") == {first.hash: ["r1", "r2"], second.hash: ["r2"]}
+    assert waiting(store, "r9") == {}
+    assert waiting(store, "r2", since=NOON + timedelta(minutes=1)) == {second.hash: ["r2"]}
+    assert kept.pending(["r1"], None)[0].hosts[0].steps[0].lines == ("cdp run", "snmp community ********")
+    assert all(b"hunter22" not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    kept.keep(sealed_plan("12", "r2", follows="ab", hours=3), {})
+    assert waiting(store, "r1", "r2") == {first.hash: ["r1"], second.hash: ["r2"], "12" * 32: ["r2"]}
+
+    kept.answered(Approval(second.hash, "dave", Answer.REJECTED, NOON))
+    assert second.hash not in waiting(store, "r2", "r3")
+    kept.answered(Approval(second.hash, "dave", Answer.APPROVED, NOON + timedelta(hours=1)))
+    assert waiting(store, "r3") == {second.hash: ["r3"]}
+
+    store.begin(replace(new_run("run-1"), hosts={"r1": "ios"}, spec={"sealed": first.hash}))
+    assert waiting(store, "r1") == {first.hash: ["r1"]}
+    store.move("run-1", RunState.PENDING, RunState.PLANNING, NOON)
+    store.move("run-1", RunState.PLANNING, RunState.RUNNING, NOON)
+    ended = replace(ended_run("run-1"), hosts=(HostRecord("r1", HostState.CHANGED),))
+    store.finish(ended, RunState.RUNNING)
+    assert waiting(store, "r1") == {}
+
+    store.purge(NOON + timedelta(days=1))
+    assert waiting(store, "r1", "r2", "r3") == {}

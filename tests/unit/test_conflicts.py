@@ -10,10 +10,11 @@ from hypothesis import assume, given, settings
 
 from ios_changes import START, changes
 from nornflow.model.plan import HostPlan, Method, PlannedStep, Rehearsal
-from nornflow.planning.conflicts import Comparison, Finding, Kind, conflicts, leaves
+from nornflow.planning.conflicts import Comparison, Finding, Kind, conflicts
 from nornflow.planning.normalise import tree_of
 from nornflow.planning.planner import Planner
 from nornflow.planning.predict import predict
+from nornflow.planning.premise import left_by
 from nornflow.platforms.load import platform_for
 
 IOS = platform_for("ios")
@@ -169,7 +170,7 @@ class TestStale:
 
     def test_a_plan_that_was_made_on_what_the_other_leaves_is_not_in_its_way(self) -> None:
         a = plan(GI1, " description two")
-        then = leaves(a, BEFORE)
+        then = left_by(a, BEFORE)
         assert then is not None
         b = plan(GI1, " description three", text=then)
         findings = conflicts(a, b, BEFORE, then)

@@ -16,7 +16,7 @@ from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import Applied, carry_out
 from nornflow.app.services.prepared import Change, kept_change, now
 from nornflow.app.services.sealing import seal_again, versions
-from nornflow.app.services.spec import at_home, spec_of
+from nornflow.app.services.spec import Spec, at_home, spec_of
 from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.device import HostView
@@ -94,7 +94,7 @@ def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wante
             said = standing_of(store, project, plan, ready.change.profile, now())
             _demand(said)
             sealed = replace(
-                _sealed(sealed_plans(store), plan.hash, plan.approved, plan.created_at),
+                _sealed(sealed_plans(store), ready.change.spec, plan.approved, plan.created_at),
                 outdated=ready.outdated,
                 strict=wanted.strict,
                 answered=bool(said.approved),
@@ -137,23 +137,22 @@ def _demand(said: Ballot) -> None:
         )
 
 
-def sealed_again(store: RunStore, plan: str, entries: Sequence[Entry], *, strict: bool) -> Sealed:
+def sealed_again(store: RunStore, spec: Spec, entries: Sequence[Entry]) -> Sealed:
     """Return the sealed plan of a run that goes on, as its journal has it; nobody is asked once more."""
     approved = next(entry.data for entry in entries if entry.kind is EntryKind.APPROVED)
     kept = sealed_plans(store)
-    made = kept.made_at(plan) if kept is not None else None
-    return replace(_sealed(kept, plan, approved, made), answered=True, strict=strict)
+    made = kept.made_at(spec.sealed) if kept is not None else None
+    return replace(_sealed(kept, spec, approved, made), answered=True, strict=spec.strict)
 
 
-def _sealed(kept: SqlSealed | None, plan: str, approved: Mapping[str, Any], made: datetime | None) -> Sealed:
+def _sealed(kept: SqlSealed | None, spec: Spec, approved: Mapping[str, Any], made: datetime | None) -> Sealed:
     def image(host: str, digest: str) -> str | None:
-        return kept.image(plan, host, digest) if kept is not None else None
+        return kept.image(spec.sealed, host, digest) if kept is not None else None
 
     def blame(host: str) -> str:
-        run = kept.touched_since(host, made) if kept is not None and made is not None else None
-        return f"run {run.id} of {run.workflow}, by {run.user}," if run is not None else ""
+        return str(kept.touched_since(host, made) or "") if kept is not None and made is not None else ""
 
-    return Sealed(approved, image, blame)
+    return Sealed(approved, image, blame, after=spec.after, awaited=spec.awaited)
 
 
 def _other_versions(then: Mapping[str, str], today: Mapping[str, str]) -> list[str]:

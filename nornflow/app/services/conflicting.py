@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 
 from nornflow.app.build import Project
-from nornflow.app.services.approvals import sealed_plans
+from nornflow.app.services.approvals import profile_of, sealed_plans
+from nornflow.app.services.prepared import now
+from nornflow.engine.record import few
 from nornflow.errors import UsageError
-from nornflow.model.sealed import SealedPlan
-from nornflow.planning.conflicts import Comparison, Finding
+from nornflow.model.plan import HostPlan
+from nornflow.model.sealed import SHORT, PendingPlan, SealedPlan
+from nornflow.planning.conflicts import Comparison, Finding, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,53 @@ def conflicts_of(project: Project, a: SealedPlan, b: SealedPlan) -> Conflicts:
     with closing(project.store(create=False)) as store:
         kept = sealed_plans(store)
         texts = [dict(kept.images(plan.hash)) if kept is not None else {} for plan in (a, b)]
-    return Conflicts(a, b, meetings(a, b, *texts))
+    return Conflicts(a, b, _meetings(a.plan.hosts, b.plan.hosts, *texts))
 
 
-def meetings(a: SealedPlan, b: SealedPlan, of_a: Mapping[str, str], of_b: Mapping[str, str]) -> tuple[Meeting, ...]:
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A plan that waits for devices of another plan, and how the two meet: A is the other one, B is this."""
+
+    plan: PendingPlan
+    meetings: tuple[Meeting, ...]
+
+    def __str__(self) -> str:
+        hosts = [host for meeting in self.meetings for host in meeting.hosts]
+        said = f"plan {self.plan.hash[:SHORT]} of {self.plan.workflow}, made by {self.plan.requester}, waits for {few(hosts)} too"
+        bad = [host for meeting in self.meetings if meeting.conflict for host in meeting.hosts]
+        kinds = dict.fromkeys(
+            each.kind.value for meeting in self.meetings for each in meeting.findings if each.conflict
+        )
+        if bad:
+            return f"{said}, and they are in conflict on {few(bad)} ({', '.join(kinds)})"
+        if any(each.kind is Kind.STALE for meeting in self.meetings for each in meeting.findings):
+            return f"{said}: they are not in conflict, but the one that is applied second has to be made anew"
+        return f"{said}: one is made to come after the other"
+
+
+def neighbours(project: Project, plan: SealedPlan) -> tuple[Neighbour, ...]:
+    """Return the plans that wait for devices of this one, sealed here no longer ago than an approval holds.
+
+    They are compared by their own lines alone. None where nothing is remembered.
+    """
+    valid = profile_of(project, plan).approvals.valid_for
+    since = now() - timedelta(seconds=valid) if valid else None
+    hosts = plan.plan.hosts
+    with closing(project.store(create=False)) as store:
+        kept = sealed_plans(store)
+        waiting = kept.pending([host.host for host in hosts if host.changes], since) if kept is not None else ()
+    met = (Neighbour(each, _meetings(hosts, each.hosts, {}, {})) for each in waiting if each.hash != plan.hash)
+    return tuple(each for each in met if each.meetings)
+
+
+def _meetings(
+    a: Sequence[HostPlan], b: Sequence[HostPlan], of_a: Mapping[str, str], of_b: Mapping[str, str]
+) -> tuple[Meeting, ...]:
     """Return on which devices two plans meet, and how; devices on which they do so alike are together."""
     comparison = Comparison()
-    others = {host.host: host for host in b.plan.hosts}
+    others = {host.host: host for host in b}
     found: dict[tuple[tuple[Finding, ...], bool], list[str]] = {}
-    for host in a.plan.hosts:
+    for host in a:
         other = others.get(host.host)
         texts = of_a.get(host.host), of_b.get(host.host)
         findings = comparison.of(host, other, *texts) if other is not None else ()

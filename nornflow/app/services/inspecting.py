@@ -13,6 +13,7 @@ from nornflow.app.services.applying import open_change
 from nornflow.app.services.approvals import profile_of, standing_of
 from nornflow.app.services.plan_files import read_plan
 from nornflow.app.services.prepared import now
+from nornflow.engine.record import few
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.plan import HostPlan
 from nornflow.model.sealed import SealedPlan
@@ -41,6 +42,10 @@ def verified(project: Project, file: Path, key: Path | None = None) -> tuple[int
     plan = found.plan
     lines = [f"sealed    sha256 {plan.hash}"]
     lines += [f"signed    {fingerprint(signature.key)}" for signature in plan.signatures] or ["signed    by nobody"]
+    if plan.after:
+        lines.append(
+            f"after     plan {plan.after}{f', to be applied first to {few(plan.awaited)}' if plan.awaited else ''}"
+        )
     code = 0
     try:
         ready = open_change(project, plan, now())

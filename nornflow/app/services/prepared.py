@@ -23,7 +23,7 @@ from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
-from nornflow.engine.tools import Tools
+from nornflow.engine.tools import Premise, Tools
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.history import NewRun
@@ -181,6 +181,7 @@ class Prepared:
         earlier: Earlier | None = None,
         sealed: Sealed | None = None,
         sealing: bool = False,
+        premise: Premise | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None or sealing else Mode.PLAN
         workflow, spec, profile = change.workflow, change.spec, change.profile
@@ -219,6 +220,7 @@ class Prepared:
             twins=project.twins,
             turns=turns,
             keyed=Vault(project.workspace).digest,
+            premise=premise,
         )
         self.run = Run(
             workflow,

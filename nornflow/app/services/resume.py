@@ -102,7 +102,7 @@ def _go_on(
         cache=results_of(store),
         turns=turns_of(me, project),
         earlier=earlier,
-        sealed=sealed_again(store, spec.sealed, entries, strict=spec.strict) if spec.sealed else None,
+        sealed=sealed_again(store, spec, entries) if spec.sealed else None,
     )
     said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pwd
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,23 @@ from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.plan_files import write_plan
 from nornflow.app.services.prepared import Change, Prepared, asked_change, files_of, new_run_id, now
 from nornflow.app.services.spec import fingerprints, portable
-from nornflow.errors import PolicyDenied, StepError, UsageError
+from nornflow.errors import PlanStale, PolicyDenied, StepError, UsageError
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.sealed import SealedPlan
 from nornflow.model.workflow import Workflow
+from nornflow.planning.premise import AfterPlan
 from nornflow.planning.seal import sealed
 from nornflow.redaction import Redactor
 from nornflow.store.processes import user
 from nornflow.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A plan, by its hash, that another one comes after, and what devices have once it is applied."""
+
+    plan: str
+    premise: AfterPlan
 
 
 def seal_change(
@@ -41,8 +50,9 @@ def seal_again(
     voices: Voices,
     file: Path,
     key: Path | None = None,
+    after: After | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
-    """Plan what was sealed once more, on these devices as they are now, into a file of its own."""
+    """Plan what was sealed once more, on these devices as they are now, or `after` another plan, into a file of its own."""
     spec = replace(
         change.spec,
         targets=tuple(hosts),
@@ -56,13 +66,20 @@ def seal_again(
             [change.hosts[host] for host in hosts if host in change.hosts],
         ),
     )
-    return _seal(project, replace(change, spec=spec), voices, file, key, follows=plan.hash)
+    return _seal(project, replace(change, spec=spec), voices, file, key, follows=plan.hash, after=after)
 
 
 def _seal(
-    project: Project, change: Change, voices: Voices, file: Path, key: Path | None, follows: str = ""
+    project: Project,
+    change: Change,
+    voices: Voices,
+    file: Path,
+    key: Path | None,
+    follows: str = "",
+    after: After | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
-    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True)
+    premise = after.premise if after is not None else None
+    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True, premise=premise)
     try:
         plan, decisions = prepared.run.plan()
         approved, images = prepared.run.kept_plan()
@@ -70,7 +87,12 @@ def _seal(
         prepared.close()
     planned = PlannedChange(plan, decisions)
     _demand_sealable(planned, change.workflow)
-    spec = portable(change.spec, project.folder).kept()
+    place = replace(
+        change.spec,
+        after=after.plan if after is not None else "",
+        awaited=dict(after.premise.awaited) if after is not None else {},
+    )
+    spec = portable(place, project.folder).kept()
     if project.redactor.value(spec) != spec:
         raise UsageError(
             "an input, or the workflow, holds a secret of the inventory: a plan file would tell it",
@@ -107,7 +129,8 @@ def _demand_sealable(planned: PlannedChange, workflow: Workflow) -> None:
         )
     hosts = planned.plan.hosts
     if hosts and all(host.error for host in hosts):
-        raise StepError(f"no device could be planned; {hosts[0].host}: {hosts[0].error}", hint=hosts[0].hint)
+        kind = PlanStale if hosts[0].reason == PlanStale.reason else StepError
+        raise kind(f"no device could be planned; {hosts[0].host}: {hosts[0].error}", hint=hosts[0].hint)
     later = [step.id for step in workflow.steps if step.configures and step.id in planned.plan.unplanned]
     if later:
         raise UsageError(

@@ -34,7 +34,8 @@ class Spec:
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
     the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
     is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it;
-    `takes_back` is the run that it takes back, if it does that.
+    `takes_back` is the run that it takes back, if it does that. `after` is the hash of a plan that this one comes after, and
+    `awaited` maps the devices that it was not applied to yet to the hash of the configuration that they had then.
     """
 
     text: str
@@ -53,6 +54,8 @@ class Spec:
     sealed: str = ""
     strict: bool = False
     takes_back: str = ""
+    after: str = ""
+    awaited: Mapping[str, str] = field(default_factory=dict)
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""
