@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from nornflow.engine.tools import Tools
+from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Retry
+from nornflow.model.workflow import Retry, Step
 
 _FINAL = frozenset(
     (
@@ -34,3 +38,38 @@ def delay_before(attempt: int, retry: Retry) -> float:
     else:
         wait = retry.delay
     return min(wait, retry.max_delay)
+
+
+Attempt = Callable[[Sequence[str], int, bool], Mapping[str, StepResult]]
+"""Tries a step on devices, for the so-manieth time and perhaps the last; answers a result for each of them."""
+
+
+def in_rounds(
+    step: Step,
+    hosts: Sequence[str],
+    tools: Tools,
+    attempt: Attempt,
+    again: Callable[[str, StepResult], bool],
+    ended: Callable[[Mapping[str, StepResult]], None],
+) -> None:
+    """Try a step on devices, and once more on those where it is to be done `again`, as often as its `retry` says.
+
+    `ended` is told after each round how the step ended for good, on the devices that have no further one.
+    """
+    attempts = step.retry.tries if step.retry else 1
+    todo = list(hosts)
+    for number in range(1, attempts + 1):
+        if not todo:
+            return
+        last = number == attempts
+        found = attempt(todo, number, last)
+        further = [] if last else [host for host, result in found.items() if again(host, result)]
+        if further and step.retry and tools.sleep(delay_before(number + 1, step.retry)):
+            further = []  # the run was stopped while it waited, or has no time for it
+        ended({host: result for host, result in found.items() if host not in further})
+        if further:
+            message = found[further[0]].error
+            tools.emitter.emit(
+                EventKind.STEP_RETRY, message, step=step.id, attempt=number + 1, of=attempts, hosts=further
+            )
+        todo = further

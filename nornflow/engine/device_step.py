@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.abc import Cancellation, DeviceSession
 from nornflow.engine.aftercare import Aftercare
-from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.attempts import in_rounds, worth_retrying
 from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
@@ -66,26 +66,14 @@ class DeviceStep:
             if known is None:
                 self._end(host, result)
         self._progress.record(self._step, results)
-        attempts = self._step.retry.tries if self._step.retry else 1
-        for attempt in range(1, attempts + 1):
-            if not pending:
-                break
-            self._attempt_number, self._last_attempt = attempt, attempt == attempts
-            found = self._attempt(pending, attempt)
-            again = [] if self._last_attempt else [host for host, result in found.items() if self._again(host, result)]
-            if again and self._step.retry and self._tools.sleep(delay_before(attempt + 1, self._step.retry)):
-                again = []  # the run was stopped while it waited, or has no time for it
+
+        def ended(found: Mapping[str, StepResult]) -> None:
             for host, result in found.items():
-                if host not in again:
-                    results[host] = self._work.soften(self._cut_off.unreached(host, result))
-                    self._end(host, results[host])
-            self._progress.record(self._step, {host: results[host] for host in found if host not in again})
-            if again:
-                message = next(result.error for host, result in found.items() if host in again)
-                self._tools.emitter.emit(
-                    EventKind.STEP_RETRY, message, step=self._step.id, attempt=attempt + 1, of=attempts, hosts=again
-                )
-            pending = again
+                results[host] = self._work.soften(self._cut_off.unreached(host, result))
+                self._end(host, results[host])
+            self._progress.record(self._step, {host: results[host] for host in found})
+
+        in_rounds(self._step, pending, self._tools, self._attempt, self._again, ended)
         self._tools.log.settle()
         return {host: results[host] for host in hosts}
 
@@ -112,9 +100,10 @@ class DeviceStep:
         late = self._progress.times.over(host) if skipped is None else None
         return skipped if late is None else self._work.soften(self._work.failed(late, host))
 
-    def _attempt(self, hosts: Sequence[str], attempt: int) -> dict[str, StepResult]:
+    def _attempt(self, hosts: Sequence[str], attempt: int, last: bool) -> dict[str, StepResult]:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
+        self._attempt_number, self._last_attempt = attempt, last
         self._done = {}
         limits, switch = self._progress.times.left(hosts), self._cancellation
         answers = self._tools.devices.run(

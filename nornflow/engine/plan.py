@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.abc import DeviceSession
-from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.attempts import in_rounds, worth_retrying
 from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.own_way import way_back
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
@@ -94,7 +94,8 @@ class Planning:
             return work.failed(error)
 
     def _plan_device_step(self, step: Step, work: StepWork, hosts: Sequence[str]) -> dict[str, StepResult]:
-        if self._tools.devices is None:
+        devices = self._tools.devices
+        if devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
         if not step.configures and ancestors(self._workflow.steps, [step.id]) & self._configuring():
             # it looks at the network after the change: what it would see now is not what it will see then
@@ -115,17 +116,6 @@ class Planning:
             else:
                 results[host] = skipped
 
-        def unit(session: DeviceSession) -> StepResult:
-            began = self._tools.monotonic()
-            try:
-                result = work.soften(self._planned[step.id].plan(session))
-            except NornFlowError as error:
-                result = self._result_of(step, work, error, session.host.name)
-            self._progress.times.use(session.host.name, self._tools.monotonic() - began)
-            if not session.ended and (attempt == attempts or not worth_retrying(result)):
-                tell(session.host.name, result)  # as it happens, not when the slowest is done
-            return result
-
         told: set[str] = set()
 
         def tell(host: str, result: StepResult) -> None:
@@ -133,34 +123,34 @@ class Planning:
                 told.add(host)
                 self._tell(step, host, result)
 
-        attempts = step.retry.tries if step.retry else 1
-        for attempt in range(1, attempts + 1):
-            answers = self._tools.devices.run(
-                step.id,
-                todo,
-                unit,
-                timeout=work.timeout,
-                limits=self._progress.times.left(todo),
-                cancellation=self._tools.switch,
-            )
-            for host, answer in answers.items():
-                # an error is how the work was ended from outside: its time was over, or the run was stopped
-                results[host] = answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
-            again = [host for host in todo if attempt < attempts and worth_retrying(results[host])]
-            if again and step.retry and self._tools.sleep(delay_before(attempt + 1, step.retry)):
-                again = []  # the run was stopped while it waited
-            for host in todo:
-                if host not in again:
-                    tell(host, results[host])
-                    if results[host].reason in _NO_SESSION:
-                        self._gone.add(host)
-            if not again:
-                break
-            message = results[again[0]].error
-            self._tools.emitter.emit(
-                EventKind.STEP_RETRY, message, step=step.id, attempt=attempt + 1, of=attempts, hosts=again
-            )
-            todo = again
+        def attempt(hosts: Sequence[str], number: int, last: bool) -> dict[str, StepResult]:
+            def unit(session: DeviceSession) -> StepResult:
+                began = self._tools.monotonic()
+                try:
+                    result = work.soften(self._planned[step.id].plan(session))
+                except NornFlowError as error:
+                    result = self._result_of(step, work, error, session.host.name)
+                self._progress.times.use(session.host.name, self._tools.monotonic() - began)
+                if not session.ended and (last or not worth_retrying(result)):
+                    tell(session.host.name, result)  # as it happens, not when the slowest is done
+                return result
+
+            limits, switch = self._progress.times.left(hosts), self._tools.switch
+            answers = devices.run(step.id, hosts, unit, timeout=work.timeout, limits=limits, cancellation=switch)
+            # an error is how the work was ended from outside: its time was over, or the run was stopped
+            return {
+                host: answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
+                for host, answer in answers.items()
+            }
+
+        def ended(found: Mapping[str, StepResult]) -> None:
+            results.update(found)
+            for host, result in found.items():
+                tell(host, result)
+                if result.reason in _NO_SESSION:
+                    self._gone.add(host)
+
+        in_rounds(step, todo, self._tools, attempt, lambda host, result: worth_retrying(result), ended)
         return results
 
     def _tell(self, step: Step, host: str, result: StepResult) -> None:
