@@ -68,6 +68,9 @@ def _text(workflow: Workflow) -> str:
             tail += f"  {BEHIND}" if step.check and not after else ""
             tail += f"  when {step.when}" if step.when else ""
             lines.append(f"{head}{mark} {step.id:<{ids}}  {step.type:<{types}}  {where}{tail}".rstrip())
+    if workflow.snapshot is not None:
+        looks = ", ".join(step.id.partition(":")[2] for step in workflow.snapshot.before)
+        lines.append(f"Looked at before each batch and after it, and compared: {looks}.")
     if any(len(row) > 1 for row in rows):
         lines.append("Steps joined by a bracket can run in parallel.")
     return "\n".join(lines) + "\n"

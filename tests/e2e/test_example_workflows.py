@@ -186,6 +186,7 @@ def watched_change(stage: Stage) -> None:
     assert found["interfaces.GigabitEthernet1.up"] == "intended"
     assert {path for path, kind in found.items() if kind == "collateral"} == {"bgp.10.0.0.2.state_or_prefixes_received"}
     assert fleet["r1"].running_config == before
+    assert not fleet["r1"].unsaved
 
 
 def eos_napalm(stage: Stage) -> None:

@@ -34,6 +34,9 @@ GOOD = [
     + "  - {id: a, type: netmiko.config, level: '{{ inputs.n }}', lines: '{{ inputs.l }}'}\ninputs: {n: {}, l: {}}\n",
     HEAD + "  - {id: a, type: nornir.task, task: t, anything: [1]}\n",
     HEAD + "  - {id: a, type: shell, command: x, depends_on: b, cache: false}\n  - {id: b, type: shell, command: x}\n",
+    "snapshot: {take: [{id: n, type: ttp.show, command: show x, timeout: 9}], noise: ['*.up'], learn: 0.5}\n"
+    + HEAD
+    + "  - {id: a, type: netmiko.config, lines: [x]}\n",
     dedent("""
         name: change
         version: 1.0.2
@@ -53,6 +56,9 @@ BAD = [
     "name: change\nversion: 1.0\n",
     "name: Change\nversion: 1.0\nsteps: [{id: a, type: shell, command: x}]\n",
     HEAD + "  - {id: a, type: shel, command: x}\n",
+    "snapshot: {take: []}\n" + HEAD + "  - {id: a, type: shell, command: x}\n",
+    "snapshot: {take: [{id: n, type: ttp.show}]}\n" + HEAD + "  - {id: a, type: shell, command: x}\n",
+    "snapshot: {unexplained: fail}\n" + HEAD + "  - {id: a, type: shell, command: x}\n",
     HEAD + "  - {id: a, type: shell}\n",
     HEAD + "  - {id: a, type: shell, command: x, comand: y}\n",
     HEAD + "  - {id: a, type: shell, command: x, retry: {attempts: 11}}\n",

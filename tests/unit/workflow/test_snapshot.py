@@ -9,6 +9,7 @@ import pytest
 
 from nornflow.model.workflow import OnFailure, Workflow
 from nornflow.workflow.export import export_workflow
+from nornflow.workflow.graph import draw
 from nornflow.workflow.loader import load
 
 CHANGE = """
@@ -125,3 +126,8 @@ def test_what_is_wrong_is_told_with_its_place(check: Check, text: str, code: str
 def test_a_permission_that_the_workflow_does_not_grant_itself_is_told(check: Check) -> None:
     _, diagnostics = check(taking("{id: x, type: ttp.show, command: y}", permissions="[device.configure]"))
     assert [one.code for one in diagnostics] == ["NF403"]
+
+
+def test_the_drawing_names_the_looks(compiled: Compiled) -> None:
+    drawn = draw(compiled(CHANGE.replace("KEYS", "learn: 2")))
+    assert "Looked at before each batch and after it, and compared: neighbours, facts." in drawn
