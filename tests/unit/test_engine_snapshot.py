@@ -12,9 +12,10 @@ import pytest
 from engine_stage import CONFIG, Stage, changing, fates
 from mortal import Death, Mortal, Story
 from nornflow.errors import Unreachable
+from nornflow.model.confirm import OwnTimer
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunRecord, RunState, StepResult
-from nornflow.model.workflow import Amount, OnFailure, Rollout, Scope, Snapshot, Step
+from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout, Scope, Snapshot, Step
 from nornflow.workflow import looks
 
 UP = {"peers": {"10.0.0.5": {"state": "up", "uptime": 100}}}
@@ -164,6 +165,19 @@ class TestUnexplained:
         made = stage(network(2, r1="192.0.2.9"), unexplained="fail")
         made.workflow["rollout"] = Rollout(max_failures=Amount(1))
         assert fates(made.run()) == {"r1": "failed", "r2": "changed"}
+
+    @pytest.mark.parametrize("timer", [None, OwnTimer("commit timer", "fake", with_commit=True)])
+    def test_it_is_found_before_the_change_is_confirmed_and_takes_the_batch_back(self, timer: OwnTimer | None) -> None:
+        devices = network(2, r2="192.0.2.9")
+        for device in devices.values():
+            device.timer = timer
+        made = stage(devices, unexplained="fail")
+        made.workflow |= {"confirm": Confirm(100_000.0)}
+        record = made.run()
+        assert fates(record) == {"r1": "rolled_back", "r2": "rolled_back"}
+        assert not any("192.0.2.9" in device.config for device in devices.values())
+        assert not any(host.confirm["confirmed_at"] for host in record.hosts)
+        assert "not confirmed: r2 failed at state:differences" in record.hosts[0].error
 
 
 class TestLooksThatFail:
