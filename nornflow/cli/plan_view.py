@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from nornflow.app.reports.markdown import fence_for
 from nornflow.app.services.change import PlannedChange
@@ -106,12 +107,21 @@ def _batches(plan: Plan) -> Iterator[str]:
     if not plan.changes or (len(plan.batches) < 2 and not plan.checks):
         return
     yield ""
-    for batch in plan.batches:
-        yield f"batch {batch.number} ({batch.by}): {host_names(batch.hosts) if batch.hosts else NO_DEVICE}"
+    for by, group in groupby(plan.batches, key=lambda batch: batch.by):
+        first, *others = group
+        yield f"batch {first.number} ({by}): {host_names(first.hosts) if first.hosts else NO_DEVICE}"
+        if len(others) > _ALIKE:
+            hosts = tuple(host for batch in others for host in batch.hosts)
+            yield f"batches {others[0].number} to {others[-1].number} ({by} each): {host_names(hosts)}"
+            continue
+        for batch in others:
+            yield f"batch {batch.number} ({by}): {host_names(batch.hosts)}"
     if plan.checks:
         yield f"checked after each batch: {', '.join(plan.checks)}"
 
 
+_ALIKE = 5
+"""With more batches of one kind than this behind each other, those behind the first are shown together."""
 NO_DEVICE = "no device"
 """What is shown of a batch whose expression names nobody who is left."""
 
