@@ -16,7 +16,7 @@ from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
 from nornflow.model.run import RunRecord, RunState
 from nornflow.model.wish import Level, Wish
-from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout
+from nornflow.model.workflow import Amount, Confirm, Matching, OnFailure, Rollout
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice
@@ -337,6 +337,11 @@ def script_with_a_bad_one(stage: Stage) -> Stage:
     return held(stage, bad="r4", rollout=Rollout(batches=(Amount(1), Amount(3))))
 
 
+def script_with_checks(stage: Stage) -> Stage:
+    held(stage, rollout=Rollout(batches=(Matching("name == 'r2'"), Amount(3)), soak=5))
+    return stage.step("well", "fake.check", condition="host.name != 'r4'", check=True)
+
+
 MIXED = (COMMIT_TIMER, None, COMMIT_TIMER, DEAD_MAN)
 
 
@@ -346,7 +351,7 @@ def ends(story: Story, record: RunRecord) -> tuple[object, ...]:
     return record.state, fates(record), configs, saved, [name for name, d in story.devices.items() if d.armed]
 
 
-@pytest.mark.parametrize("change", [script, script_with_a_bad_one])
+@pytest.mark.parametrize("change", [script, script_with_a_bad_one, script_with_checks])
 def test_dying_at_every_entry_and_going_on_in_time_ends_as_if_nothing_had_happened(change: Any) -> None:
     calm = Story(change, network(*MIXED))
     expected = ends(calm, calm.live())
