@@ -5,9 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 
 from ios_changes import START, changes
+from nornflow.model.plan import Method
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import normalise
+from nornflow.planning.planner import Planner
 from nornflow.planning.predict import predict
+from nornflow.planning.rehearse import way_back
 from nornflow.planning.rollback import returns, rollback_lines
 from nornflow.platforms.load import platform_for
 from nornflow.testing import Router
@@ -81,3 +84,37 @@ def test_a_platform_that_nobody_knows_gets_no_lines() -> None:
 
     assert rollback_lines("a\n", "b\n", generic) == ()
     assert not returns("a\n", (), "b\n", generic)
+
+
+NAMES = ("configure", "more")
+
+
+@settings(deadline=None)
+@given(changes, changes)
+def test_a_rehearsed_way_back_leads_to_the_pre_image_or_the_verdict_says_that_it_does_not(
+    first: list[str], second: list[str]
+) -> None:
+    planner = Planner("r1", START, IOS)
+    planned = [planner.plan(name, lines) for name, lines in zip(NAMES, (first, second), strict=True)]
+
+    back = way_back(planner.configuration, START, IOS)
+
+    if any(step.method is Method.IMPOSSIBLE for step in planned):
+        return
+    reached = predict(planner.configuration, back.lines, IOS).text
+    assert (reached == normalise(START, IOS)) == (not back.remaining)
+    assert not back.remaining or back.remaining == unified(reached, START, IOS)
+
+
+@settings(deadline=None)
+@given(changes)
+def test_what_is_called_a_model_brings_a_simulated_router_back(lines: list[str]) -> None:
+    device = Router("r1", lambda: START.splitlines())
+    before = device.running_config
+    _play(device, lines)
+    back = way_back(device.running_config, before, IOS)
+
+    device.configure(*(line for line in back.lines if line.strip() != "exit"))
+
+    if not back.remaining:
+        assert unified(device.running_config, before, IOS) == ""
