@@ -14,6 +14,7 @@ from nornflow.engine.tools import Premise
 from nornflow.engine.work import StepWork
 from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.decision import Verdict
+from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import Method, PlannedStep, Risk
 from nornflow.model.run import HostState, StepResult
@@ -104,6 +105,9 @@ class PlannedWork:
             own = result.diff if result.state is HostState.PLANNED else ""
             # compared with the device's own candidate and then nothing committed: the device itself says "no change"
             method = Method.MODEL if native_diff is None else Method.NATIVE
+            if own:
+                why = "it changes the device otherwise than by lines: whether the way in stays cannot be told"
+                self.risks[host] = (Risk(self._work.step.id, "", why, certain=False),)
             planned = PlannedStep(self._work.step.id, host, connection=connection, diff=own, method=method)
         self.planned[host] = planned
         self._results[host] = replace(result, state=HostState.OK, changed=False, diff="", reason="no-change")
@@ -149,12 +153,23 @@ class PlannedWork:
             )
         self.plan(session, afresh=True)
         for risk in self.risks.get(host, ()):
-            if lockout_verdict(self._work.profile, risk) is not Verdict.ALLOW:  # nobody can be asked any more
-                raise PolicyDenied(
-                    f"{host}: step {self._work.step.id} plans {risk.line!r} only now, and it could cut the way in: {risk.why}",
-                    hint="make the step independent of results that are not known while planning, so that it can be approved",
-                )
+            self._late(host, risk)
         return self.planned[host]
+
+    def _late(self, host: str, risk: Risk) -> None:
+        """Judge a risk of lines that nobody saw when the plan was approved: there is nobody to ask any more.
+
+        What nobody can tell goes on, and is said: whoever approved the plan knew that it does not tell what the step does.
+        """
+        verdict = lockout_verdict(self._work.profile, risk)
+        if risk.certain and verdict is not Verdict.ALLOW:
+            raise PolicyDenied(
+                f"{host}: step {self._work.step.id} plans {risk.line!r} only now, and it locks the controller out: {risk.why}",
+                hint="make the step independent of results that are not known while planning, so that it can be approved",
+            )
+        said = f"{host}: {risk.line!r} may lock the controller out: {risk.why}"
+        facts = {"gate": "lockout", "verdict": Verdict.ALLOW.value, "rule": f"lockout: {self._work.profile.lockout}"}
+        self._work.tell(EventKind.GATE_DECIDED, said, host=host, **facts)
 
     def _with_secrets(self, session: DeviceSession, approved: PlannedStep) -> PlannedStep:
         """Return a sealed step with the secrets in its lines; PlanStale when they are not those that were approved."""

@@ -69,6 +69,10 @@ class StepWork:
         hold = self._progress.holds.get(host) if mode is Mode.APPLY and not name else None
         return replace(grant, run=self._run.id, hold=hold)
 
+    def tell(self, kind: EventKind, message: str, **about: Any) -> None:
+        """Say something about the step."""
+        self._tools.emitter.emit(kind, message, step=self.step.id, **about)
+
     def skipped(self, host: str | None) -> StepResult | None:
         """Return the result of a step that must not run here, or None when it must."""
         reason = self._progress.blocked(self.step, host)

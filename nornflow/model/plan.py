@@ -78,8 +78,8 @@ class Risk:
     """
 
     step: str
-    line: str
-    why: str
+    line: str = ""
+    why: str = ""
     certain: bool = True
 
 

@@ -17,8 +17,9 @@ from nornflow.planning.normalise import tree_of
 from nornflow.planning.replay import Replay, Unpredictable
 from nornflow.planning.setlines import play_set_lines
 from nornflow.platforms.arguments import canonical_interface
-from nornflow.platforms.platform import Platform, Style
-from nornflow.platforms.tree import Node, SectionTracker, render
+from nornflow.platforms.exec import Kind, classify
+from nornflow.platforms.platform import Banner, Platform, Style
+from nornflow.platforms.tree import Node, SectionTracker, logical_lines, render
 
 _FAR = re.compile(
     r"(?:(?:no|default) )?(?:ntp|logging|snmp-server|banner|clock|hostname|service|spanning-tree|class-map|policy-map|sflow"
@@ -29,6 +30,7 @@ _FAR = re.compile(
 """Lines, with their sections, that have nothing to do with the way in."""
 _SERVICE_OFF = re.compile(r"no (?:ip ssh(?: server)?|feature (?:ssh|sshServer))$|crypto key zeroize\b")
 """Lines that switch SSH off whatever the configuration lists: keys and the service itself may not show in it."""
+_HARMLESS = (Kind.READ, Kind.SESSION, Kind.SAVE)
 _REPLACES = f"{EXEC}replace configuration"
 _EXEC_RISK = re.compile(rf"{EXEC}(?:configure|copy |rollback|install|reload|request|roll back)")
 
@@ -42,6 +44,7 @@ class Lockout:
     def __init__(self, pre: str, platform: Platform, way: Way) -> None:
         self._pre = pre
         self._platform = platform
+        self._way = way
         self._path = Path.of(way)
         self._replay: Replay | None = None
         self._text = ""
@@ -67,9 +70,26 @@ class Lockout:
             return (*risks, Risk(step, config[0].strip(), why, certain=False)) if config else tuple(risks)
         if _REPLACES in lines:
             return (*risks, *self._replaced(step, config))
+        risks += self._swallowed(step, config, at_once=at_once)
         if self._replay is None and all(_FAR.match(path) for path in self._paths(config)):
             return tuple(risks)
         return (*risks, *self._typed(step, config, at_once=at_once))
+
+    def _swallowed(self, step: str, lines: Sequence[str], *, at_once: bool) -> Iterator[Risk]:
+        """Look at the lines of texts of several lines as if they were configuration.
+
+        Where a text ends depends on its delimiter, and a device that is typed `^C` takes the `^` alone: then what looks
+        like a banner is configuration.
+        """
+        parts = [part for line in lines for part in line.split("\n")]
+        texts = [text for text in logical_lines(parts, self._platform) if "\n" in text]
+        inside = [line for text in texts for line in text.split("\n")[1:]]
+        if not inside or self._platform.banner is not Banner.DELIMITED:
+            return
+        alone = Lockout(self._pre, self._platform, self._way)
+        for risk in alone.step(step, inside, at_once=at_once):
+            why = f"it stands in a banner, and would count if the device took the banner to end before it: {risk.why}"
+            yield replace(risk, why=why, certain=False)
 
     def _paths(self, lines: Sequence[str]) -> Iterator[str]:
         tracker = SectionTracker(self._platform)
@@ -98,6 +118,9 @@ class Lockout:
             place = tracker.feed(typed.line)
             if not place:
                 continue
+            command = self._platform.exec.behind_do(typed.line)
+            if command is not None and classify(command, self._platform.exec).kind not in _HARMLESS:
+                yield Risk(step, place, "what a command leaves of the way in cannot be told", certain=False)
             if not _played(replay, typed):
                 why = "what it stands for cannot be told, so neither can what it leaves of the way in"
                 yield Risk(step, typed.planned.strip(), why, certain=False)

@@ -150,6 +150,13 @@ UNCLEAR = {
     "another password": ["username netops secret 0 other"],
     "a macro's interfaces": ["interface range macro ALL", " shutdown"],
     "a configuration from a file": ["exec:copy tftp://192.0.2.5/new running-config"],
+    "the same from configuration mode": ["do copy tftp://192.0.2.5/new running-config"],
+    "a policy for what the device itself sends": ["ip local policy route-map AWAY"],
+    "a fixed neighbour in place of the next hop": ["arp 192.0.2.1 0000.dead.beef ARPA"],
+    "a port handed to somebody else": ["ip nat inside source static tcp 10.0.0.9 22 192.0.2.2 22"],
+    "a filter of the control plane": ["control-plane", " service-policy input COPP"],
+    "a quiet time for logins": ["login block-for 100 attempts 3 within 60"],
+    "lines in a banner that ends earlier than it seems": ["banner motd ^Chello^", "int gi4", "shut", "^C"],
 }
 
 
@@ -191,7 +198,8 @@ STAYS = {
     "another login": ["username other secret 0 x", "no username nobody"],
     "how long a session may be idle": ["line vty 0 4", " exec-timeout 5 0"],
     "a range beside it": ["interface range gi1 - 3", " shutdown"],
-    "saving": ["exec:write memory"],
+    "saving": ["exec:write memory", "do write memory", "do show clock"],
+    "a banner": ["banner motd ^C", "Authorised staff only", "interface down? call 112", "^C"],
     "a VLAN": ["vlan 30", " name guests", "no vlan 20"],
 }
 

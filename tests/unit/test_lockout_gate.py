@@ -9,6 +9,7 @@ import pytest
 
 from nornflow.engine.journal import approved_data
 from nornflow.model.decision import Decision, GateRequest, Verdict
+from nornflow.model.event import EventKind
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.permission import Mode
 from nornflow.model.plain import plain
@@ -81,7 +82,7 @@ def test_a_steps_own_profile_may_be_stricter_and_never_looser() -> None:
 
 
 def test_a_kept_plan_still_has_its_risks() -> None:
-    plan = asked("standard", CUT).plan
+    plan = asked("standard", CUT, replace(DOUBT, line="")).plan
     assert plan is not None
     assert plan_of(plain(plan)) == plan
     assert plan_of(json.loads(json.dumps(plain(approved_data(plan, {})["plan"])))) == plan
@@ -149,5 +150,25 @@ def test_lines_that_are_only_known_while_applying_are_refused_where_nobody_can_b
     )
     record = here.run()
     assert record.state is RunState.FAILED
-    assert "could cut the way in" in (record.hosts[0].error or record.error)
+    assert "locks the controller out" in (record.hosts[0].error or record.error)
     assert "shutdown" not in here.devices["r1"].config
+
+
+def test_what_nobody_can_tell_of_such_lines_is_said_and_goes_on() -> None:
+    here = stage()
+    here.step("first", "fake.configure", lines=["ntp server 192.0.2.9"])
+    here.step("check", "fake.check", Edge("first"), condition="true")
+    late = ["interface GigabitEthernet1", "{{ 'mtu 1400' if steps.check.ok else 'mtu 1500' }}"]
+    assert here.step("late", "fake.configure", Edge("check"), lines=late).run().state is RunState.SUCCEEDED
+    (told,) = here.observer.of(EventKind.GATE_DECIDED)
+    assert "may lock the controller out" in told.message
+    assert told.data["gate"] == "lockout"
+
+
+def test_a_change_that_has_no_lines_cannot_be_looked_at_and_waits() -> None:
+    here = stage()
+    here.approve = answer = Asked()
+    assert here.step("api", "fake.api").run().state is RunState.SUCCEEDED
+    (risk,) = answer.plans[0].hosts[0].risks
+    assert "otherwise than by lines" in risk.why
+    assert not risk.certain

@@ -68,6 +68,11 @@ def findings(base: Baseline, now: View) -> Iterator[Finding]:
     else:
         yield from _any_interface(base, now)
     yield from _filters(base, now)
+    changed = sorted(line for line in base.view.others ^ now.others if line != "no ip routing")
+    if changed:
+        yield Finding(
+            "other lines", f"what {changed[0]!r} does to packets of the controller cannot be told", certain=False
+        )
     packets = _packets(base.path)
     vrf = base.port.vrf if base.holder else ""
     for aspect, why, certain in login_findings(base.view, now, packets, base.path.service, base.path.user, vrf):

@@ -140,9 +140,9 @@ def _checks(before: View, now: View, user: str) -> Iterator[Answer]:
     if others:
         yield "login", f"logins are checked otherwise by {others[0]!r}", False
     for name in sorted(before.sections.keys() | now.sections.keys()):
-        if re.match(r"(?:tacacs|radius) server|aaa group|role|control-plane", name):
+        if re.match(r"(?:tacacs|radius) server|aaa group|role|(?:system )?control-plane|vlan access-map|zone", name):
             old_lines, new_lines = before.sections.get(name), now.sections.get(name)
             if old_lines is not None and old_lines != new_lines:
                 yield "login", f"{name} is changed, and the way in may need it", False
-            elif old_lines is None and name.startswith("control-plane") and new_lines:
+            elif old_lines is None and "control-plane" in name and new_lines:
                 yield "login", f"{name} filters what comes to the device itself", False

@@ -22,7 +22,17 @@ _SSH = re.compile(r"(?:no )?(?:ip ssh|feature (?:ssh|nxapi)|no feature|crypto ke
 _SSH_ASIDE = re.compile(
     r"(?:no )?ip ssh (?:time-out|authentication-retries|source-interface|logging|client|maxstartups)\b"
 )
-_SECTIONS = re.compile(r"(?:tacacs server|radius server|aaa group|role|object-group|control-plane|management) ?")
+_SECTIONS = re.compile(
+    r"(?:tacacs server|radius server|aaa group|role|object-group|(?:system )?control-plane|management|vlan access-map"
+    r"|zone security|zone-pair) ?"
+)
+_ELSEWHERE = re.compile(
+    r"(?:no )?(?:arp |ip (?:arp|local policy|receive|nat|policy|protocol|import-table|dhcp snooping|source binding|verify"
+    r"|device tracking|default-network|nht)\b|ipv6 (?:local policy|protocol|nht)|vlan filter|shutdown vlan|vtp |macro "
+    r"|zone|firewall|mac (?:access-list|address-table static)|feature |ip routing|zebra |table-map|privilege |platform "
+    r"|switch )"
+)
+"""Global lines that may stop or turn packets on their way, each in a manner of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,11 @@ class Vty:
 
 @dataclass(slots=True)
 class View:
-    """One configuration as the way in sees it; `sections` are further ones by their first line, `facts` global lines."""
+    """One configuration as the way in sees it.
+
+    `sections` are further ones by their first line; `login`, `services` and `others` are global lines that have to do with
+    who may log in, with what listens, and with packets in any other manner.
+    """
 
     interfaces: dict[str, Interface] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
@@ -48,6 +62,7 @@ class View:
     vtys: list[Vty] = field(default_factory=list)
     login: set[str] = field(default_factory=set)
     services: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
     sections: dict[str, tuple[str, ...]] = field(default_factory=dict)
     routing: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
     vlans_off: set[int] = field(default_factory=set)
@@ -100,6 +115,8 @@ def view_of(root: Node, platform: Platform) -> View:
             view.login.add(line)
         if _SSH.match(line) and not _SSH_ASIDE.match(line):
             view.services.add(line)
+        elif _ELSEWHERE.match(line):
+            view.others.add(line)
         if _SECTIONS.match(line):
             view.sections[line] = tuple(" / ".join(path) for path in node.paths())
     names = {name.lower(): name for name in view.interfaces}
