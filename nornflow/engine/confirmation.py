@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.armed_devices import ArmedDevices
 from nornflow.engine.held_batch import HeldBatch
-from nornflow.engine.own_way import REVERT
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, few
 from nornflow.engine.recovery import leave_open
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import DeviceError, NornFlowError, PlanStale, StepCancelled
+from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.confirm import CONTROLLER, Armed, Hold, OwnTimer
 from nornflow.model.event import EventKind
-from nornflow.model.permission import Grant, Mode
-from nornflow.model.plan import PlannedStep
 from nornflow.model.workflow import Confirm
-from nornflow.planning.normalise import config_hash
-from nornflow.platforms.load import platform_for
 
-ARM = "exec:arm timer"
-CONFIRM = "exec:confirm commit"
 TIMEOUT = 120.0
 """Seconds that a device gets to be armed, looked at, or confirmed."""
 
@@ -51,10 +47,9 @@ class Confirmation:
         self._within = wish.within
         self._ways = ways
         self._progress = progress
-        self._works = works
-        self._planned = planned
         self._ledger = ledger
         self._tools = tools
+        self._devices = ArmedDevices(progress, works, planned, tools, self._seconds)
 
     def begin(self, number: int, batch: Sequence[str]) -> HeldBatch:
         """Arm the devices of a batch; nothing may be sent to them when the answer says `why` it will not be confirmed."""
@@ -131,31 +126,7 @@ class Confirmation:
             if (armed := progress.armed.get(host)) and armed.native and not armed.with_commit and armed.open
         ]
         hosts = [host for host in hosts if host not in progress.pre_images]
-        return self._on(held, hosts, self._arm_one, "could not be armed")
-
-    def _arm_one(self, session: DeviceSession) -> None:
-        host = session.host.name
-        armed = self._progress.armed[host]
-        timer = _native(armed)
-        if session.pending(timer, armed.token):
-            return  # a process before this one had begun it
-        work, planned = self._first_change(host)
-        before = session.read_config(planned.connection)
-        expected = self._planned[work.step.id].read_hash(host)
-        if expected and config_hash(before, platform_for(session.host.nos)) != expected:
-            raise PlanStale(
-                f"{host}: the configuration is not the one that was planned against",
-                hint="somebody else changed the device: plan again",
-            )
-        hold = Hold(armed.token, self._seconds)
-        session.arm(timer, hold, before, _grant(work, host, ARM, timer.connection))
-
-    def _first_change(self, host: str) -> tuple[StepWork, PlannedStep]:
-        for step_id, work in self._planned.items():
-            planned = work.planned.get(host)
-            if planned is not None and planned.changes:
-                return self._works[step_id], planned
-        raise DeviceError(f"{host}: no step was planned that changes it", hint="plan again")
+        return self._on(held, hosts, self._devices.arm, "could not be armed")
 
     def failing(self, held: HeldBatch) -> bool:
         """Tell whether the batch cannot be confirmed, by what is known so far."""
@@ -209,73 +180,11 @@ class Confirmation:
         hosts = [host for host in held.hosts if (armed := progress.armed.get(host)) and armed.open]
         saving = [host for host in held.hosts if host in progress.held_saves]
         return (
-            self._on(held, hosts, lambda session: self._look(session, held), "cannot be confirmed")
+            self._on(held, hosts, partial(self._devices.look, resumed=held.resumed), "cannot be confirmed")
             or (f"it was not verified within {self._within:g} s" if held.expired else "")
-            or self._on(held, hosts, lambda session: self._confirm_one(session, held), "could not be confirmed")
-            or self._on(held, saving, self._save, "is confirmed, and could not be saved")
+            or self._on(held, hosts, partial(self._devices.confirm, resumed=held.resumed), "could not be confirmed")
+            or self._on(held, saving, self._devices.save, "is confirmed, and could not be saved")
         )
-
-    def _look(self, session: DeviceSession, held: HeldBatch) -> None:
-        """Open a new session and find there what the run has left; a session from before says nothing of new ones."""
-        session.drop()
-        armed = self._progress.armed[session.host.name]
-        self._demand_as_left(session)
-        if not armed.native or held.resumed or not self._runs(session, armed):
-            return  # of a batch that is taken up again, a process before this one may have confirmed it
-        if not session.pending(_native(armed), armed.token):
-            raise DeviceError(
-                f"{session.host.name}: its {armed.by} does not run",
-                hint="look at the device: somebody confirmed the change there, or the step did not commit as planned",
-            )
-
-    def _runs(self, session: DeviceSession, armed: Armed) -> bool:
-        """Tell whether the timer was begun at all: a commit that changed nothing begins none."""
-        image = self._progress.pre_images.get(session.host.name)
-        if not armed.with_commit:
-            return True
-        return image is not None and image.expected != config_hash(image.text, platform_for(session.host.nos))
-
-    def _confirm_one(self, session: DeviceSession, held: HeldBatch) -> None:
-        host = session.host.name
-        armed = self._progress.armed[host]
-        if armed.native and self._runs(session, armed):
-            timer = _native(armed)
-            if session.pending(timer, armed.token):
-                session.confirm(timer, armed.token, _grant(self._work_of(host), host, CONFIRM, timer.connection))
-            elif not held.resumed:
-                raise DeviceError(f"{host}: its {armed.by} ended before it was confirmed")
-            self._demand_as_left(session)  # it may have ended between two looks
-        armed.confirmed_at = self._tools.clock()
-        self._tools.log.confirmed(host, armed.confirmed_at)
-        self._tools.emitter.emit(EventKind.CONFIRM_DONE, host=host, by=armed.by)
-
-    def _demand_as_left(self, session: DeviceSession) -> None:
-        image = self._progress.pre_images.get(session.host.name)
-        if image is None:  # nothing was sent to it as lines
-            return
-        platform = platform_for(session.host.nos)
-        digest = config_hash(session.read_config(image.connection), platform)
-        if digest == image.expected:
-            return
-        back = digest == config_hash(image.text, platform)
-        raise PlanStale(
-            f"{session.host.name}: "
-            + ("it took the change back" if back else "the configuration is not the one that this run left there"),
-            hint="its own timer was over, or somebody else changed the device",
-        )
-
-    def _save(self, session: DeviceSession) -> None:
-        host = session.host.name
-        step_id, connection, command = self._progress.held_saves[host]
-        planned = PlannedStep("save", host, lines=(command,), connection=connection)
-        session.configure(connection, (command,), _grant_for(self._works[step_id], host, planned))
-        image = self._progress.pre_images.get(host)
-        if image is not None:
-            image.saved = command
-
-    def _work_of(self, host: str) -> StepWork:
-        image = self._progress.pre_images.get(host)
-        return self._works[image.steps[0]] if image and image.steps else self._first_change(host)[0]
 
     def _on(self, held: HeldBatch, hosts: Sequence[str], unit: Callable[[DeviceSession], None], what: str) -> str:
         """Do something on devices side by side; the answer says which of them failed, and why."""
@@ -299,43 +208,30 @@ class Confirmation:
         tools.emitter.emit(EventKind.CONFIRM_REFUSED, why, batch=number, hosts=list(batch))
         for host in batch:
             progress.holds.pop(host, None)
-            progress.held_saves.pop(host, None)
+            self._was_not_saved(host)
         leave_open(progress, batch)
         self._roll_back(batch)
         self._let_go(
             [host for host in batch if host not in self._ledger.rollbacks.keys() | self._ledger.given_up.keys()]
         )
 
+    def _was_not_saved(self, host: str) -> None:
+        """Have the record say that what a step asked to be saved was not."""
+        step_id, _, _ = self._progress.held_saves.pop(host, ("", "", ""))
+        result = self._progress.host_results.get(step_id, {}).get(host)
+        if result is not None and result.outputs.get("saved"):
+            outputs = {**result.outputs, "saved": False}
+            self._progress.record(self._progress.workflow.step(step_id), {host: replace(result, outputs=outputs)})
+
     def _let_go(self, hosts: Sequence[str]) -> None:
         """End the timers of devices to which nothing was sent; where that fails they come to their end by themselves."""
         progress = self._progress
 
-        def unit(session: DeviceSession) -> None:
-            armed = progress.armed[session.host.name]
-            timer = _native(armed)
-            session.revert(
-                timer,
-                armed.token,
-                _grant(self._work_of(session.host.name), session.host.name, REVERT, timer.connection),
-            )
-
         armed = [host for host in hosts if (each := progress.armed.get(host)) and each.open]
         native = [host for host in armed if progress.armed[host].native and not progress.armed[host].with_commit]
         if native and self._tools.devices is not None:
-            self._tools.devices.run("confirm", native, unit, timeout=TIMEOUT, cancellation=self._tools.switch.rollbacks)
+            self._tools.devices.run(
+                "confirm", native, self._devices.let_go, timeout=TIMEOUT, cancellation=self._tools.switch.rollbacks
+            )
         for host in armed:
             progress.armed[host].reverted_at = self._tools.clock()
-
-
-def _native(armed: Armed) -> OwnTimer:
-    timer = armed.native
-    assert timer is not None
-    return timer
-
-
-def _grant(work: StepWork, host: str, entry: str, connection: str) -> Grant:
-    return _grant_for(work, host, PlannedStep("confirm", host, lines=(entry,), connection=connection))
-
-
-def _grant_for(work: StepWork, host: str, planned: PlannedStep) -> Grant:
-    return work.grant(host, Mode.APPLY, planned, name="confirm")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from killed import Scene
-from nornflow.testing import EosFleet
+from nornflow.testing import EosFleet, Fleet
 from nornflow.testing.eos.device import Switch
 from nornflow.testing.eos.sessions import State
 
@@ -186,3 +186,121 @@ def test_a_commit_of_somebody_else_that_waits_to_be_confirmed_is_not_touched(mad
     assert timed(scene) == ["maintenance"]
     assert configs(scene) == before
     sessions.abort("maintenance")
+
+
+# ------------------------------------------------------------------ what the controller holds
+
+ROUTERS = """
+name: ntp
+version: 1.0
+confirm: {within: WITHIN}
+steps:
+  - id: configure
+    type: netmiko.config
+    lines: [ntp server 192.0.2.77, no ntp server 192.0.2.1]
+    save: true
+  - id: wait
+    type: assert
+    depends_on: configure
+    condition: "host.name != 'BAD'"
+    retry: {attempts: 10, delay: 300}
+"""
+
+
+@pytest.fixture
+def routers(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+    with Fleet(3) as fleet:
+        yield lambda within, bad="": Scene.made_of(
+            tmp_path / "project", fleet, {"ntp.yaml": ROUTERS.replace("WITHIN", within).replace("BAD", bad)}
+        )
+
+
+def saves(scene: Scene) -> list[str]:
+    return [heard.line for router in scene.fleet for heard in router.log if heard.line.strip() == "write memory"]
+
+
+def test_routers_are_saved_once_all_are_confirmed(routers: Callable[..., Scene]) -> None:
+    scene = routers("5m")
+    assert "  confirm within 5m: controller" in scene.site.run("plan", "ntp.yaml").ok().stdout
+    scene.site.run("run", "ntp.yaml", "--yes").ok()
+    assert all(running == startup for running, startup in configs(scene).values())
+    assert all("ntp server 192.0.2.77" in running for running, _ in configs(scene).values())
+
+
+def test_routers_that_are_not_verified_in_time_are_taken_back_and_were_never_saved(
+    routers: Callable[..., Scene],
+) -> None:
+    scene = routers("5s", "r2")  # its check would be tried for an hour
+    before = configs(scene)
+    begun = time.monotonic()
+    assert scene.site.run("run", "ntp.yaml", "--yes").exit_code == 1
+    assert time.monotonic() - begun < 30
+    assert configs(scene) == before
+    assert saves(scene) == []
+    assert of(scene.site.record(), "state") == ["rolled_back"] * 3
+
+
+def test_routers_whose_controller_was_killed_are_taken_back_by_recover(routers: Callable[..., Scene]) -> None:
+    scene = routers("5m", "r2")
+    before = configs(scene)
+    with scene.start("run", "ntp.yaml", "--yes") as process:
+        end = time.monotonic() + 60
+        while not all("192.0.2.77" in router.running_config for router in scene.fleet) and time.monotonic() < end:
+            time.sleep(0.05)
+        process.kill()
+        process.communicate(timeout=10)
+    changed = configs(scene)
+    assert all("192.0.2.77" in running for running, _ in changed.values())  # nobody takes them back by himself
+    assert {name: startup for name, (_, startup) in changed.items()} == {
+        name: startup for name, (_, startup) in before.items()
+    }
+    (run,) = scene.ask("runs", "list", "--format", "json")
+    assert "r1: controller, armed" in scene.site.run("recover", "--list").ok().stdout
+    scene.site.run("recover", "--run", run["id"]).ok()
+    assert configs(scene) == before
+    record = scene.ask("runs", "show", run["id"])
+    assert (record["state"], of(record, "state")) == ("rolled_back", ["rolled_back"] * 3)
+    assert "nothing to recover" in scene.site.run("recover").ok().stdout
+
+
+# ------------------------------------------------------------------ a timer that a step set itself
+
+OWN_TIMER = """
+name: ntp
+version: 1.0
+on_failure: rollback
+steps:
+  - {id: configure, type: napalm.config, lines: [ntp server 192.0.2.77], revert_in: SECONDS}
+  - {id: confirm, type: napalm.confirm, depends_on: configure, when: steps.configure.changed}
+"""
+
+
+def own_timer(made: Callable[..., Scene], seconds: int) -> tuple[Scene, str]:
+    scene = made()
+    scene.site.write("ntp.yaml", OWN_TIMER.replace("SECONDS", str(seconds)))
+    return scene, cut_off(scene)
+
+
+def test_a_commit_of_a_step_is_confirmed_by_the_process_that_goes_on(made: Callable[..., Scene]) -> None:
+    scene, run = own_timer(made, 600)
+    assert timed(scene)
+    scene.site.run("runs", "resume", run, "--yes").ok()
+    assert timed(scene) == []
+    assert all(running == startup and "192.0.2.77" in running for running, startup in configs(scene).values())
+
+
+def test_a_commit_of_a_step_that_was_taken_back_meanwhile_fails_and_says_so(made: Callable[..., Scene]) -> None:
+    scene = made()
+    scene.site.write("ntp.yaml", OWN_TIMER.replace("SECONDS", "600"))
+    before = {name: running for name, (running, _) in configs(scene).items()}
+    run = scene.killed_run(8, after=True)  # the plan, the batch, three intents and three outcomes are written down
+    assert len(timed(scene)) == 3
+    for switch in scene.fleet:  # their timers are over
+        for name in [name for name, session in switch.sessions.by_name.items() if session.state is State.TIMED]:
+            switch.sessions.abort(name)
+    assert scene.resume(run) == 1
+    record = scene.ask("runs", "show", run)
+    assert {name: running for name, (running, _) in configs(scene).items()} == before
+    assert record["state"] == "rolled_back"
+    (confirm,) = [step for step in record["steps"] if step["step_id"] == "confirm"]
+    assert ["its own timer took the change back" in result["hint"] for result in confirm["hosts"].values()] == [True] * 3, str(confirm)

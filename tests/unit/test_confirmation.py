@@ -197,7 +197,7 @@ def test_work_that_hangs_is_ended_when_the_time_is_over() -> None:
     import threading
 
     devices = network(None)
-    stage = held(Stage(dict(devices)), within=5.0)
+    stage = held(Stage(dict(devices)), within=0.3)
     stage.ticks = itertools.repeat(0)  # a clock that stands still prolongs nothing
     run = stage.prepare()
     aborted = threading.Event()
@@ -356,10 +356,10 @@ def test_dying_at_every_entry_and_going_on_in_time_ends_as_if_nothing_had_happen
     calm = Story(change, network(*MIXED))
     expected = ends(calm, calm.live())
     assert calm.counts[0] > 20
-    for entry, after, notes in itertools.product(range(1, calm.counts[0] + 1), (False, True), (False, True)):
+    for entry, after in itertools.product(range(1, calm.counts[0] + 1), (False, True)):
         story = Story(change, network(*MIXED))
-        found = ends(story, story.live(Death(entry, after=after, notes=notes)))
-        assert found == expected, (entry, after, notes)
+        found = ends(story, story.live(Death(entry, after=after, notes=bool(entry % 2))))
+        assert found == expected, (entry, after)
 
 
 @pytest.mark.parametrize("how", ["recovered at once", "recovered when the timers are over", "gone on with too late"])

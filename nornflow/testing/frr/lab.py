@@ -12,7 +12,7 @@ from typing import Any
 
 from nornflow.testing.frr import namespace
 from nornflow.testing.frr.lock import held
-from nornflow.testing.frr.router import FrrRouter
+from nornflow.testing.frr.router import SHELL_PORT, FrrRouter
 from nornflow.testing.frr.system import LabError, ensure_user, obstacle, remove_user, write
 from nornflow.testing.frr.topology import LabPlan
 
@@ -158,7 +158,8 @@ class FrrLab:
     def inventory(self) -> dict[str, dict[str, Any]]:
         """Return the hosts as Nornir's SimpleInventory takes them.
 
-        The platform is `frr`; netmiko drives vtysh best with its `cisco_ios` type.
+        The platform is `frr`; netmiko drives vtysh best with its `cisco_ios` type. `frr_shell` is a login to the router's
+        shell, for its dead-man.
         """
         return {
             router.plan.name: {
@@ -169,7 +170,10 @@ class FrrLab:
                 "platform": "frr",
                 "groups": [],
                 "data": dict(router.plan.data),
-                "connection_options": {"netmiko": {"platform": "cisco_ios"}},
+                "connection_options": {
+                    "netmiko": {"platform": "cisco_ios"},
+                    "frr_shell": {"port": SHELL_PORT, "extras": {"pathspace": router.space}},
+                },
             }
             for router in self.routers.values()
         }

@@ -24,7 +24,11 @@ fi
 exec vtysh -N {space}
 """
 
+SHELL_PORT = 2022
+"""Where the router's login gets a shell in place of vtysh."""
+
 _SSHD = """Port 22
+Port {shell}
 ListenAddress {address}
 HostKey {folder}/ssh_host_ed25519_key
 PidFile {folder}/sshd.pid
@@ -44,6 +48,8 @@ MaxStartups 200:30:400
 MaxSessions 50
 LogLevel VERBOSE
 ForceCommand {folder}/login.sh
+Match LocalPort {shell}
+    ForceCommand none
 """
 
 
@@ -89,7 +95,7 @@ class FrrRouter:
         if not key.exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
         write(self.folder / "login.sh", _LOGIN.format(name=self.plan.name, space=self.space), 0o755)
-        config = _SSHD.format(address=self.plan.management, folder=self.folder, user=user)
+        config = _SSHD.format(address=self.plan.management, folder=self.folder, user=user, shell=SHELL_PORT)
         write(self.folder / "sshd_config", config)
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
         enter(self.plan, sshd, "-f", self.folder / "sshd_config", "-E", self.folder / "sshd.log")

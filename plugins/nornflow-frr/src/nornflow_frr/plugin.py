@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nornflow import Twin, hookimpl
+from nornflow import ConnectionGuard, Twin, hookimpl
 
 
 @hookimpl
@@ -13,3 +13,11 @@ def nornflow_twins() -> Iterable[Twin]:
     from nornflow_frr.twin import FrrTwin
 
     yield FrrTwin()
+
+
+@hookimpl
+def nornflow_connection_guards() -> Iterable[ConnectionGuard]:
+    """Yield the guard of a router's shell account, over which its dead-man is armed."""
+    from nornflow_frr.shell import FrrShellGuard
+
+    yield FrrShellGuard()
