@@ -57,7 +57,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     width = max(len(name) for name, _ in sides)
     for name, lines in sides:
         for line in lines[:_MOST]:
-            yield f"    {name:<{width}}  {line}"
+            yield f"    {name:<{width}}  {line}".replace("\n", "\n" + " " * (width + 6))  # a banner
         if len(lines) > _MOST:
             yield f"    {name:<{width}}  and {len(lines) - _MOST} lines more"
 

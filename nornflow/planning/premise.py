@@ -74,7 +74,7 @@ class AfterPlan:
         platform = platform_for(plan.platform)
         digest = config_hash(running, platform)
         left = hash_left_by(plan, lambda: self._image(host))
-        if digest == left:
+        if digest == left != plan.pre_hash:
             return None
         if digest != plan.pre_hash:
             raise PlanStale(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 from nornflow.model.plan import EXEC, HostPlan, Method
 from nornflow.planning.predict import predict
@@ -33,8 +34,7 @@ class Side:
         """The configuration lines of each step; secrets that are not the same do not look the same."""
         found = []
         for step in self.host.steps:
-            digests = step.digests or ("",) * len(step.lines)
-            pairs = zip(step.lines, digests, strict=True)
+            pairs = zip_longest(step.lines, step.digests[: len(step.lines)], fillvalue="")
             found.append(tuple(_marked(line, digest) for line, digest in pairs if not line.startswith(EXEC)))
         return tuple(lines for lines in found if lines)
 

@@ -161,6 +161,22 @@ class TestRebase:
             assert "ntp server 192.0.2.77" in router.running_config
             assert "logging host 192.0.2.9" in router.running_config
 
+    def test_taking_the_first_plan_back_does_not_take_the_second_one_with_it(self, site: Site) -> None:
+        site.plan("ours", "ntp server 192.0.2.77")
+        site.plan("theirs", "logging host 192.0.2.9")
+        site.run("plan", "rebase", "theirs.plan", "--after", "ours.plan", "-o", "next.plan").ok()
+        site.run("apply", "ours.plan", "--yes").ok()
+        run = site.folder.record()["id"]
+        site.run("apply", "next.plan", "--yes").ok()
+        both = [router.running_config for router in site.fleet]
+        assert site.run("plan", "conflicts", "ours.plan", "next.plan").exit_code == 0
+        assert site.run("rollback", run, "--yes").exit_code == 5  # somebody changed them since, and it says so
+        assert [router.running_config for router in site.fleet] == both
+        site.run("rollback", run, "--merge", "--yes").ok()
+        for router in site.fleet:
+            assert "ntp server 192.0.2.77" not in router.running_config
+            assert "logging host 192.0.2.9" in router.running_config
+
     def test_before_the_first_is_applied_is_made_on_what_that_will_leave(self, site: Site) -> None:
         a = site.plan("ours", "interface Loopback0", "description ours")
         site.plan("theirs", "interface Loopback0", "description theirs")
