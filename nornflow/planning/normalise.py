@@ -37,6 +37,16 @@ def _volatile(line: str, platform: Platform) -> bool:
     return platform.volatile is not None and platform.volatile.search(line) is not None
 
 
+def volatile_head(text: str, platform: Platform) -> str:
+    """Return the volatile lines above the first lasting one: what a device says of itself, such as its version."""
+    head = []
+    for line in text.replace("\r", "").splitlines():
+        if line.strip() and not _volatile(line, platform):
+            break
+        head.append(f"{line}\n")
+    return "".join(head)
+
+
 def config_hash(text: str, platform: Platform) -> str:
     """Return the SHA-256 of the normalised text, in hexadecimal: equal exactly when nothing lasting differs."""
     return hashlib.sha256(normalise(text, platform).encode()).hexdigest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nornflow.errors import PlanStale
 from nornflow.model.plan import HostPlan, Method, Plan
 from nornflow.planning.diff import patched
-from nornflow.planning.normalise import config_hash, normalise
+from nornflow.planning.normalise import config_hash, normalise, volatile_head
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
 
@@ -88,4 +88,4 @@ class AfterPlan:
                 hint="apply that one first, then plan this change anew: nornflow plan WORKFLOW -o FILE",
             )
         self.awaited[host] = digest
-        return Supposed(text, f"planned on what plan {self._name} will have left")
+        return Supposed(volatile_head(running, platform) + text, f"planned on what plan {self._name} will have left")
