@@ -217,6 +217,13 @@ class ConnectionGuard(ABC):
             hint="a platform with a native candidate can (NAPALM on Arista EOS); here the change is taken back by lines",
         )
 
+    def compare_replace(self, driver: Any, text: str) -> str | None:
+        """Return the device's own diff of making the text its whole configuration; None when it does not tell.
+
+        Called while planning, on `native_platforms` only: the candidate is thrown away, nothing is committed.
+        """
+        return None
+
     def begin_candidate(self, driver: Any, run: str) -> None:  # noqa: B027 - only devices that hold candidates need it
         """Make ready for a new candidate of a run: throw away what a process of the same run left uncommitted on the device.
 

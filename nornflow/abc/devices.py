@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from nornflow.abc.confirm import DeadMan as DeadMan
 from nornflow.abc.locks import Fence
-from nornflow.errors import NornFlowError
+from nornflow.errors import DeviceError, NornFlowError
 from nornflow.model.confirm import Hold, OwnTimer
 from nornflow.model.device import HostView, LeaseReport, Way
 from nornflow.model.permission import Grant
@@ -39,6 +39,14 @@ class DeviceSession(ABC):
     @abstractmethod
     def configure(self, connection: str, lines: Sequence[str], grant: Grant) -> LeaseReport:
         """Send exactly these lines under a lease of their own; raises as ConnectionGuard.configure."""
+
+    def compare_replace(self, connection: str, text: str) -> str | None:
+        """Return the device's own diff of making the text its whole configuration; None when it has no way to tell."""
+        return None
+
+    def replace(self, connection: str, text: str, grant: Grant) -> None:
+        """Make the text the whole configuration in one move, under a lease of its own; raises as ConnectionGuard.replace."""
+        raise DeviceError(f"{connection} replaces no whole configuration")
 
     def way(self, connection: str) -> Way:
         """Return the way by which the named connection reaches the device, as far as it is known; asks no device."""

@@ -16,10 +16,12 @@ from nornflow.devices.guard import (
     close_host,
     guard_hosts,
     guarded_arm,
+    guarded_compare_replace,
     guarded_configure,
     guarded_confirm,
     guarded_pending,
     guarded_read_config,
+    guarded_replace,
     guarded_revert,
     guarded_way,
     held,
@@ -92,6 +94,16 @@ class NornirSession(DeviceSession):
         with self.lease(grant) as report:
             guarded_configure(self.task.host, connection, lines)
         return report
+
+    def compare_replace(self, connection: str, text: str) -> str | None:
+        """Return the device's own diff of making the text its whole configuration."""
+        with self.lease(Grant(self.host.name, "rehearse", Mode.PLAN, READ_ONLY)):
+            return guarded_compare_replace(self.task.host, connection, text)
+
+    def replace(self, connection: str, text: str, grant: Grant) -> None:
+        """Make the text the whole configuration."""
+        with self.lease(grant):
+            guarded_replace(self.task.host, connection, text)
 
     def way(self, connection: str) -> Way:
         """Return the way by which the connection reaches the device."""

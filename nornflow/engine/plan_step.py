@@ -12,7 +12,7 @@ from nornflow.engine.progress import Progress
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Premise
 from nornflow.engine.work import StepWork
-from nornflow.errors import ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
+from nornflow.errors import DeviceError, ExpressionError, GuardDenied, NornFlowError, PlanStale, PolicyDenied
 from nornflow.model.decision import Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
@@ -98,6 +98,8 @@ class PlannedWork:
         host = session.host.name
         if lines:
             planner = self._planner(session, connection, afresh=afresh)
+            if native_diff is not None and not afresh and planner.native is None and not planner.supposed:
+                self._rehearse_natively(session, planner, connection)
             planned = planner.plan(self._work.step.id, lines, connection=connection, native_diff=native_diff)
             self.risks[host] = planner.risks[self._work.step.id]
         else:  # a step that sends no lines says itself what it would change (`StepResult.diff` of a planned result)
@@ -133,6 +135,13 @@ class PlannedWork:
                 "will have",
                 hint="apply the plan that comes first, then plan again",
             )
+
+    def _rehearse_natively(self, session: DeviceSession, planner: Planner, connection: str) -> None:
+        """Ask a device that holds candidates whether it would take its configuration of now back as a whole."""
+        try:
+            planner.native = session.compare_replace(connection, planner.pre)
+        except DeviceError as error:
+            planner.native = error.message
 
     def for_apply(self, session: DeviceSession) -> PlannedStep:
         """Return the approved plan for this device, or make one now when the step could not be planned before.

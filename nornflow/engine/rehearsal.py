@@ -111,6 +111,11 @@ class Rehearsals:
                 return Rehearsal(Method.IMPOSSIBLE, evidence=said)
             said = f"played on the twin {played.twin}: the pre-image again, line for line, after {passes}"
             return Rehearsal(Method.PROVEN, played.lines, said, start)
+        if planner.native == "" and all(step.method is Method.NATIVE for step in host.steps if step.configuration):
+            said = "the device's own candidate puts the pre-image back as a whole, and shows no difference to it"
+            return Rehearsal(
+                Method.NATIVE, way_back(planner.configuration, planner.pre, platform, own).lines, said, start
+            )
         unproven = f"; not on the twin {played.twin}: {played.failure}" if played is not None else ""
         if blind := next((step for step in host.steps if _blind(step, planner)), None):
             said = f"what step {blind.step} changes cannot be told from text, so neither can the way back"

@@ -13,7 +13,7 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, RollbackFailed, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
-from nornflow.model.plan import EXEC, PlannedStep
+from nornflow.model.plan import EXEC, Method, PlannedStep
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.rollback import rollback_lines
@@ -139,6 +139,8 @@ class Rollback:
                 return True
             if attempt == PASSES:
                 break
+            if attempt == 0 and self._natively(session, image, platform):
+                continue
             first = (self._rehearsed(host, current, image, platform) or own) if attempt == 0 else ()
             lines = first or rollback_lines(current, image.text, platform)
             if not lines:
@@ -148,6 +150,24 @@ class Rollback:
             f"{host}: the configuration is not back at its pre-image; what is still to do:\n{remaining}",
             hint="bring the device back by hand with the diff above (- is what stands there now, + is what should)",
         )
+
+    def _natively(self, session: DeviceSession, image: PreImage, platform: Platform) -> bool:
+        """Let the device put the whole pre-image back by itself, where that was rehearsed; False when it did not."""
+        host = session.host.name
+        plan = self._progress.plans.get(host)
+        if plan is None or plan.rollback is None or plan.rollback.method is not Method.NATIVE:
+            return False
+        if config_hash(image.text, platform) != plan.pre_hash or host in self._progress.armed:
+            return False
+        work = self._works[image.steps[0]]
+        planned = PlannedStep("rollback", host, connection=image.connection)
+        try:
+            session.replace(image.connection, image.text, work.grant(host, Mode.APPLY, planned, name="rollback"))
+        except StepError as error:
+            self._tools.emitter.emit(EventKind.STEP_RETRY, error.message, step="rollback", host=host)
+            session.drop()
+            return False
+        return True
 
     def _rehearsed(self, host: str, current: str, image: PreImage, platform: Platform) -> tuple[str, ...]:
         """Return the way back that was tried while planning, where the device stands just where it begins and is to end."""

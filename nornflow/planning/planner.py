@@ -70,6 +70,8 @@ class Planner:
         self.supposed = supposed
         self.pre = pre
         self.configuration = pre
+        self.native: str | None = None
+        """What the device says of having `pre` put back as a whole: nothing when it can, None when it was not asked."""
         self.after: dict[str, str] = {}
         self._before: dict[str, str] = {}
         self.pre_hash = config_hash(pre, platform)

@@ -238,6 +238,21 @@ def _must_be_taken(lease: Lease, command: str, answer: str) -> None:
         )
 
 
+def guarded_compare_replace(host: Host, connection: str, text: str) -> str | None:
+    """Return the device's own diff of making the text its configuration, under the held lease; None where it has none.
+
+    Only where the platform's candidate lives on the device and is loaded while planning anyway.
+    """
+    session, lease = session_under_lease(host, connection)
+    if lease.platform.name not in session.guard.native_platforms:
+        return None
+    driver = session.driver(lease)
+    if not lease.permits("device.read"):
+        raise lease.denied("comparing needs the permission device.read", hint="use a profile that allows device.read")
+    session.guard.begin_candidate(driver, lease.grant.run)
+    return session.guard.compare_replace(driver, text)
+
+
 def guarded_replace(host: Host, connection: str, text: str) -> None:
     """Make the text the running configuration of the device; DeviceError when its driver cannot.
 

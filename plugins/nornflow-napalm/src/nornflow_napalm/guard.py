@@ -151,6 +151,15 @@ class NapalmGuard(ConnectionGuard):
             with driver_errors(driver):
                 adopt_session(driver, run)
 
+    def compare_replace(self, driver: Any, text: str) -> str | None:
+        """Load the text as a candidate that replaces everything, return the device's diff and throw the candidate away."""
+        with driver_errors(driver):
+            driver.load_replace_candidate(config=text)
+            try:
+                return str(driver.compare_config())
+            finally:
+                driver.discard_config()
+
     def replace(self, driver: Any, text: str) -> None:
         """Replace the whole configuration by the text, on drivers whose candidate lives on the device."""
         if _netmiko(driver) is not None:
