@@ -21,6 +21,10 @@ pytestmark = pytest.mark.e2e
 MakeFleet = Callable[..., Fleet]
 MakeProject = Callable[..., ProjectFolder]
 
+SETTINGS = """
+profiles:
+  careful: {extends: standard, approvals: {count: 1}}
+"""
 CHANGE = """
 name: {name}
 version: 1.0
@@ -72,7 +76,7 @@ class Site:
 @pytest.fixture
 def site(fleet: MakeFleet, project: MakeProject) -> Site:
     routers = fleet(count=2)
-    return Site(project({}, fleet=routers), routers)
+    return Site(project({"nornflow.yaml": SETTINGS}, fleet=routers), routers)
 
 
 @pytest.fixture
@@ -140,9 +144,18 @@ class TestConflicts:
 
 
 class TestRebase:
-    def test_of_the_second_plan_goes_on_where_the_first_one_was_applied(self, site: Site) -> None:
+    def test_of_the_second_plan_goes_on_where_the_first_one_was_applied(
+        self, site: Site, become: Callable[[str], None]
+    ) -> None:
+        def approved(file: str) -> None:
+            become("bin")
+            site.run("approve", file).ok()
+            become("root")
+
         a = site.plan("ours", "interface Loopback0", "description ours", "ntp server 192.0.2.77")
-        b = site.plan("theirs", "interface Loopback0", "description theirs", "logging host 192.0.2.9")
+        lines = ("interface Loopback0", "description theirs", "logging host 192.0.2.9")
+        b = site.plan("theirs", *lines, words=("--profile", "careful"))
+        approved("theirs.plan")
         site.run("apply", "ours.plan", "--yes").ok()
         run = site.folder.record()["id"]
         stale = site.run("apply", "theirs.plan", "--yes")
@@ -155,6 +168,8 @@ class TestRebase:
         assert (met.exit_code, "rollback: taking A back would undo B" in met.stdout) == (1, True)
         shown = site.run("plan", "show", "next.plan", "--format", "json").ok().json()
         assert (shown["follows"], shown["after"]) == (b, {"plan": a, "awaited": []})
+        assert site.run("apply", "next.plan", "--yes").exit_code == 4  # that of the plan before does not count
+        approved("next.plan")
         site.run("apply", "next.plan", "--yes").ok()
         for router in site.fleet:
             assert "description theirs" in router.running_config

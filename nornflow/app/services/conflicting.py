@@ -63,7 +63,7 @@ def conflicts_of(project: Project, a: SealedPlan, b: SealedPlan) -> Conflicts:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A plan that waits for devices of another plan, and how the two meet: A is the other one, B is this."""
+    """A plan that waits for devices of another one, and how the two meet: in the findings A is the other, B is this."""
 
     plan: PendingPlan
     meetings: tuple[Meeting, ...]
