@@ -103,10 +103,10 @@ class DeadlyTimer:
         self.disarm = lambda: setattr(switch.sessions, "commit_timed", commit)
 
 
-def cut_off(scene: Scene) -> str:
-    """Run the change in a process that dies when all three switches have it, and return the run's id."""
+def cut_off(scene: Scene, *words: str) -> str:
+    """Run the change in a process that dies when one of the switches has it, and return the run's id."""
     deadly = DeadlyTimer(scene.fleet["sw2"])
-    with scene.start("run", "ntp.yaml", "--yes") as process:
+    with scene.start(*(words or ("run", "ntp.yaml", "--yes"))) as process:
         deadly.pid = process.pid
         process.communicate(timeout=110)
     assert process.returncode == -signal.SIGKILL
@@ -305,3 +305,28 @@ def test_a_commit_of_a_step_that_was_taken_back_meanwhile_fails_and_says_so(made
     (confirm,) = [step for step in record["steps"] if step["step_id"] == "confirm"]
     hints = [result["hint"] for result in confirm["hosts"].values()]
     assert hints == ["somebody else changed the device, or its own timer took the change back"] * 3
+
+
+# ------------------------------------------------------------------ a sealed plan
+
+
+def test_a_sealed_plan_says_how_its_change_is_held_and_is_applied_so(made: Callable[..., Scene]) -> None:
+    scene = made()
+    scene.site.run("plan", "ntp.yaml", "-o", "change.plan").ok()
+    assert f"confirm within 5m: native ({BY})" in scene.site.run("plan", "show", "change.plan").ok().stdout
+    scene.site.run("apply", "change.plan", "--yes").ok()
+    record = scene.site.record()
+    assert all(host["confirm"]["confirmed_at"] for host in record["hosts"])
+    (run,) = scene.ask("runs", "list", "--format", "json")
+    markdown = scene.site.run("runs", "show", run["id"], "--format", "markdown").ok().stdout
+    assert f"native ({BY}): 3 of 3 devices confirmed" in markdown
+
+
+def test_a_run_of_a_sealed_plan_that_was_cut_off_is_recovered(made: Callable[..., Scene]) -> None:
+    scene = made()
+    before = configs(scene)
+    scene.site.run("plan", "ntp.yaml", "-o", "change.plan").ok()
+    run = cut_off(scene, "apply", "change.plan", "--yes")
+    scene.site.run("recover", "--run", run).ok()
+    assert configs(scene) == before
+    assert timed(scene) == []
