@@ -81,11 +81,11 @@ class ArmedDevices:
         """Stop the device's timer and read it once more; of a batch that is `resumed` it may be confirmed already."""
         host = session.host.name
         armed = self._progress.armed[host]
-        if armed.native and self._runs(session, armed):
-            timer = _native(armed)
+        timer = armed.native
+        if timer is not None:
             if session.pending(timer, armed.token):
                 session.confirm(timer, armed.token, _grant(self._work_of(host), host, CONFIRM, timer.connection))
-            elif not resumed:
+            elif not resumed and self._runs(session, armed):
                 raise DeviceError(f"{host}: its {armed.by} ended before it was confirmed")
             self._demand_as_left(session)  # it may have ended between two looks
         armed.confirmed_at = self._tools.clock()

@@ -228,7 +228,8 @@ class Confirmation:
         progress = self._progress
 
         armed = [host for host in hosts if (each := progress.armed.get(host)) and each.open]
-        native = [host for host in armed if progress.armed[host].native and not progress.armed[host].with_commit]
+        native = [host for host in armed if progress.armed[host].native]
+        native = [host for host in native if host in progress.pre_images or not progress.armed[host].with_commit]
         if native and self._tools.devices is not None:
             self._tools.devices.run(
                 "confirm", native, self._devices.let_go, timeout=TIMEOUT, cancellation=self._tools.switch.rollbacks

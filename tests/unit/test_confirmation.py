@@ -269,6 +269,14 @@ def test_a_commit_that_began_no_timer_is_not_believed() -> None:
     assert fates(record) == {"r1": "rolled_back"}
 
 
+@pytest.mark.parametrize("bad", ["", "r1"])
+def test_a_commit_of_which_the_configuration_shows_nothing_is_not_left_to_its_timer(bad: str) -> None:
+    devices = network(COMMIT_TIMER)
+    devices["r1"].stubborn = tuple(LINES[:2])
+    held(Stage(dict(devices)), bad=bad).run()
+    assert devices["r1"].armed == {}
+
+
 def test_somebody_else_who_changes_a_device_before_it_is_confirmed_keeps_it_from_that() -> None:
     devices = network(None)
     stage = held(Stage(dict(devices)))
