@@ -12,7 +12,7 @@ import nornflow.engine.twins as twins
 from engine_stage import CONFIG, Stage, changing, fates, network
 from nornflow.abc import Stage as TwinStage
 from nornflow.abc import Twin
-from nornflow.errors import LineRejected
+from nornflow.errors import DeviceError, LineRejected
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan, Method
 from nornflow.model.run import RunState
@@ -46,6 +46,7 @@ class Scratch(TwinStage):
         return self._config
 
     def lines_to(self, wanted: str) -> Sequence[str]:
+        self._twin.trouble("tool", wanted)
         return self._twin.own_way
 
 
@@ -163,6 +164,20 @@ class TestOnATwin:
         assert host.rollback.method is Method.IMPOSSIBLE
         assert "not the pre-image" in host.rollback.evidence
         assert host.rollback.lines == ()
+
+    def test_a_tool_that_fails_does_not_hide_what_the_twin_showed(self) -> None:
+        twin = Double()
+        twin.refused = ("no ntp server 192.0.2.9",)
+
+        def trouble(move: str, about: str) -> None:
+            if move == "tool":
+                raise DeviceError("the tool is not there")
+
+        twin.trouble = trouble
+        host = planned(changing(network(1)), twin)["r1"]
+        assert host.rollback is not None
+        assert host.rollback.method is Method.IMPOSSIBLE
+        assert "refused the line 'no ntp server 192.0.2.9'" in host.rollback.evidence
 
     def test_many_devices_share_few_stages_and_leave_none(self) -> None:
         twin = Double(at_once=3)

@@ -72,7 +72,7 @@ class ScratchFrr(Stage):
         here, there = f"{CONFIG}/here.conf", f"{CONFIG}/there.conf"
         self._there.write(here, needs.bare(self._shown()))
         self._there.write(there, needs.bare(wanted))
-        said = self._there.run("python3", f"{FRR}/frr-reload.py", "--test", "--input", here, there)
+        said = self._there.run(f"{FRR}/frr-reload.py", "--test", "--input", here, there)
         return _typed(said)
 
     def run(self, *command: str) -> str:

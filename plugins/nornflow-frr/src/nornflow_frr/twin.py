@@ -13,7 +13,7 @@ from pathlib import Path
 from nornflow import DeviceError, Twin
 from nornflow_frr.needs import ALWAYS
 from nornflow_frr.scratch import ScratchFrr
-from nornflow_frr.world import FRR
+from nornflow_frr.world import ENVIRONMENT, FRR
 
 _PROGRAMS = ("unshare", "nsenter", "setpriv", "ip", "hostname", "vtysh")
 _VERSION = re.compile(r"version (\S+)")
@@ -28,7 +28,7 @@ class FrrTwin(Twin):
 
     def obstacle(self) -> str:
         """Return why there can be no scratch FRR on this machine."""
-        missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+        missing = [name for name in _PROGRAMS if shutil.which(name, path=ENVIRONMENT["PATH"]) is None]
         missing += [name for name in (*ALWAYS, "frr-reload.py") if not (Path(FRR) / name).exists()]
         if missing:
             return f"a twin of FRR needs {', '.join(missing)} here (Debian: frr, frr-pythontools, iproute2, util-linux)"

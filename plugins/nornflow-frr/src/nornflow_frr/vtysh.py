@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from nornflow import DeviceError, LineRejected
+from nornflow_frr.world import ENVIRONMENT
 
 _PROMPT = re.compile(r"(?:\A|\n)[^\s#>]*?(?P<mode>\(config[^)\s]*\))?# \Z")
 _REFUSED = re.compile(
@@ -30,7 +31,7 @@ def type_lines(words: Sequence[str], lines: Sequence[str], clock: Callable[[], f
     when vtysh ends, or does not come back to its prompt.
     """
     process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, env=ENVIRONMENT
     )
     try:
         dialog = _Dialog(process, clock() + _SECONDS, clock)

@@ -16,13 +16,20 @@ _SCRATCH = (CONFIG, SOCKETS, "/tmp", "/var/tmp", "/var/log")
 # with it the kernel ends every other process in there, and so goes the rest.
 _BEGIN = f"""
 set -e
+while read -r _ place kind _; do
+  case $kind in
+    proc|sysfs|dev*|cgroup*|mqueue) ;;
+    *) mount -o remount,bind,ro "$place" || true ;;
+  esac
+done < /proc/self/mounts
 for folder in {" ".join(_SCRATCH)}; do mount -t tmpfs -o mode=0755,size=64m none "$folder"; done
-mount -o remount,bind,ro /
 ip link set lo up
 echo ready
 exec cat > /dev/null
 """
 _SECONDS = 20.0
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+"""What processes in there know of the world outside: not the secrets in the planner's own environment."""
 
 
 class World:
@@ -32,7 +39,12 @@ class World:
         words = ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "sh", "-c", _BEGIN]
         try:
             self._first = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=ENVIRONMENT,
             )
         except OSError as error:
             raise DeviceError(
@@ -59,7 +71,9 @@ class World:
         """Do a command inside and return its output."""
         words = self.entering(*command, user=user)
         try:
-            done = subprocess.run(words, input=given, text=True, capture_output=True, timeout=_SECONDS, check=False)
+            done = subprocess.run(
+                words, input=given, text=True, capture_output=True, timeout=_SECONDS, check=False, env=ENVIRONMENT
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise DeviceError(f"the twin did not do `{command[0]}`: {error}") from error
         if done.returncode:
