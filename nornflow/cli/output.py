@@ -26,8 +26,8 @@ _CONTROLS = {
 
 
 def show(text: str) -> None:
-    """Print the answer of a command on standard output."""
-    click.echo(text, file=behind(sys.stdout))
+    """Print the answer of a command on standard output, without control characters."""
+    click.echo(printable(text), file=behind(sys.stdout))
 
 
 def show_json(value: Any) -> None:
@@ -80,9 +80,9 @@ def quiet_libraries() -> None:
 
 
 def tell(text: str, *, colour: str | None = None) -> None:
-    """Print something beside the answer (progress, notes, questions' context) on standard error."""
+    """Print something beside the answer (progress, notes, questions' context, errors) on standard error, as `show` does."""
     stream = behind(sys.stderr)
-    click.secho(text, file=stream, fg=colour if colours(stream) else None)
+    click.secho(printable(text), file=stream, fg=colour if colours(stream) else None)
 
 
 def show_error(error: NornFlowError) -> None:

@@ -28,8 +28,9 @@ class Sealed:
     `approved` is the plan, and what planning found beside it, as the journal keeps it. `image` returns the configuration
     a device was planned on, if it is at hand, `blame` who changed a device since, in words. `outdated` says of devices why
     the inventory does not mean the same ones any more. With `strict` one stale device keeps all from being changed;
-    `answered` says that the approvals are there and nobody is to be asked. `after` is the hash of a plan that comes before
-    this one, `awaited` the hash of the configuration by device that they had when it was still to be applied.
+    `answered` says that the approvals are there and nobody is to be asked; `still` raises ApprovalRequired when they are not
+    any more: devices may have been waited for. `after` is the hash of a plan that comes before this one, `awaited` the hash
+    of the configuration by device that they had when it was still to be applied.
     """
 
     approved: Mapping[str, Any]
@@ -40,6 +41,7 @@ class Sealed:
     answered: bool = False
     after: str = ""
     awaited: Mapping[str, str] = field(default_factory=dict)
+    still: Callable[[], None] = lambda: None
 
 
 class Drift:

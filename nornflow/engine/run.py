@@ -25,7 +25,7 @@ from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
@@ -147,6 +147,8 @@ class Run:
         if not self._lock():
             self._cut_short()
             return
+        if self._sealed is not None and not (self._earlier is not None and self._earlier.recover):
+            self._sealed.still()  # whoever approved may have thought better of it while others were waited for
         if self._sealed is not None and not self._recovered.batches:
             assert self._plan is not None
             if leave_drifted(self._sealed, self._plan, self._targets, self._body, self._working, self._tools):
@@ -190,7 +192,9 @@ class Run:
 
     def _stay_open(self, error: NornFlowError) -> None:
         """Raise the error again, saying so, when the run has to stay as it is: half done, or begun and not allowed any more."""
-        denied = isinstance(error, PolicyDenied) and self._earlier is not None and self._earlier.applying
+        denied = (
+            isinstance(error, (PolicyDenied, ApprovalRequired)) and self._earlier is not None and self._earlier.applying
+        )
         if self._tools.emitter.failure is not None or not (self._half_done or (denied and self._deployment is None)):
             return
         self.left_open = True

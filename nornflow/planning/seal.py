@@ -14,7 +14,10 @@ from typing import Any
 from nornflow.errors import PlanInvalid
 from nornflow.model.decision import Decision, Verdict
 from nornflow.model.plain import plain
+from nornflow.model.plan import Plan
+from nornflow.model.run import StepResult
 from nornflow.model.sealed import FORMAT, SealedPlan, Signature
+from nornflow.model.shape import demand_shape
 
 _LARGE = 1_000_000
 """From how many bytes on a plan file is compressed."""
@@ -33,7 +36,12 @@ def canonical(value: Any) -> str:
 
 def sealed(plan: SealedPlan) -> SealedPlan:
     """Return the plan with the hash of what it says."""
-    return replace(plan, hash=hashlib.sha256(canonical(_content(plan)).encode()).hexdigest())
+    return replace(plan, hash=hash_of(_content(plan)))
+
+
+def hash_of(content: Any) -> str:
+    """Return the SHA-256 of the content of a plan, in hexadecimal."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def written(plan: SealedPlan) -> bytes:
@@ -42,6 +50,11 @@ def written(plan: SealedPlan) -> bytes:
     envelope = {"format": FORMAT, "hash": plan.hash, "signatures": signatures, "content": _content(plan)}
     data = canonical(envelope).encode() + b"\n"
     return _GZIP + gzip.compress(data, mtime=0)[len(_GZIP) :] if len(data) >= _LARGE else data
+
+
+def looks_like_plan(beginning: bytes) -> bool:
+    """Tell whether a file that begins so may be a plan file; that it is one only opening it tells."""
+    return beginning.startswith((b'{"content":{', _GZIP[:2]))
 
 
 def opened(data: bytes, name: str) -> SealedPlan:
@@ -56,21 +69,58 @@ def opened(data: bytes, name: str) -> SealedPlan:
                 hint="apply it with the NornFlow that made it, or plan again",
             )
         raise PlanInvalid(f"{name} is not a plan file", hint="nornflow plan WORKFLOW -o FILE makes one")
-    if canonical(envelope).encode() + b"\n" != text:
+    if _canonical_or_none(envelope) != text:
         raise PlanInvalid(f"{name} was changed after it was sealed: it is not written as it was", hint=_AGAIN)
-    content = envelope.get("content") or {}
-    digest = hashlib.sha256(canonical(content).encode()).hexdigest()
+    content = envelope.get("content")
+    digest = hash_of(content)
     if envelope.get("hash") != digest:
         raise PlanInvalid(
             f"{name} was changed after it was sealed: its hash is not that of what it says",
             hint=_AGAIN,
         )
     try:
-        plan = _plan(content, digest, envelope["signatures"])
-        _ = plan.plan
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlanInvalid(f"{name} does not hold what a plan file holds: {error!r}", hint=_AGAIN) from None
+        _demand_shape(envelope)
+        plan = _plan(envelope["content"], digest, envelope["signatures"])
+        _demand_coherent(plan.plan)
+    except (KeyError, TypeError, ValueError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise PlanInvalid(f"{name} does not hold what a plan file holds: {said}", hint=_AGAIN) from None
     return plan
+
+
+def _canonical_or_none(envelope: Mapping[str, Any]) -> bytes | None:
+    try:
+        return canonical(envelope).encode() + b"\n"
+    except ValueError:  # nested deeper than anything that we write
+        return None
+
+
+def _demand_shape(envelope: Mapping[str, Any]) -> None:
+    """Raise KeyError or ValueError unless everything is of the type that it is taken for later."""
+    demand_shape(envelope["signatures"], tuple[Signature, ...], "signatures")
+    content = envelope["content"]
+    demand_shape(content, SealedPlan, "content")
+    wanted = {field.name for field in fields(SealedPlan)} - _OUTSIDE
+    if content.keys() != wanted:
+        raise ValueError(f"content: {', '.join(sorted(content.keys() ^ wanted))} is missing in it, or too much")
+    demand_shape(content["decisions"], tuple[Decision, ...], "decisions")
+    approved = content["approved"]
+    demand_shape(approved["plan"], Plan, "plan")
+    demand_shape(approved["results"], Mapping[str, Mapping[str, StepResult]], "results")
+    demand_shape(approved["hashes"], Mapping[str, str], "hashes")
+
+
+def _demand_coherent(plan: Plan) -> None:
+    """Raise ValueError for a plan that says two things of one device, which no planning makes."""
+    hosts = [host.host for host in plan.hosts]
+    if len(set(hosts)) != len(hosts):
+        raise ValueError("plan.hosts names a device twice")
+    for host in plan.hosts:
+        steps = [step.step for step in host.steps]
+        if len(set(steps)) != len(steps) or any(step.host != host.host for step in host.steps):
+            raise ValueError(f"what is planned for {host.host} names a step twice, or another device")
+        if any(step.digests and len(step.digests) != len(step.lines) for step in host.steps):
+            raise ValueError(f"there is not one digest for each line of {host.host}")
 
 
 def _content(plan: SealedPlan) -> dict[str, Any]:

@@ -10,13 +10,20 @@ from nornflow.errors import PolicyDenied, UsageError
 from nornflow.model.sealed import FORMAT, SealedPlan, Signature
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 _MAKE = "make a pair of keys with: openssl genpkey -algorithm ed25519 -out plan.pem; openssl pkey -in plan.pem -pubout"
 
 
 def sign(plan: SealedPlan, key: bytes, name: str) -> SealedPlan:
-    """Return the plan with a signature by a private key (PEM or OpenSSH, not encrypted); UsageError when it is no such key."""
+    """Return the plan with a signature by a private key; UsageError as `demand_private`."""
+    private = demand_private(key, name)
+    public = _text(private.public_key())
+    return plan.signed(Signature(public, base64.b64encode(private.sign(_message(plan))).decode()))
+
+
+def demand_private(key: bytes, name: str) -> Ed25519PrivateKey:
+    """Return a private key (PEM or OpenSSH, not encrypted); UsageError when it is none that plans are signed with."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
@@ -28,8 +35,7 @@ def sign(plan: SealedPlan, key: bytes, name: str) -> SealedPlan:
         raise UsageError(f"{name} is not a private key that can be read: {error}", hint=_MAKE) from None
     if not isinstance(private, Ed25519PrivateKey):
         raise UsageError(f"{name} is not an Ed25519 key", hint=_MAKE)
-    public = _text(private.public_key())
-    return plan.signed(Signature(public, base64.b64encode(private.sign(_message(plan))).decode()))
+    return private
 
 
 def demand_signature(plan: SealedPlan, key: bytes, name: str) -> None:
@@ -37,14 +43,19 @@ def demand_signature(plan: SealedPlan, key: bytes, name: str) -> None:
     wanted = _public(key, name)
     if not plan.signatures:
         raise PolicyDenied("the plan is not signed", hint="seal it with: nornflow plan WORKFLOW -o FILE --sign KEY")
-    for signature in plan.signatures:
-        if signature.key == _text(wanted) and genuine(plan, signature):
-            return
+    if is_signed_by(plan, key, name):
+        return
     raise PolicyDenied(
         f"the plan is not signed with the key in {name}; it is signed with "
         f"{', '.join(fingerprint(signature.key) for signature in plan.signatures)}",
         hint=f"the key in {name} is {fingerprint(_text(wanted))}: see who made the plan",
     )
+
+
+def is_signed_by(plan: SealedPlan, key: bytes, name: str) -> bool:
+    """Tell whether the holder of this public key (PEM or OpenSSH) signed the plan; UsageError when it is no such key."""
+    wanted = _text(_public(key, name))
+    return any(signature.key == wanted and genuine(plan, signature) for signature in plan.signatures)
 
 
 def genuine(plan: SealedPlan, signature: Signature) -> bool:

@@ -57,15 +57,24 @@ class Ballot:
 
 
 def ballot(
-    quorum: Quorum, plan: SealedPlan, answers: Sequence[Approval], now: datetime, members: Members = lambda group: ()
+    quorum: Quorum,
+    plan: SealedPlan,
+    answers: Sequence[Approval],
+    now: datetime,
+    members: Members = lambda group: (),
+    *,
+    stranger: str = "",
 ) -> Ballot:
     """Count the answers about a plan: the last one of each user, never of who made the plan or wrote the workflow.
 
     A rejection stands, whoever else approves, until the same user approves. An approval ends `valid_for` seconds after it
-    was given, and one that is dated in the future (a clock was set back) does not count.
+    was given, and one that is dated in the future (a clock was set back) does not count. `stranger` says why nobody can tell
+    who made the plan, if so: then no approval counts, for it may be that of just that user.
     """
     last = {each.user: each for each in sorted(answers, key=lambda each: each.at) if each.plan == plan.hash}
     approved, rejected, discounted = [], [], []
+    if quorum.count and stranger:
+        discounted.append(f"nobody can tell who made it, so no approval counts: {stranger}")
     for user, each in last.items():
         why = excluded(user, quorum, plan, members)
         if each.answer is Answer.REJECTED:
@@ -73,6 +82,8 @@ def ballot(
                 rejected.append(each)
         elif why:
             discounted.append(why)
+        elif quorum.count and stranger:
+            pass  # told once, above
         elif each.at > now + AHEAD:
             discounted.append(f"the approval of {user} is from the future: see to the clocks")
         elif quorum.valid_for and each.at + timedelta(seconds=quorum.valid_for) < now:

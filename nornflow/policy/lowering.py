@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, LineRule
 from nornflow.model.plan import Method
 from nornflow.model.profile import Profile, Strictness
+from nornflow.model.workflow import Workflow
+from nornflow.policy.profiles import profile_named
 from nornflow.policy.quorum import fewer_approvals, stricter_quorum
 
 _LIMITS = (
@@ -88,6 +90,15 @@ def lower(base: Profile, other: Profile) -> Profile:
         unproven=base.unproven if other.rollback is None else other.unproven,
         **{limit: min(getattr(base, limit), getattr(other, limit)) for limit in _LIMITS},
     )
+
+
+def with_steps(profile: Profile, workflow: Workflow, profiles: Mapping[str, Profile]) -> Profile:
+    """Return a run's profile with the approvals that the profiles of its steps ask for too: a plan is approved as a whole."""
+    asked = profile.approvals
+    for step in workflow.every_step:
+        if step.profile and step.configures:
+            asked = stricter_quorum(asked, lower(profile, profile_named(profiles, step.profile)).approvals)
+    return replace(profile, approvals=asked)
 
 
 def _least(base: Profile, other: Profile) -> Method | None:

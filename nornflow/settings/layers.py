@@ -40,7 +40,9 @@ _NESTED: Mapping[str, frozenset[str] | None] = {
     "locks": frozenset(LockSettings.model_fields),
     "profiles": None,  # any name
 }
-_LISTS = frozenset({("allowed_domains",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")})
+_LISTS = frozenset(
+    {("allowed_domains",), ("trusted_keys",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")}
+)
 _NUMBERS = frozenset({("workers",), ("default_timeout",), ("max_log_length",), ("locks", "timeout")})
 _PATHS = ("inventory", "tasks", "workspace")
 
@@ -242,12 +244,46 @@ def _local(base: Path, reference: Any) -> Any:
     return reference
 
 
+@dataclass
+class _Limit:
+    """What holds `profile_limit` in place: the first layer that sets it counts, with the profiles described until then."""
+
+    name: str = ""
+    place: str = ""
+    described: dict[str, Any] = field(default_factory=dict)
+
+    def broken_by(self, path: KeyPath, value: Any, layer: _Layer) -> Problem | None:
+        """Return what is wrong with an entry of a later layer, None when it leaves the limit as it is."""
+        hint = f"{self.place} sets the limit {self.name!r}; only there it can be changed"
+        if not self.name:
+            return None
+        if path == ("profile_limit",) and value != self.name:
+            return Problem(layer.place(path) or layer.name, "profile_limit is set already", hint)
+        if path[0] == "profiles" and len(path) == 2 and self.described.get(path[1], value) != value:
+            return Problem(layer.place(path) or layer.name, f"profiles.{path[1]} is described already", hint)
+        return None
+
+    def set_by(self, layer: _Layer) -> None:
+        """Take the limit of a layer when there is none yet."""
+        if self.name:
+            return
+        profiles, name = layer.values.get("profiles"), layer.values.get("profile_limit")
+        if isinstance(profiles, dict):
+            self.described.update(profiles)
+        if isinstance(name, str):
+            self.name, self.place = name, layer.place(("profile_limit",)) or layer.name
+
+
 def _merge(layers: Sequence[_Layer], project: Path) -> tuple[Settings | None, list[Problem]]:
     values: dict[str, Any] = {}
     origins: dict[KeyPath, Origin] = {}
     problems = [problem for layer in layers for problem in layer.problems]
+    limit = _Limit()
     for layer in layers:
         for path, value in _entries(layer.values):
+            if problem := limit.broken_by(path, value, layer):
+                problems.append(problem)
+                continue
             if len(path) == 2 and isinstance(values.setdefault(path[0], {}), dict):
                 values[path[0]][path[1]] = value
             else:
@@ -257,6 +293,7 @@ def _merge(layers: Sequence[_Layer], project: Path) -> tuple[Settings | None, li
             for inner, place in layer.places.items():
                 if inner[: len(path)] == path and inner != path:
                     origins[inner] = Origin(layer.name, place)
+        limit.set_by(layer)
     preset = values.get("environment")
     for key, value in PRESETS.get(preset, {}).items() if isinstance(preset, str) else ():
         if key not in values:

@@ -95,6 +95,17 @@ class Settings(_Frozen):
         description="a preset of profile, default_timeout and workers; what is set anywhere wins over the preset",
     )
     profile: str = Field(default="standard", min_length=1, description="the security profile of a run that names none")
+    profile_limit: str = Field(
+        default="",
+        description="the profile of which no run may have more or ask for less, whatever profile it names; empty sets no"
+        " limit. The first place that sets it counts, from the system's settings on: a later one cannot lift it, nor"
+        " describe anew the profiles that were described before it",
+    )
+    trusted_keys: tuple[str, ...] = Field(
+        default=(),
+        description="files with Ed25519 public keys, below the project's folder or by their whole path: whose plans are"
+        " taken as those that were sealed here, so that they can be approved",
+    )
     profiles: dict[str, dict[str, Any]] = Field(default={}, description="the site's own security profiles, by name")
     inventory: Path | InventoryPlugin = Field(
         default=Path("inventory"),

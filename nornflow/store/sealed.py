@@ -60,6 +60,14 @@ class SqlSealed:
             if told_of:
                 connection.execute(insert(plan_hosts), told_of)
 
+    def requester(self, plan: str) -> str | None:
+        """Return who sealed a plan in this store, None when nobody did."""
+        with told(self._engine, "the plan could not be looked up"), reading(self._engine) as connection:
+            found: str | None = connection.execute(
+                select(sealed_plans.c.requester).where(sealed_plans.c.hash == plan)
+            ).scalar()
+            return found
+
     def _image(self, plan: str, host: str, digest: str, text: str) -> dict[str, str | None]:
         return {"plan": plan, "host": host, "hash": digest, **self._kept(self._rows.exact(text))}
 

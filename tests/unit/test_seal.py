@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nornflow.app.services.plan_files import read_plan, write_plan
+from nornflow.app.services.spec import Spec
 from nornflow.engine.journal import approved_data
 from nornflow.errors import NornFlowError, PlanInvalid, PolicyDenied, UsageError
 from nornflow.model.decision import Decision, Verdict
@@ -29,6 +30,11 @@ from nornflow.planning.seal import opened, sealed, written
 from nornflow.planning.signing import demand_signature, genuine, sign
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def spec_of(plan: Plan) -> Spec:
+    targets = [host.host for host in plan.hosts]
+    return Spec("name: ntp\n", "ntp.yaml", "", ".", "standard", inputs=dict(plan.inputs), targets=targets)
 
 
 def plan_of(hosts: int = 2, lines: int = 3) -> Plan:
@@ -56,7 +62,7 @@ def made(plan: Plan, **keys: Any) -> SealedPlan:
         "requester": "ann",
         "authors": ("Bob <bob@example.com>",),
         "versions": {"nornflow-netops": "0.1.0"},
-        "spec": {"text": "name: ntp\n", "targets": [host.host for host in plan.hosts], "inputs": dict(plan.inputs)},
+        "spec": spec_of(plan).kept(),
         "decisions": (Decision(Verdict.HOLD, "wants approval", "approval"),),
         "approved": approved_data(plan, {}),
         **keys,

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.approvals import sealed_plans, standing_of
+from nornflow.app.services.approvals import members, sealed_plans, standing_of
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import Applied, carry_out
 from nornflow.app.services.prepared import Change, kept_change, now
+from nornflow.app.services.provenance import ELSEWHERE, demand_inside, demand_one_story, is_vouched
 from nornflow.app.services.sealing import seal_again, versions
 from nornflow.app.services.spec import Spec, at_home, spec_of
+from nornflow.app.services.strangers import planned_here
 from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import HostState, RunRecord
 from nornflow.model.sealed import SealedPlan
-from nornflow.policy.approvals import AHEAD, Ballot
+from nornflow.policy.approvals import AHEAD, Ballot, ballot
 
 if TYPE_CHECKING:
     from nornflow.store.sealed import SqlSealed
@@ -55,10 +57,14 @@ def open_change(project: Project, plan: SealedPlan, moment: datetime) -> Opened:
             "a clock was set back",
             hint="see to the clocks: approvals and confirmations hang on them",
         )
-    spec = at_home(spec_of(plan.spec), project.folder)
+    spec = replace(spec_of(plan.spec), stranger=not is_vouched(project, plan))
+    if spec.stranger:
+        demand_inside(spec)
+    spec = at_home(spec, project.folder)
     found = _other_versions(plan.versions, versions(project))
     change, today = kept_change(project, spec)
     try:
+        demand_one_story(plan, change.workflow)
         found += [f"the file {name}" for name in spec.other_files(today)]
         if today.used != spec.used:
             found.append(f"the profile: it was {spec.used} and would be {today.used}")
@@ -91,17 +97,24 @@ def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wante
     ready = open_change(project, plan, now())
     try:
         with closing(project.store()) as store:
-            said = standing_of(store, project, plan, ready.change.profile, now())
+            profile = ready.change.profile
+            said = standing_of(store, project, plan, profile, now())
             _demand(said)
+            approved, shown, outdated = plan.approved, plan.plan, ready.outdated
+            if ready.change.spec.stranger:
+                voices.notice(f"plan {plan.short} is planned once more, for {ELSEWHERE}")
+                checked = planned_here(project, plan, open_change(project, plan, now()).change, voices)
+                approved, shown, outdated = checked.approved, checked.plan, {**checked.others, **outdated}
             sealed = replace(
-                _sealed(sealed_plans(store), ready.change.spec, plan.approved, plan.created_at),
-                outdated=ready.outdated,
+                _sealed(sealed_plans(store), ready.change.spec, approved, plan.created_at),
+                outdated=outdated,
                 strict=wanted.strict,
                 answered=bool(said.approved),
+                still=lambda: _demand(standing_of(store, project, plan, profile, now())),
             )
             change = replace(ready.change, spec=replace(ready.change.spec, strict=wanted.strict))
             return carry_out(
-                project, change, voices, locked=wanted.locked, applied=Applied(sealed, plan.plan, said.approved)
+                project, change, voices, locked=wanted.locked, applied=Applied(sealed, shown, said.approved)
             )
     finally:
         ready.change.close()
@@ -137,12 +150,26 @@ def _demand(said: Ballot) -> None:
         )
 
 
-def sealed_again(store: RunStore, spec: Spec, entries: Sequence[Entry]) -> Sealed:
-    """Return the sealed plan of a run that goes on, as its journal has it; nobody is asked once more."""
+def sealed_again(store: RunStore, change: Change, entries: Sequence[Entry], user: str) -> Sealed:
+    """Return the sealed plan of a run of `user` that goes on, as its journal has it; nobody is asked once more.
+
+    Approvals that ran out meanwhile held when it began; a word that was taken back since is heard, and so is a profile
+    that asks for more of them now.
+    """
+    spec = change.spec
     approved = next(entry.data for entry in entries if entry.kind is EntryKind.APPROVED)
     kept = sealed_plans(store)
     made = kept.made_at(spec.sealed) if kept is not None else None
-    return replace(_sealed(kept, spec, approved, made), answered=True, strict=spec.strict)
+    requester = (kept.requester(spec.sealed) if kept is not None else None) or user
+    plan = SealedPlan(made or now(), requester, (change.workflow.author,), {}, {}, (), approved, hash=spec.sealed)
+    quorum = replace(change.profile.approvals, valid_for=0)
+
+    def still() -> None:
+        answers = kept.answers(spec.sealed) if kept is not None else ()
+        stranger = ELSEWHERE if spec.stranger else ""
+        _demand(ballot(quorum, plan, answers, now(), members, stranger=stranger))
+
+    return replace(_sealed(kept, spec, approved, made), answered=True, strict=spec.strict, still=still)
 
 
 def _sealed(kept: SqlSealed | None, spec: Spec, approved: Mapping[str, Any], made: datetime | None) -> Sealed:

@@ -13,12 +13,14 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.prepared import compiled, now
+from nornflow.app.services.provenance import ELSEWHERE, is_vouched, of_stranger, vouched
 from nornflow.app.services.spec import spec_of
 from nornflow.errors import PolicyDenied, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.profile import Profile
 from nornflow.model.sealed import SealedPlan
 from nornflow.policy.approvals import Ballot, ballot, excluded
+from nornflow.policy.lowering import with_steps
 from nornflow.store.nothing import NoStore
 from nornflow.store.processes import user
 from nornflow.workflow.loader import load
@@ -41,6 +43,11 @@ def answer(project: Project, plan: SealedPlan, said: Answer, comment: str) -> Ba
             hint="somebody else has to: who made a change does not judge it",
         )
     with closing(project.store()) as store:
+        if said is Answer.APPROVED and profile.approvals.count and not vouched(store, project, plan):
+            raise PolicyDenied(
+                f"plan {plan.short} cannot be approved, for nobody can tell who made it: {ELSEWHERE}",
+                hint="approve it where it was sealed, seal it here, or have it signed with a key that the project trusts",
+            )
         kept = sealed_plans(store)
         if kept is None:
             raise UsageError(
@@ -55,13 +62,16 @@ def standing_of(store: RunStore, project: Project, plan: SealedPlan, profile: Pr
     """Return how the approvals of a plan stand, as the profile counts them today."""
     kept = sealed_plans(store)
     answers = kept.answers(plan.hash) if kept is not None else ()
-    return ballot(profile.approvals, plan, answers, moment, members)
+    stranger = "" if vouched(store, project, plan) else ELSEWHERE
+    return ballot(profile.approvals, plan, answers, moment, members, stranger=stranger)
 
 
 def profile_of(project: Project, plan: SealedPlan) -> Profile:
     """Return the profile that a plan would be applied under today."""
     spec = spec_of(plan.spec)
-    return chosen_profile(project, spec.profile, compiled(project, load(spec.file, text=spec.text)))
+    workflow = compiled(project, load(spec.file, text=spec.text))
+    profile = with_steps(chosen_profile(project, spec.profile, workflow), workflow, project.profiles)
+    return profile if is_vouched(project, plan) else of_stranger(project, profile)
 
 
 def sealed_plans(store: RunStore) -> SqlSealed | None:

@@ -15,6 +15,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
+from nornflow.app.services.provenance import of_stranger
 from nornflow.app.services.spec import Spec, fingerprints, named_files, rendered_with
 from nornflow.devices.selection import select
 from nornflow.engine.drift import Sealed
@@ -31,6 +32,7 @@ from nornflow.model.permission import Mode
 from nornflow.model.profile import Profile
 from nornflow.model.run import RunInfo
 from nornflow.model.workflow import Workflow
+from nornflow.policy.lowering import with_steps
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 from nornflow.store.vault import Vault
@@ -114,6 +116,9 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     types = step_types_for(project, spec)
     workflow = compiled(project, load(spec.file, text=spec.text), types)
     profile = chosen_profile(project, spec.profile, workflow)
+    if spec.stranger:
+        profile = of_stranger(project, profile)
+    profile = with_steps(profile, workflow, project.profiles)
     inventory = Path(spec.inventory) if spec.inventory else None
     devices = project.devices(inventory) if workflow.needs_devices else None
     hosts = devices.hosts() if devices else {}

@@ -89,7 +89,6 @@ def _go_on(
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
     known = store.record(standing.run).resumed_by
-    spec = spec_of(standing.spec)
     resumed_by = (*known, user())
     earlier = Earlier(standing.state, entries, standing.started_at, wanted.again, resumed_by, recover=wanted.recover)
     prepared = Prepared(
@@ -102,7 +101,7 @@ def _go_on(
         cache=results_of(store),
         turns=turns_of(me, project),
         earlier=earlier,
-        sealed=sealed_again(store, spec, entries) if spec.sealed else None,
+        sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,
     )
     said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter

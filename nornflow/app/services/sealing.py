@@ -13,11 +13,11 @@ from typing import Any
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.change import PlannedChange
-from nornflow.app.services.plan_files import write_plan
+from nornflow.app.services.plan_files import demand_place, write_plan
 from nornflow.app.services.prepared import Change, Prepared, asked_change, files_of, new_run_id, now
 from nornflow.app.services.spec import fingerprints, portable
 from nornflow.errors import PlanStale, PolicyDenied, StepError, UsageError
-from nornflow.model.decision import Verdict, strictest
+from nornflow.model.decision import Decision, Verdict, strictest
 from nornflow.model.sealed import SealedPlan
 from nornflow.model.workflow import Workflow
 from nornflow.planning.premise import AfterPlan
@@ -39,6 +39,7 @@ def seal_change(
     project: Project, request: Request, voices: Voices, file: Path, key: Path | None = None
 ) -> tuple[PlannedChange, SealedPlan]:
     """Plan a change and write it into a plan file; PolicyDenied, and no file, when a gate would not let it be applied."""
+    demand_place(file, key)
     return _seal(project, asked_change(project, request), voices, file, key)
 
 
@@ -52,7 +53,11 @@ def seal_again(
     key: Path | None = None,
     after: After | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
-    """Plan what was sealed once more, on these devices as they are now, or `after` another plan, into a file of its own."""
+    """Plan what was sealed once more, on these devices as they are now, or `after` another plan, into a file of its own.
+
+    Who made the plan before does not approve this one either.
+    """
+    demand_place(file, key)
     spec = replace(
         change.spec,
         targets=tuple(hosts),
@@ -66,7 +71,7 @@ def seal_again(
             [change.hosts[host] for host in hosts if host in change.hosts],
         ),
     )
-    return _seal(project, replace(change, spec=spec), voices, file, key, follows=plan.hash, after=after)
+    return _seal(project, replace(change, spec=spec), voices, file, key, before=plan, after=after)
 
 
 def _seal(
@@ -75,7 +80,7 @@ def _seal(
     voices: Voices,
     file: Path,
     key: Path | None,
-    follows: str = "",
+    before: SealedPlan | None = None,
     after: After | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
     premise = after.premise if after is not None else None
@@ -89,6 +94,7 @@ def _seal(
     _demand_sealable(planned, change.workflow)
     place = replace(
         change.spec,
+        stranger=False,
         after=after.plan if after is not None else "",
         awaited=dict(after.premise.awaited) if after is not None else {},
     )
@@ -102,12 +108,12 @@ def _seal(
         SealedPlan(
             created_at=now(),
             requester=user(),
-            authors=_authors(change),
+            authors=_authors(change, before),
             versions=versions(project),
             spec=spec,
-            decisions=decisions,
+            decisions=tuple(_told(each, project.redactor) for each in decisions),
             approved=masked(approved, project.redactor, Vault(project.workspace)),
-            follows=follows,
+            follows=before.hash if before is not None else "",
         )
     )
     if project.remembers:
@@ -118,6 +124,12 @@ def _seal(
             assert isinstance(store, SqlRunStore)
             SqlSealed(store).keep(made, images)
     return planned, write_plan(file, made, key)
+
+
+def _told(decision: Decision, redactor: Redactor) -> Decision:
+    """Return what a gate said with secrets masked: it may name the line that it is about."""
+    text = redactor.text
+    return replace(decision, reason=text(decision.reason), rule=text(decision.rule), hint=text(decision.hint))
 
 
 def _demand_sealable(planned: PlannedChange, workflow: Workflow) -> None:
@@ -163,9 +175,9 @@ def versions(project: Project) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _authors(change: Change) -> tuple[str, ...]:
-    """Return who wrote the workflow: as it says, and who its file belongs to."""
-    names = [change.workflow.author]
+def _authors(change: Change, before: SealedPlan | None) -> tuple[str, ...]:
+    """Return who wrote the workflow, as it says and as its file belongs to, and who made the plan that this one goes on from."""
+    names = [change.workflow.author, *((before.requester, *before.authors) if before is not None else ())]
     with suppress(OSError, KeyError):  # the file is gone, or its owner has no name here: what the workflow says is left
         names.append(pwd.getpwuid(Path(change.spec.file).stat().st_uid).pw_name)
     return tuple(dict.fromkeys(name for name in names if name))

@@ -33,7 +33,8 @@ class Spec:
 
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
     the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
-    is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it;
+    is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it,
+    `stranger` that nobody can tell who made that plan: its profile may not raise the settings'.
     `takes_back` is the run that it takes back, if it does that. `after` is the hash of a plan that this one comes after, and
     `awaited` maps the devices that it was not applied to yet to the hash of the configuration that they had then.
     """
@@ -56,6 +57,7 @@ class Spec:
     takes_back: str = ""
     after: str = ""
     awaited: Mapping[str, str] = field(default_factory=dict)
+    stranger: bool = False
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""
