@@ -19,14 +19,15 @@ def command(run: str, only_list: bool, form: str) -> int:
     is not back, and ends the run. The exit code is 1 when a device is not back at its pre-image.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.recover import recover, recoverable
+    from nornflow.app.services.recover import recover_run, recoverable
     from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import show, show_json
+    from nornflow.cli.output import show, show_error, show_json
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.recover_view import records_json, waiting_json, waiting_lines
     from nornflow.cli.screen import screen_for
-    from nornflow.model.run import RunState
+    from nornflow.errors import NornFlowError
+    from nornflow.model.run import RunRecord, RunState
 
     project = load_project()
     warn_of_plugins(project.plugin_host)
@@ -39,18 +40,28 @@ def command(run: str, only_list: bool, form: str) -> int:
             for line in waiting_lines(chosen):
                 show(line)
         return 0
-    records = []
+    records: list[RunRecord] = []
+    errors: list[NornFlowError] = []
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=True) as screen,
         stopping_on_interrupt() as switch,
     ):
-        for record in recover(project, [run] if run else list(waiting), screen.voices(switch)):
-            records.append(record)
+        for name in [run] if run else waiting:
+            try:
+                records.append(recover_run(project, name, screen.voices(switch)))
+            except NornFlowError as error:
+                if run:
+                    raise
+                errors.append(error)  # the devices of the other runs do not wait for this one
     if form == "json":
         show_json(project.redactor.value(records_json(records)))
     else:
         for record in records:
             show_record(record, form, project.redactor)
-        if not records:
+        if not records and not errors:
             show("nothing to recover: no run that died has changes which wait to be confirmed")
-    return int(any(record.state is RunState.ROLLBACK_FAILED for record in records))
+    for left in errors:
+        show_error(left)
+    return max((left.exit_code for left in errors), default=0) or int(
+        any(record.state is RunState.ROLLBACK_FAILED for record in records)
+    )

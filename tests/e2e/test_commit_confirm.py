@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -330,3 +331,26 @@ def test_a_run_of_a_sealed_plan_that_was_cut_off_is_recovered(made: Callable[...
     scene.site.run("recover", "--run", run).ok()
     assert configs(scene) == before
     assert timed(scene) == []
+
+
+def test_a_run_that_cannot_be_recovered_keeps_no_other_one_waiting(made: Callable[..., Scene]) -> None:
+    scene = made()
+    before = configs(scene)
+    hosts = scene.site.path / "inventory" / "hosts.yaml"
+    inventory = hosts.read_text()
+    first = json.loads(inventory)
+    hosts.write_text(json.dumps({name: first[name] for name in ("sw2",)}))
+    lost = cut_off(scene)
+    scene.fleet["sw2"].sessions.abort(f"nornflow-{lost}-c1")
+    hosts.write_text(json.dumps({name: first[name] for name in ("sw1", "sw3")}))  # it has left the inventory
+    deadly = DeadlyTimer(scene.fleet["sw3"])
+    with scene.start("run", "ntp.yaml", "--yes") as process:
+        deadly.pid = process.pid
+        process.communicate(timeout=110)
+    outcome = scene.site.run("recover")
+    assert outcome.exit_code == 2
+    assert "the inventory: it has no sw2 any more" in outcome.stderr
+    assert "ntp 1.0: rolled_back" in outcome.stdout
+    assert configs(scene) == before
+    hosts.write_text(inventory)
+    scene.site.run("recover", "--run", lost).ok()

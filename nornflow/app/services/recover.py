@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from nornflow.abc import RunStore
@@ -25,15 +25,14 @@ def recoverable(project: Project) -> Mapping[str, Mapping[str, Armed]]:
     return {run: hosts for run, hosts in runs.items() if hosts}
 
 
-def recover(
-    project: Project, runs: Sequence[str], voices: Voices, *, wait: Callable[[float], object] = time.sleep
-) -> Iterator[RunRecord]:
-    """Take back what each of these runs changed and nobody confirmed, end the run, and yield its record.
+def recover_run(
+    project: Project, run: str, voices: Voices, *, wait: Callable[[float], object] = time.sleep
+) -> RunRecord:
+    """Take back what a dead run changed and nobody confirmed, end it, and return its record.
 
     Nothing else of the run is done, but what its `on_failure` says of a failed run. Raises as `resume_run`.
     """
-    for run in runs:
-        yield resume_run(project, Wanted(run, recover=True), voices, wait=wait)
+    return resume_run(project, Wanted(run, recover=True), voices, wait=wait)
 
 
 def told_of(store: RunStore, dead: Standing) -> str:
