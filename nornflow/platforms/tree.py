@@ -55,16 +55,20 @@ def logical_lines(lines: Iterable[str], platform: Platform) -> Iterator[str]:
         yield from held
 
 
-def _banner_end(line: str, platform: Platform) -> re.Pattern[str] | None:
-    """Return what ends the text that this line begins, None when it begins none or ends it itself."""
+def _banner_end(line: str, platform: Platform, *, typed: bool = False) -> re.Pattern[str] | None:
+    """Return what ends the text that this line begins, None when it begins none or ends it itself.
+
+    A listing shows the delimiter as `^C`; of what is typed the first character alone is the delimiter (Cisco IOS).
+    """
     if platform.banner is Banner.NONE or "banner" not in line:
         return None
     if platform.banner is Banner.EOF:
         return re.compile(r"^\s*EOF\s*$") if re.match(r"\s*banner \w+\s*$", line) else None
     found = re.match(r"\s*banner (?:motd|login|exec|incoming|prompt-timeout|slip-ppp) (\^C|\S)(.*)", line)
-    if found is None or found[1] in found[2]:
+    if found is None:
         return None
-    return re.compile(re.escape(found[1]))
+    delimiter, rest = (found[1][0], found[1][1:] + found[2]) if typed else (found[1], found[2])
+    return None if delimiter in rest else re.compile(re.escape(delimiter))
 
 
 def parse(text: str, platform: Platform) -> Node:
@@ -161,7 +165,7 @@ class SectionTracker:
         elif not located.match.known and located.line.startswith("interface "):
             self._stack = (Opened(located.line, "interface"),)  # a name or range that the grammar does not know
         self._before = None if located.match.known else (depth, located.line)
-        self._banner = _banner_end(located.line, self._platform)
+        self._banner = _banner_end(located.line, self._platform, typed=True)
         return path
 
     def _feed_set(self, text: str) -> str:

@@ -42,6 +42,8 @@ SPELLED: list[tuple[str, str, list[str]]] = [
     ("cisco_ios", "standard", ["default username admin"]),
     ("cisco_ios", "standard", ["line vty 0 4", "default transport input"]),
     ("cisco_ios", "standard", ["line vty 0 4", "transport input telnet"]),
+    ("cisco_ios", "standard", ["banner motd ^Chello^", "line vty 0 4", "transport input none", "^C"]),
+    ("cisco_ios", "standard", ["banner motd ^C hello ^", "no username ada", "^C"]),
     ("cisco_ios", "restricted", ["lin 2 6"]),
     ("cisco_ios", "restricted", ["line 0 4"]),
     ("cisco_ios", "restricted", ["interface range gi0/0 - 1", "ip access-group 1 in"]),
