@@ -15,6 +15,21 @@ from nornflow.cli.change_options import named, overrides
 @click.option("--merge", is_flag=True, help="Reverse only what RUN itself changed; what others changed since stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Seal what would be done into this plan file, and do nothing.",
+)
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="KEY",
+    help="Sign that plan with this Ed25519 private key.",
+)
+@click.option(
     "--profile", default="", callback=named, metavar="NAME", help="The security profile (default: the settings')."
 )
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes: send what was planned.")
@@ -38,6 +53,8 @@ def command(
     hosts: str,
     merge: bool,
     only_plan: bool,
+    output: Path | None,
+    key: Path | None,
     profile: str,
     yes: bool,
     locked: str | None,
@@ -52,27 +69,39 @@ def command(
     are stale.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.rolling_back import Wanted, plan_rollback, roll_back_run
+    from nornflow.app.services.rolling_back import Wanted, plan_rollback, roll_back_run, seal_rollback
     from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.plan import show_plan
+    from nornflow.cli.planned import tell_sealed
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
+    from nornflow.errors import UsageError
 
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     names = tuple(name.strip() for name in hosts.split(",") if name.strip())
     wanted = Wanted(run, names, merge, profile, locked or "")
     with (
-        screen_for(answer=form == "text" and not only_plan, mask=project.redactor.text, yes=yes) as screen,
+        screen_for(
+            answer=form == "text" and not only_plan and output is None, mask=project.redactor.text, yes=yes
+        ) as screen,
         stopping_on_interrupt() as switch,
     ):
         voices = screen.voices(switch)
-        if only_plan:
+        if key is not None and output is None:
+            raise UsageError("--sign signs a plan file, and there is none", hint="name one: -o FILE")
+        sealed = None
+        if output is not None:
+            planned, sealed = seal_rollback(project, wanted, voices, output, key)
+        elif only_plan:
             planned = plan_rollback(project, wanted, voices)
         else:
             record = roll_back_run(project, wanted, voices)
-    if only_plan:
-        return show_plan(planned, form, project.redactor)
+    if only_plan or sealed is not None:
+        code = show_plan(planned, form, project.redactor)
+        if sealed is not None and output is not None:
+            tell_sealed(project, sealed, output)
+        return code
     show_record(record, form, project.redactor)
     return record.exit_code

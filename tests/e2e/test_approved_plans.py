@@ -13,7 +13,7 @@ import pytest
 from nornflow.model.sealed import SealedPlan
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import FILES, seal, tampered
+from sealing import FILES, configurations, seal, tampered
 
 pytestmark = pytest.mark.e2e
 
@@ -162,3 +162,22 @@ class TestSigned:
     def test_an_unsigned_plan_is_not_taken_for_a_signed_one(self, site: ProjectFolder, keys: tuple[str, str]) -> None:
         seal(site)
         assert site.run("apply", "change.plan", "--yes", "--verify", f"{keys[0]}.pub").exit_code == 3
+
+
+def test_what_takes_a_run_back_is_approved_and_applied_like_any_plan(
+    site: ProjectFolder, network: Fleet, become: As
+) -> None:
+    before = configurations(network)
+    seal(site)
+    site.run("apply", "change.plan", "--yes").ok()
+    run = site.record()["id"]
+    assert site.run("rollback", run, "--profile", "board", "--yes").exit_code == 4  # nobody goes round the approvals
+    site.run("rollback", run, "--profile", "named", "-o", "back.plan").ok()
+    assert site.run("apply", "back.plan", "--yes").exit_code == 4
+    become("bin")
+    site.run("approve", "back.plan").ok()
+    become("root")
+    site.run("apply", "back.plan").ok()
+    assert configurations(network) == before
+    assert site.record()["state"] == "succeeded"
+    assert site.run("apply", "back.plan").exit_code == 5  # devices are not as the run left them any more

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.choice import chosen_profile
-from nornflow.app.services.prepared import compiled, now
+from nornflow.app.services.prepared import compiled, now, step_types_for
 from nornflow.app.services.provenance import ELSEWHERE, is_vouched, of_stranger, vouched
 from nornflow.app.services.spec import spec_of
 from nornflow.errors import PolicyDenied, UsageError
@@ -69,7 +69,7 @@ def standing_of(store: RunStore, project: Project, plan: SealedPlan, profile: Pr
 def profile_of(project: Project, plan: SealedPlan) -> Profile:
     """Return the profile that a plan would be applied under today."""
     spec = spec_of(plan.spec)
-    workflow = compiled(project, load(spec.file, text=spec.text))
+    workflow = compiled(project, load(spec.file, text=spec.text), step_types_for(project, spec))
     profile = with_steps(chosen_profile(project, spec.profile, workflow), workflow, project.profiles)
     return profile if is_vouched(project, plan) else of_stranger(project, profile)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nornflow.app.services.asking import Voices
@@ -18,6 +19,7 @@ from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
 from nornflow.model.journal import Standing
 from nornflow.model.run import BAD_ENDS, HostState, RunRecord
+from nornflow.model.sealed import SealedPlan
 from nornflow.workflow.loader import load
 
 if TYPE_CHECKING:
@@ -60,6 +62,18 @@ def roll_back_run(project: Project, wanted: Wanted, voices: Voices) -> RunRecord
         return record
     stale = all(host.state is HostState.STALE for host in record.hosts)
     return replace(record, exit_code=STALE if stale else 1)
+
+
+def seal_rollback(
+    project: Project, wanted: Wanted, voices: Voices, file: Path, key: Path | None = None
+) -> tuple[PlannedChange, SealedPlan]:
+    """Plan taking a run back into a plan file: what takes it back can be approved and applied as any plan."""
+    from nornflow.app.services.plan_files import demand_place
+    from nornflow.app.services.sealing import seal_made
+
+    demand_place(file, key)
+    with _change(project, wanted, voices) as change:
+        return seal_made(project, change, voices, file, key)
 
 
 @contextmanager

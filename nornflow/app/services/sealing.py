@@ -40,7 +40,7 @@ def seal_change(
 ) -> tuple[PlannedChange, SealedPlan]:
     """Plan a change and write it into a plan file; PolicyDenied, and no file, when a gate would not let it be applied."""
     demand_place(file, key)
-    return _seal(project, asked_change(project, request), voices, file, key)
+    return seal_made(project, asked_change(project, request), voices, file, key)
 
 
 def seal_again(
@@ -71,10 +71,10 @@ def seal_again(
             [change.hosts[host] for host in hosts if host in change.hosts],
         ),
     )
-    return _seal(project, replace(change, spec=spec), voices, file, key, before=plan, after=after)
+    return seal_made(project, replace(change, spec=spec), voices, file, key, before=plan, after=after)
 
 
-def _seal(
+def seal_made(
     project: Project,
     change: Change,
     voices: Voices,
@@ -83,6 +83,10 @@ def _seal(
     before: SealedPlan | None = None,
     after: After | None = None,
 ) -> tuple[PlannedChange, SealedPlan]:
+    """Plan a change that is made ready into a plan file; PolicyDenied, and no file, when a gate would not let it be applied.
+
+    `before` is the plan that it goes on from, whose maker does not approve this one either.
+    """
     premise = after.premise if after is not None else None
     prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True, premise=premise)
     try:
