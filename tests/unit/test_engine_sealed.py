@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from mortal import Death, Mortal, Script, Story, compare, growing, network, seen, sent, undisturbed
 from nornflow.engine.drift import Sealed
+from nornflow.errors import ApprovalRequired
 from nornflow.model.event import EventKind
 from nornflow.model.run import RunState
 from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
@@ -161,3 +163,39 @@ def test_the_check_is_told() -> None:
     stage.run()
     assert [event.host for event in stage.observer.of(EventKind.DRIFT_FOUND)] == ["r2"]
     assert stage.observer.of(EventKind.DRIFT_CHECKED)[0].data == {"hosts": 3, "stale": ["r2"]}
+
+
+def taken_back() -> None:
+    raise ApprovalRequired("the plan is not approved: dave rejected it", hint="talk to dave")
+
+
+def test_a_word_that_is_taken_back_while_devices_are_waited_for_is_heard() -> None:
+    devices = network(3)
+    record = Story(applying(changing, plan_for(changing, devices, still=taken_back)), devices).live()
+    assert (record.state, record.exit_code) == (RunState.CANCELLED, 4)
+    assert not any(device.received for device in devices.values())
+
+
+@pytest.mark.parametrize("recover", [False, True])
+def test_a_run_that_was_cut_off_is_left_as_it_is_when_the_approval_was_taken_back_since(recover: bool) -> None:
+    def in_batches(stage: Stage) -> Stage:
+        stage.workflow |= {"rollout": Rollout((Amount(1), Amount(1)))}
+        return changing(stage)
+
+    devices = network(2)
+    sealed = plan_for(in_batches, devices)
+    story = Story(applying(in_batches, sealed), devices, recover=recover)
+    while story.deaths == 0:
+        assert story.process(Death(line=1)) is None
+        story.deaths += 1
+    got = {name: list(device.received) for name, device in devices.items()}
+    story.script = applying(in_batches, replace(sealed, still=taken_back))
+    if recover:  # to take back what was done needs nobody's word
+        story.process(Death())
+    else:
+        with pytest.raises(ApprovalRequired, match="stays as it is"):
+            story.process(Death())
+        assert {name: list(device.received) for name, device in devices.items()} == got
+        story.script = applying(in_batches, sealed)
+        story.deaths += 1
+        assert set(fates(story.live()).values()) == {"changed"}

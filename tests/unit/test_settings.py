@@ -295,3 +295,36 @@ def test_any_bytes_give_values_or_problems_and_never_a_traceback(
     path.write_bytes(raw)
     settings, problems = examine_file(path)
     assert settings is not None or problems
+
+
+LIMITED = "profile_limit: board\nprofiles:\n  board: {extends: standard, approvals: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("profile_limit: elevated\n", "profile_limit is set already"),
+        ("profile_limit: ''\n", "profile_limit is set already"),
+        ("profiles: {board: {extends: elevated}}\n", "profiles.board is described already"),
+        ("custom_security_profiles: {board: {extends: elevated}}\n", "profiles.board is described already"),
+    ],
+)
+def test_a_limit_of_the_machine_is_not_lifted_further_down(load: Load, tmp_path: Path, text: str, told: str) -> None:
+    for name in ("project/nornflow.yaml", "home/.config/nornflow/config.yaml", "other.yaml"):
+        files = {"etc/config.yaml": LIMITED, name: text}
+        chosen = {"config_file": tmp_path / "other.yaml"} if name == "other.yaml" else {}
+        with pytest.raises(ConfigurationError) as raised:
+            load(files, **chosen)
+        assert told in str(raised.value)
+        assert "config.yaml:1" in str(raised.value)
+        (tmp_path / name).unlink()
+
+
+def test_a_limit_leaves_other_profiles_alone_and_no_variable_lifts_it(load: Load) -> None:
+    files = {"etc/config.yaml": LIMITED, "project/nornflow.yaml": "profile: mine\nprofiles: {mine: {extends: board}}\n"}
+    settings = load(files)
+    assert (settings.profile_limit, sorted(settings.profiles)) == ("board", ["board", "mine"])
+    with pytest.raises(ConfigurationError, match="profile_limit is set already"):
+        load(files, environ={"NORNFLOW_PROFILE_LIMIT": "elevated"})
+    with pytest.raises(ConfigurationError, match="described already"):
+        load(files, environ={"NORNFLOW_PROFILES__BOARD": '{"extends": "elevated"}'})
