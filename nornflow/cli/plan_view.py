@@ -10,7 +10,7 @@ from nornflow.app.reports.markdown import fence_for
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
-from nornflow.model.plan import HostPlan, Plan, Rehearsal
+from nornflow.model.plan import HostPlan, Plan, PlannedStep, Rehearsal
 from nornflow.planning.diff import added_removed, changes_in
 
 
@@ -38,7 +38,7 @@ def groups(plan: Plan) -> list[Group]:
         Group(
             tuple(host.host for host in hosts),
             tuple((step.step, step.method.value, step.diff) for step in hosts[0].steps if step.diff),
-            tuple((step.step, step.lines) for step in hosts[0].steps if step.changes and not step.diff),
+            tuple((step.step, lines) for step in hosts[0].steps if (lines := _unseen(step))),
             hosts[0].rollback,
             hosts[0].confirm,
         )
@@ -49,11 +49,16 @@ def groups(plan: Plan) -> list[Group]:
 def _shape(host: HostPlan) -> object:
     """Return what must be the same for two devices to be shown together; the lines around a change may differ."""
     steps = tuple(
-        (step.step, step.method, changes_in(step.diff) if step.diff else step.lines)
+        (step.step, step.method, changes_in(step.diff) if step.diff else (), _unseen(step))
         for step in host.steps
         if step.changes
     )
     return steps, host.rollback and (host.rollback.method, _gist(host.rollback)), host.confirm
+
+
+def _unseen(step: PlannedStep) -> tuple[str, ...]:
+    """Return the lines that a step would send and that no diff shows: all without one, exec commands (but saves) beside one."""
+    return step.actions if step.diff else step.lines if step.changes else ()
 
 
 def _gist(rehearsal: Rehearsal) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.inspecting import Inspected
+from nornflow.app.services.provenance import ELSEWHERE
 from nornflow.cli.plan_view import host_names, plan_markdown, plan_text
 from nornflow.model.plain import plain
 from nornflow.model.sealed import SealedPlan
@@ -19,6 +20,7 @@ def sealed_lines(found: Inspected, *, markdown: bool = False) -> Iterator[str]:
     facts = {
         "sealed": f"sha256 {plan.hash}",
         "made": f"{plan.created_at:%Y-%m-%d %H:%M:%S} UTC by {plan.requester}",
+        "but": "" if found.known else f"that is its word alone: {ELSEWHERE}",
         "written by": ", ".join(plan.authors),
         "goes on from": plan.follows,
         "comes after": _comes_after(plan),
@@ -45,6 +47,7 @@ def sealed_json(found: Inspected) -> dict[str, Any]:
         "hash": plan.hash,
         "created_at": plain(plan.created_at),
         "requester": plan.requester,
+        "known": found.known,
         "authors": list(plan.authors),
         "follows": plan.follows,
         "after": {"plan": plan.after, "awaited": list(plan.awaited)} if plan.after else None,

@@ -67,11 +67,12 @@ def ballot(
 ) -> Ballot:
     """Count the answers about a plan: the last one of each user, never of who made the plan or wrote the workflow.
 
-    A rejection stands, whoever else approves, until the same user approves. An approval ends `valid_for` seconds after it
-    was given, and one that is dated in the future (a clock was set back) does not count. `stranger` says why nobody can tell
-    who made the plan, if so: then no approval counts, for it may be that of just that user.
+    They come in the order in which they were given, whatever the clocks said. A rejection stands, whoever else approves,
+    until the same user approves. An approval ends `valid_for` seconds after it was given, and one that is dated in the future
+    (a clock was set back) does not count. `stranger` says why nobody can tell who made the plan, if so: then no approval
+    counts, for it may be that of just that user.
     """
-    last = {each.user: each for each in sorted(answers, key=lambda each: each.at) if each.plan == plan.hash}
+    last = {each.user: each for each in answers if each.plan == plan.hash}
     approved, rejected, discounted = [], [], []
     if quorum.count and stranger:
         discounted.append(f"nobody can tell who made it, so no approval counts: {stranger}")

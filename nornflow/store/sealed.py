@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, exists, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from nornflow.errors import StoreError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.kept_plan import host_plan_of
 from nornflow.model.plan import HostPlan
@@ -28,6 +30,8 @@ from nornflow.store.tables import (
     sealed_plans,
 )
 
+_TRIES = 20
+"""How often an answer is written when others answer at the same time."""
 _TOUCHED = (HostState.CHANGED, HostState.ROLLED_BACK, HostState.ROLLBACK_FAILED, HostState.UNKNOWN)
 
 
@@ -101,8 +105,18 @@ class SqlSealed:
 
     def answered(self, approval: Approval) -> None:
         """Keep what somebody said of a plan; rows are added and never changed. StoreError when it cannot be kept."""
+        for left in reversed(range(_TRIES)):
+            try:
+                with told(self._engine, "the answer could not be kept"):
+                    self._answered(approval)
+                return
+            except StoreError as error:
+                if not left or not isinstance(error.__cause__, IntegrityError):
+                    raise  # else somebody answered in the same moment, and has the number that this one would have had
+
+    def _answered(self, approval: Approval) -> None:
         of_plan = plan_answers.c.plan == approval.plan
-        with told(self._engine, "the answer could not be kept"), self._engine.begin() as connection:
+        with self._engine.begin() as connection:
             last = connection.execute(select(func.max(plan_answers.c.number)).where(of_plan)).scalar() or 0
             connection.execute(
                 insert(plan_answers).values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -129,3 +130,32 @@ def test_plans_wait_for_devices_until_they_are_applied_made_anew_or_rejected(
 
     store.purge(NOON + timedelta(days=1))
     assert waiting(store, "r1", "r2", "r3") == {}
+
+
+def test_answers_that_are_given_at_once_are_all_kept(store: PatientRunStore) -> None:
+    kept, start, wrong = SqlSealed(store), threading.Barrier(6), []
+
+    def answer(number: int) -> None:
+        start.wait()
+        try:
+            for _ in range(4):
+                kept.answered(Approval(PLAN.hash, f"user-{number}", Answer.APPROVED, NOON))
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            wrong.append(error)
+
+    threads = [threading.Thread(target=answer, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(kept.answers(PLAN.hash)) == 24
+
+
+def test_who_sealed_a_plan_is_known_where_it_was_sealed(store: PatientRunStore) -> None:
+    kept = SqlSealed(store)
+    assert kept.requester(PLAN.hash) is None
+    kept.answered(Approval(PLAN.hash, "dave", Answer.APPROVED, NOON))
+    assert kept.requester(PLAN.hash) is None  # an answer seals nothing
+    kept.keep(PLAN, {})
+    assert kept.requester(PLAN.hash) == "ann"

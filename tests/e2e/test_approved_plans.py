@@ -133,6 +133,45 @@ class TestApproval:
         assert "1 of 1 approvals (bin)" in done.stdout, done.stderr
 
 
+class TestAfterwards:
+    def test_what_is_done_again_is_planned_anew_and_asks_for_approvals_of_its_own(
+        self, site: ProjectFolder, network: Fleet, become: As
+    ) -> None:
+        seal(site, "--profile", "named")
+        become("bin")
+        site.run("approve", "change.plan").ok()
+        become("root")
+        network["r2"].configure("ntp server 198.51.100.7")
+        assert site.run("apply", "change.plan").exit_code == 1
+        again = site.run("runs", "resume", site.record()["id"], "--hosts", "failed", "--yes")
+        assert again.exit_code == 4, again
+        assert "prefer" not in network["r2"].running_config
+
+    def test_who_asked_for_the_change_does_not_approve_what_another_makes_of_it(
+        self, site: ProjectFolder, network: Fleet, become: As
+    ) -> None:
+        seal(site, "--profile", "named")
+        become("bin")
+        site.run("approve", "change.plan").ok()
+        network["r2"].configure("ntp server 198.51.100.7")
+        assert site.run("apply", "change.plan", "--replan-stale").exit_code == 1
+        become("root")
+        outcome = site.run("approve", "change-stale.plan")
+        assert (outcome.exit_code, "root wrote the workflow" in outcome.stderr) == (3, True)
+        become("bin")  # who made it now
+        assert site.run("approve", "change-stale.plan").exit_code == 3
+
+    def test_two_who_apply_it_at_once_change_a_device_once(self, site: ProjectFolder, network: Fleet) -> None:
+        seal(site)
+        words = [sys.executable, "-m", "nornflow", "apply", "change.plan", "--yes"]
+        both = [
+            subprocess.Popen(words, cwd=site.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)
+        ]
+        said = [each.communicate(timeout=90)[0].decode() for each in both]
+        assert sorted(each.returncode for each in both) == [0, 5], said
+        assert all(router.counters.config_lines == 2 for router in network)
+
+
 class TestSigned:
     @pytest.fixture
     def keys(self, site: ProjectFolder) -> tuple[str, str]:

@@ -75,6 +75,8 @@ class TestWhoMadeIt:
 
     def test_anybody_may_still_reject_it(self, site: ProjectFolder, become: As) -> None:
         forged(seal(site, "--profile", "named"), other_line)
+        for word in ("show", "verify"):
+            assert "it was not sealed in this project's store" in site.run("plan", word, "change.plan").stdout
         become("bin")
         assert "bin rejected it" in site.run("reject", "change.plan").ok().stdout
 

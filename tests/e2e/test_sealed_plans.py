@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pwd
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nornflow.redaction import MASK
 from nornflow.testing import Fleet
 from nornflow.testing.project import Outcome, ProjectFolder
 from sealing import FILES, NTP, SETTINGS, TEMPLATE, configurations, seal
@@ -154,6 +156,22 @@ class TestSecrets:
         assert "digests" in file.read_text()
         site.run("apply", "change.plan", "--yes").ok()
         assert all(f"password {password}" in router.running_config for router in network)
+
+    def test_neither_gates_nor_fingerprints_tell_a_secret(self, site: ProjectFolder, network: Fleet) -> None:
+        login, password = network.credentials.username, network.credentials.password
+        site.write("nornflow.yaml", SETTINGS + "  holding: {extends: elevated, lockout: hold}\n")
+        spelled = base64.b64encode(password.encode()).decode()
+        site.write("workflows/ntp.j2", f"username {login} password {password}\nsnmp-server location {spelled}\n")
+        hosts = site.path / "inventory" / "hosts.yaml"
+        plain_hosts = hosts.read_text()
+        told = []
+        for word in (password, MASK):  # what the inventory says besides the login may hold it, too
+            hosts.write_text(plain_hosts.replace('"role"', f'"also": "{word}", "role"'))
+            content = json.loads(seal(site, "--profile", "holding").read_text())["content"]
+            assert any("the controller uses, is changed" in each["reason"] for each in content["decisions"])
+            assert not any(form in json.dumps(content) for form in (password, spelled.rstrip("=")))
+            told.append(content["spec"]["devices"])
+        assert told[0] == told[1]  # so nobody can try out what the secret is
 
     def test_a_secret_that_is_another_one_now_is_not_sent(self, site: ProjectFolder, network: Fleet) -> None:
         site.write("workflows/ntp.j2", f"username second password {network.credentials.password}\n")

@@ -147,3 +147,17 @@ class TestProfile:
 def test_where_none_is_asked_for_whoever_made_the_plan_may_say_yes_beforehand() -> None:
     standing = ballot(Quorum(), PLAN, [said("ann")], NOON + DAY)
     assert (standing.carried, [each.user for each in standing.approved]) == (True, ["ann"])
+
+
+def test_the_last_word_is_the_one_that_was_given_last_whatever_the_clock_said() -> None:
+    answers = [said("dave", hours=5), said("dave", Answer.REJECTED, hours=1)]  # the clock was set right in between
+    standing = ballot(Quorum(1), PLAN, answers, NOON + DAY)
+    assert [each.user for each in standing.rejected] == ["dave"]
+
+
+def test_no_approval_of_a_stranger_counts_and_every_rejection_does() -> None:
+    standing = ballot(Quorum(1), PLAN, [said("dave"), said("erin")], NOON + DAY, stranger="it came by mail")
+    assert (standing.carried, standing.missing) == (False, 1)
+    assert str(standing).endswith("nobody can tell who made it, so no approval counts: it came by mail")
+    rejected = ballot(Quorum(1), PLAN, [said("dave", Answer.REJECTED)], NOON + DAY, stranger="it came by mail")
+    assert len(rejected.rejected) == 1

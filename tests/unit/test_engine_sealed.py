@@ -12,9 +12,10 @@ from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from mortal import Death, Mortal, Script, Story, compare, growing, network, seen, sent, undisturbed
 from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired
-from nornflow.model.event import EventKind
+from nornflow.model.event import Event, EventKind
 from nornflow.model.run import RunState
 from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
+from nornflow.testing.fakes import RememberingObserver
 
 
 def plan_for(script: Script, devices: dict[str, Mortal], **keys: Any) -> Sealed:
@@ -199,3 +200,24 @@ def test_a_run_that_was_cut_off_is_left_as_it_is_when_the_approval_was_taken_bac
         story.script = applying(in_batches, sealed)
         story.deaths += 1
         assert set(fates(story.live()).values()) == {"changed"}
+
+
+def test_a_device_that_is_changed_between_the_check_and_the_write_gets_nothing() -> None:
+    devices = network(3)
+    sealed = plan_for(changing, devices)
+
+    class Meddler(RememberingObserver):
+        """Changes a device when the check is over."""
+
+        def observe(self, event: Event) -> None:
+            super().observe(event)
+            if event.kind is EventKind.DRIFT_CHECKED:
+                devices["r2"].config += "snmp-server location here\n"
+
+    def script(stage: Stage) -> Stage:
+        stage.observer = Meddler()
+        return changing(stage)
+
+    record = Story(applying(script, sealed), devices).live()
+    assert fates(record)["r2"] == "stale"
+    assert not devices["r2"].received

@@ -1,4 +1,4 @@
-"""In which batches a plan would be applied, as a terminal shows it."""
+"""What a terminal shows of a plan: in which batches it would be applied, and what no diff tells."""
 
 from __future__ import annotations
 
@@ -52,3 +52,16 @@ def test_one_batch_is_worth_a_line_only_with_its_checks() -> None:
 
 def test_nothing_is_said_where_nothing_changes() -> None:
     assert shown(3, Amount(1), changes=False) == []
+
+
+def test_exec_commands_are_shown_beside_a_diff_and_keep_devices_apart() -> None:
+    lines = {"r1": ("ntp", "exec:write memory"), "r2": ("ntp", "exec:clear counters", "exec:write memory")}
+    steps = [PlannedStep("configure", host, sent, diff="+ntp") for host, sent in lines.items()]
+    plan = Plan("ntp", "1.0", "standard", {}, tuple(HostPlan(step.host, steps=(step,)) for step in steps))
+    for view in (plan_text, plan_markdown):
+        text = list(view(PlannedChange(plan, ())))
+        assert sum("exec:clear counters" in line for line in text) == 1
+        assert not any("write memory" in line for line in text)
+        assert text.index(next(line for line in text if "r1" in line)) < text.index(
+            next(line for line in text if "r2" in line)
+        )

@@ -45,7 +45,9 @@ def run_failed_again(project: Project, run: str, voices: Voices, step: str = "")
         missing = [host for host in hosts if host not in change.hosts]
         if missing:
             raise UsageError(f"the inventory has no {', '.join(missing)} any more", hint="run the change anew")
-        spec = replace(change.spec, targets=tuple(hosts), devices=fingerprints(hosts, change.hosts))
+        # it is planned anew, so what was sealed for the run before is not what this one applies
+        devices = fingerprints(hosts, change.hosts, project.redactor)
+        spec = replace(change.spec, targets=tuple(hosts), devices=devices, sealed="", strict=False)
         earlier = _known(record, change.workflow, hosts, step) if step else None
         return carry_out(project, replace(change, spec=spec), voices, earlier=earlier)
     finally:

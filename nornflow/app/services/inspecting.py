@@ -13,6 +13,7 @@ from nornflow.app.services.applying import open_change
 from nornflow.app.services.approvals import profile_of, standing_of
 from nornflow.app.services.plan_files import read_plan
 from nornflow.app.services.prepared import now
+from nornflow.app.services.provenance import ELSEWHERE, vouched
 from nornflow.engine.record import few
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.plan import HostPlan
@@ -23,17 +24,19 @@ from nornflow.policy.approvals import Ballot
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A plan with how its approvals stand."""
+    """A plan with how its approvals stand, and whether what it says of itself is known to be true (`vouched`)."""
 
     plan: SealedPlan
     said: Ballot
+    known: bool = True
 
 
 def inspected(project: Project, file: Path, key: Path | None = None) -> Inspected:
     """Return the plan of a file; what is wrong with the file is raised."""
     plan = read_plan(file, key)
     with closing(project.store(create=False)) as store:
-        return Inspected(plan, standing_of(store, project, plan, profile_of(project, plan), now()))
+        said = standing_of(store, project, plan, profile_of(project, plan), now())
+        return Inspected(plan, said, vouched(store, project, plan))
 
 
 def verified(project: Project, file: Path, key: Path | None = None) -> tuple[int, Sequence[str]]:
@@ -46,6 +49,8 @@ def verified(project: Project, file: Path, key: Path | None = None) -> tuple[int
         lines.append(
             f"after     plan {plan.after}{f', to be applied first to {few(plan.awaited)}' if plan.awaited else ''}"
         )
+    if not found.known:
+        lines.append(f"stranger  nobody can tell who made it: {ELSEWHERE}")
     code = 0
     try:
         ready = open_change(project, plan, now())

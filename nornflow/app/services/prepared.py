@@ -105,7 +105,7 @@ def asked_change(project: Project, request: Request) -> Change:
         profile=request.profile,
         inventory=str(request.inventory.resolve()) if request.inventory else "",
         targets=targets,
-        devices=fingerprints(targets, hosts),
+        devices=fingerprints(targets, hosts, project.redactor),
         files=files_of(project, workflow, folder, inputs, request.variables, [hosts[host] for host in targets]),
     )
     return Change(workflow, profile, devices, hosts, spec, project.step_types)
@@ -129,7 +129,7 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         folder=spec.folder,
         project=str(project.folder.resolve()),
         used=profile.name,
-        devices=fingerprints(spec.targets, hosts),
+        devices=fingerprints(spec.targets, hosts, project.redactor),
         files=files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known),
     )
     return Change(workflow, profile, devices, hosts, spec, types), today

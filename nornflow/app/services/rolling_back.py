@@ -151,7 +151,7 @@ def _made(project: Project, origin: Change, hosts: tuple[str, ...], wanted: Want
         profile=wanted.profile,
         inventory=origin.spec.inventory,
         targets=hosts,
-        devices=fingerprints(hosts, origin.hosts),
+        devices=fingerprints(hosts, origin.hosts, project.redactor),
         takes_back=take_back.run,
     )
     return Change(workflow, profile, origin.devices, origin.hosts, spec, types)

@@ -61,7 +61,7 @@ def seal_again(
     spec = replace(
         change.spec,
         targets=tuple(hosts),
-        devices=fingerprints(hosts, change.hosts),
+        devices=fingerprints(hosts, change.hosts, project.redactor),
         files=files_of(
             project,
             change.workflow,

@@ -17,6 +17,7 @@ from nornflow.engine.names import host_names
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Workflow
+from nornflow.redaction import Redactor
 from nornflow.workflow.syntax import ExpressionSyntax
 from nornflow.workflow.templating import Renderer
 
@@ -123,13 +124,16 @@ def _below(path: str, project: Path) -> str:
     return str(whole.relative_to(project)) if path and whole.is_relative_to(project) else path and str(whole)
 
 
-def fingerprints(targets: Sequence[str], hosts: Mapping[str, HostView]) -> dict[str, str]:
-    """Return a SHA-256 of what the inventory says of each device that it knows."""
-    return {host: _digest(hosts[host]) for host in targets if host in hosts}
+def fingerprints(targets: Sequence[str], hosts: Mapping[str, HostView], redactor: Redactor) -> dict[str, str]:
+    """Return a SHA-256 of what the inventory says of each device that it knows.
+
+    Secrets are masked before: a fingerprint goes into plan files, and a short secret could be found out by trying.
+    """
+    return {host: _digest(hosts[host], redactor) for host in targets if host in hosts}
 
 
-def _digest(view: HostView) -> str:
-    said = [view.hostname, view.platform, list(view.groups), dict(view.data)]
+def _digest(view: HostView, redactor: Redactor) -> str:
+    said = redactor.value([view.hostname, view.platform, list(view.groups), dict(view.data)])
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
