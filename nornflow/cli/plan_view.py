@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from nornflow.app.reports.markdown import fence_for
+from nornflow.app.reports.markdown import code, escaped, fence_for
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
@@ -134,47 +134,48 @@ NO_DEVICE = "no device"
 def plan_markdown(change: PlannedChange) -> Iterator[str]:
     """Yield a plan as Markdown, for a merge request or a ticket."""
     plan = change.plan
-    yield f"## Plan of `{plan.workflow}` {plan.version}"
+    yield f"## Plan of {code(plan.workflow)} {escaped(plan.version)}"
     yield ""
-    yield f"Profile `{plan.profile}`: {summary(plan)}."
+    yield f"Profile {code(plan.profile)}: {summary(plan)}."
     for group in groups(plan):
         yield ""
-        yield f"### {host_names(group.hosts)}"
+        yield f"### {escaped(host_names(group.hosts))}"
         for step, method, diff in group.steps:
             yield ""
-            yield f"Step `{step}` ({method}):"
+            yield f"Step {code(step)} ({method}):"
             yield ""
-            fence = fence_for(diff)
-            yield f"{fence}diff"
-            yield from diff.splitlines()
-            yield fence
+            yield from _block(diff.splitlines(), "diff")
         for step, lines in group.lines:
             yield ""
-            yield f"Step `{step}` (impossible to predict):"
+            yield f"Step {code(step)} (impossible to predict):"
             yield ""
-            yield "```"
-            yield from lines
-            yield "```"
+            yield from _block(lines)
         if group.rollback is not None:
             yield ""
-            yield f"Rollback: {group.rollback.method} ({_gist(group.rollback)})."
+            yield f"Rollback: {group.rollback.method} ({escaped(_gist(group.rollback))})."
         if group.confirm:
             yield ""
             yield f"C{_confirm(plan, group.confirm)[1:]}."
-    rows = [(host.host, host.error) for host in plan.hosts if host.error]
-    rows += [(f"step `{step}`, until it is applied", reason) for step, reason in plan.unplanned.items()]
+    rows = [(escaped(host.host), host.error) for host in plan.hosts if host.error]
+    rows += [(f"step {code(step)}, until it is applied", reason) for step, reason in plan.unplanned.items()]
     if rows:
         yield ""
         yield "| not planned | why |"
         yield "| --- | --- |"
         for name, why in rows:
-            yield f"| {name} | {' '.join(why.split())} |".replace("\n", " ")
+            yield f"| {name} | {escaped(why)} |"
     for line in _batches(plan):
-        yield f"- {line}" if line else line
+        yield f"- {escaped(line)}" if line else line
     for decision in change.decisions:
         if decision.verdict is not Verdict.ALLOW or decision.host:
             yield ""
-            yield f"**{decision.verdict.value}**: {decision.reason}"
+            yield f"**{decision.verdict.value}**: {escaped(decision.reason)}"
+
+
+def _block(lines: Sequence[str], language: str = "") -> Iterator[str]:
+    """Yield lines as a block of code that none of them can end."""
+    fence = fence_for("\n".join(lines))
+    yield from (f"{fence}{language}", *lines, fence)
 
 
 def _confirm(plan: Plan, way: str) -> str:

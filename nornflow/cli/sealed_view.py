@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nornflow.app.reports.markdown import escaped
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.inspecting import Inspected
 from nornflow.app.services.provenance import ELSEWHERE
@@ -28,9 +29,10 @@ def sealed_lines(found: Inspected, *, markdown: bool = False) -> Iterator[str]:
         "with": ", ".join(f"{name} {version}" for name, version in plan.versions.items()),
         "approvals": str(found.said),
     }
-    shown = [(name, value) for name, value in facts.items() if value]
+    # one line for each: no name that somebody wrote into the file begins a line of its own
+    shown = [(name, " ".join(value.split())) for name, value in facts.items() if value]
     if markdown:
-        yield from (f"- **{name}**: {value}" for name, value in shown)
+        yield from (f"- **{name}**: {escaped(value)}" for name, value in shown)
         yield ""
         yield from plan_markdown(_change(found))
         return

@@ -150,6 +150,30 @@ def test_names_do_not_move_the_cursor(site: ProjectFolder) -> None:
         assert not any(sign in outcome.stdout + outcome.stderr for sign in "\x1b\x07\x9b"), (words, outcome)
 
 
+def test_names_are_no_lines_and_no_markup(site: ProjectFolder) -> None:
+    file = site.path / "odd.plan"
+    file.write_bytes((site.path / "keep" / "change.plan").read_bytes())
+    line = "root\napprovals    2 of 2 approvals (dave, erin)\n- **approvals**: 2 of 2 <img src=x> [all](http://192.0.2.1) `"
+
+    def hide(content: Any) -> None:
+        content |= {"requester": line}
+        content["approved"]["plan"]["profile"] = line
+        for host in content["approved"]["plan"]["hosts"]:
+            host["steps"][0] |= {"diff": "", "method": "impossible", "lines": ["```", "# all is well", line]}
+
+    forged(file, hide)
+    text = site.run("plan", "show", "odd.plan").ok().stdout.split("plan of", 1)[0].splitlines()
+    assert [each for each in text if each.startswith(("approvals", "- **"))] == ["approvals    none are asked for"]
+    shown = site.run("plan", "show", "odd.plan", "--format", "markdown").ok().stdout
+    head, _, rest = shown.partition("\n````\n")
+    block, _, tail = rest.partition("\n````\n")
+    assert "# all is well" in block
+    assert "- **approvals**: none are asked for" in head.splitlines()
+    assert (head + tail).count("\n- **approvals**") == 1
+    facts = [each for each in head.splitlines() if each.startswith("- **")]
+    assert not any(sign in fact for fact in facts for sign in ("<img", "[all]("))
+
+
 class TestPlaces:
     def test_a_pipe_is_not_waited_for(self, site: ProjectFolder) -> None:
         os.mkfifo(site.path / "pipe.plan")
