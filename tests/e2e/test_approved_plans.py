@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
+from killed import Scene
 from nornflow.model.sealed import SealedPlan
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import FILES, configurations, seal, tampered
+from sealing import FILES, SETTINGS, configurations, seal, tampered
 
 pytestmark = pytest.mark.e2e
 
@@ -170,6 +171,49 @@ class TestAfterwards:
         said = [each.communicate(timeout=90)[0].decode() for each in both]
         assert sorted(each.returncode for each in both) == [0, 5], said
         assert all(router.counters.config_lines == 2 for router in network)
+
+
+class TestCutOff:
+    def test_a_run_that_died_hears_who_took_his_word_back(
+        self, site: ProjectFolder, network: Fleet, become: As
+    ) -> None:
+        scene = Scene(site, network)
+        seal(site, "--profile", "named")
+        become("bin")
+        site.run("approve", "change.plan").ok()
+        become("root")
+        scene.nornflow("apply", "change.plan", "--yes", entry=4, after=True)
+        run = scene.ask("runs", "list", "--format", "json")[0]["id"]
+        sent = [router.counters.config_lines for router in network]
+        become("bin")
+        site.run("reject", "change.plan", "-c", "stop").ok()
+        become("root")
+        outcome = site.run("runs", "resume", run, "--yes")
+        assert outcome.exit_code == 4, outcome
+        assert "bin rejected it" in outcome.stderr
+        assert "stays as it is" in outcome.stderr
+        assert [router.counters.config_lines for router in network] == sent
+        become("bin")
+        site.run("approve", "change.plan").ok()
+        become("root")
+        site.run("runs", "resume", run, "--yes").ok()
+        assert all("192.0.2.10 prefer" in router.running_config for router in network)
+
+    def test_a_profile_that_asks_for_more_by_now_gets_it(self, site: ProjectFolder, network: Fleet, become: As) -> None:
+        scene = Scene(site, network)
+        seal(site, "--profile", "named")
+        become("bin")
+        site.run("approve", "change.plan").ok()
+        become("root")
+        scene.nornflow("apply", "change.plan", "--yes", entry=4, after=True)
+        run = scene.ask("runs", "list", "--format", "json")[0]["id"]
+        site.write("nornflow.yaml", SETTINGS.replace("count: 1", "count: 2"))
+        outcome = site.run("runs", "resume", run, "--yes")
+        assert (outcome.exit_code, "1 of 2 approvals" in outcome.stderr) == (4, True), outcome
+        become("mail")
+        site.run("approve", "change.plan").ok()
+        become("root")
+        site.run("runs", "resume", run, "--yes").ok()
 
 
 class TestSigned:
