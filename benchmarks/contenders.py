@@ -47,9 +47,9 @@ class Contest:
     """Who could not take part, and why."""
 
 
-OURS, PLAIN, OLDER, BARE, SEALED, PLANNED = (
+OURS, PLAIN, OLDER, BARE, SEALED, PLANNED, FLOOR = (
     *("nornflow", "plain nornir", "nornflow 1.0", "without store"),
-    *("plan -o", "plan"),
+    *("plan -o", "plan", "bare asyncssh"),
 )
 
 
@@ -81,8 +81,8 @@ def our_plan(folder: Path, workflow: str, hosts: int, *, sealed: bool) -> Conten
     return Contender(SEALED if sealed else PLANNED, words, folder, proof)
 
 
-def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = False) -> Contender:
-    """Return a plain Nornir script; it prints how many hosts it did."""
+def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = False, name: str = PLAIN) -> Contender:
+    """Return a script of the folder `peers`; it prints how many hosts it did."""
 
     def words(number: int) -> list[str]:
         given = [str(number)] if numbered else []
@@ -91,7 +91,7 @@ def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = Fals
     def proof(run: Measured) -> str:
         return "" if run.output.startswith(f"{hosts} ") else f"{hosts} hosts were expected: {run.output[:200]}"
 
-    return Contender(PLAIN, words, folder, proof)
+    return Contender(name, words, folder, proof)
 
 
 def older_run(command: str, folder: Path, workflow: str, hosts: int) -> Contender:

@@ -19,6 +19,12 @@ OURS = {
         steps:
           - {id: version, type: netmiko.command, command: show version}
         """,
+    "show-version-scrapli.yaml": """
+        name: show-version-scrapli
+        version: 1.0
+        steps:
+          - {id: version, type: scrapli.command, command: show version}
+        """,
     "configure.yaml": """
         name: configure
         version: 1.0

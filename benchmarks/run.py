@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contenders import (
     BARE,
+    FLOOR,
     OLDER,
     PLAIN,
     PLANNED,
@@ -92,6 +93,16 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
             tuple(show),
             (Wanted("wall", 1.15, PLAIN), Wanted("cpu", 1.15, PLAIN)),
             absent=absent,
+        ),
+        Contest(
+            "scrapli",
+            f"connect and `show version` over scrapli (libssh2), the script over netmiko: {network}",
+            (
+                our_run(bare, "show-version-scrapli", few, name=BARE),
+                plain_script(plain, "plain_command", few),
+                plain_script(plain, "bare_command", few, name=FLOOR),
+            ),
+            (Wanted("wall", 0.5, PLAIN),),
         ),
         Contest("config", f"connect, 5 lines, `show running-config`: {network}", change, notes=(PLANS_FIRST,)),
         Contest(

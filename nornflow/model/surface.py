@@ -30,9 +30,9 @@ class Surface:
     `attributes` are plain values. `calls` are methods whose writes the wire below judges (or that write nothing);
     `reads` are methods that only read, and so are those that begin with one of `read_prefixes`: each text given to them
     must be one printable line. `commands` (method -> parameter) take one or more exec lines, `configures` configuration
-    lines, `configure_files` the path of a file with such lines. `raw` methods need `device.raw`. `multiline` names the
-    parameters whose text may have several lines (templates), `closed` those that no task may give, because the driver would
-    run code of the caller's or open a file for it.
+    lines, `command_files` and `configure_files` the path of a file with such lines. `raw` methods need `device.raw`.
+    `multiline` names the parameters whose text may have several lines (templates), `closed` those that no task may give,
+    because the driver would run code of the caller's or open a file for it.
     """
 
     attributes: frozenset[str] = frozenset()
@@ -40,6 +40,7 @@ class Surface:
     reads: frozenset[str] = frozenset()
     read_prefixes: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
+    command_files: Mapping[str, str] = field(default_factory=dict)
     configures: Mapping[str, str] = field(default_factory=dict)
     configure_files: Mapping[str, str] = field(default_factory=dict)
     candidate: Candidate | None = None

@@ -27,6 +27,7 @@ from nornflow.testing.guarded import GuardedNetwork
 from nornflow_napalm.guard import NapalmGuard
 from nornflow_netmiko.guard import NetmikoGuard
 from nornflow_netmiko.paramiko_guard import ParamikoGuard
+from nornflow_scrapli.guard import ScrapliGuard
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ IOS_LINES = ("interface Loopback0", " description contract", "exit", "ntp server
 CASES = {
     "netmiko": Case(NetmikoGuard, Fleet, "r1", IOS_LINES),
     "paramiko": Case(ParamikoGuard, Fleet, "r1", IOS_LINES),
+    "scrapli": Case(ScrapliGuard, Fleet, "r1", IOS_LINES),
     "napalm ios": Case(NapalmGuard, Fleet, "r1", IOS_LINES),
     "napalm eos": Case(NapalmGuard, EosFleet, "sw1", ("interface Ethernet1", "   description contract"), replaces=True),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nornflow.abc import ConnectionGuard
@@ -103,7 +104,10 @@ class _Resolver:
         if name in surface.configures:
             return self._configuring(getattr(driver, name), surface.configures[name])
         if name in surface.configure_files:
-            return self._from_file(getattr(driver, name), surface.configure_files[name])
+            return self._from_file(getattr(driver, name), surface.configure_files[name], self._check_block)
+        if name in surface.command_files:
+            check = partial(self._check_commands, name)
+            return self._from_file(getattr(driver, name), surface.command_files[name], check)
         if name in surface.reads or name.startswith(surface.read_prefixes or ("\0",)):
             method = getattr(driver, name)
             return self._reading(method) if callable(method) else method
@@ -113,7 +117,7 @@ class _Resolver:
         surface = self._surface
         named = {*surface.attributes, *surface.calls, *surface.reads, *surface.commands, *surface.configures}
         prefixed = {name for name in dir(type(self._driver)) if name.startswith(surface.read_prefixes or ("\0",))}
-        return sorted(named | prefixed | set(self._roles) | set(surface.configure_files))
+        return sorted({*named, *prefixed, *self._roles, *surface.configure_files, *surface.command_files})
 
     def _unknown(self, name: str) -> AttributeError:
         kind = self._guard.connection
@@ -182,7 +186,9 @@ class _Resolver:
                 hint="leave it out, or use a connection over SSH",
             )
 
-    def _from_file(self, method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
+    def _from_file(
+        self, method: Callable[..., Any], parameter: str, check: Callable[[list[str]], None]
+    ) -> Callable[..., Any]:
         in_force = self._in_force
 
         def call(*arguments: Any, **options: Any) -> Any:
@@ -192,7 +198,7 @@ class _Resolver:
                     f"{method.__name__}: a file could change between judging and sending", hint="give the lines"
                 )
             given = Given(method, parameter, arguments, options)
-            self._check_block(text_of(given.value, self._lease).splitlines())
+            check(text_of(given.value, self._lease).splitlines())
             return given.call(method)
 
         return call

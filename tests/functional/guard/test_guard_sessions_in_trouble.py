@@ -38,6 +38,7 @@ from nornflow.testing.guarded import GuardedNetwork
 from nornflow_napalm.guard import NapalmGuard
 from nornflow_netmiko.guard import NetmikoGuard
 from nornflow_netmiko.paramiko_guard import ParamikoGuard
+from nornflow_scrapli.guard import ScrapliGuard
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def network(fleet: Callable[..., Fleet]) -> Any:
         yield network
 
 
-@pytest.mark.parametrize("connection", ["netmiko", "napalm", "paramiko"])
+@pytest.mark.parametrize("connection", ["netmiko", "napalm", "paramiko", "scrapli"])
 def test_a_login_that_fails_says_how(connection: str, fleet: Callable[..., Fleet]) -> None:
     routers = fleet(4)
     routers.fault("r1", "auth")
@@ -56,7 +57,7 @@ def test_a_login_that_fails_says_how(connection: str, fleet: Callable[..., Fleet
     inventory = routers.inventory()
     inventory["r2"]["port"] = 1
     expected = {"r1": AuthenticationFailed, "r2": Unreachable}
-    with GuardedNetwork(inventory, [NetmikoGuard(), NapalmGuard(), ParamikoGuard()]) as network:
+    with GuardedNetwork(inventory, [NetmikoGuard(), NapalmGuard(), ParamikoGuard(), ScrapliGuard()]) as network:
 
         def read(task: Task) -> str:
             return str(task.host.get_connection(connection, task.nornir.config))

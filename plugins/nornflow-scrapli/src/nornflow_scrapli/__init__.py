@@ -1,0 +1,1 @@
+"""Step types and the connection guard for devices that scrapli logs in to."""
