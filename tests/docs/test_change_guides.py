@@ -11,7 +11,7 @@ from nornflow.app.build import load_project
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.loader import load
 
-GUIDES = ("write-a-change", "roll-out", "push-configuration", "parse-output", "use-napalm")
+GUIDES = ("write-a-change", "roll-out", "push-configuration", "parse-output", "use-napalm", "use-scrapli")
 _WORKFLOW = re.compile(r"^```yaml\n(name: .*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from nornir.core.task import Task
 from nornir_netmiko.tasks import netmiko_save_config, netmiko_send_command, netmiko_send_config
+from nornir_scrapli.tasks import send_command, send_configs
 
 from nornflow.devices.guard import guarded_configure, guarded_read_config
 from nornflow.errors import GuardDenied, LineRejected
@@ -15,6 +16,7 @@ from nornflow.model.permission import LineRule, Mode
 from nornflow.testing import FrrLab
 from nornflow.testing.guarded import GuardedNetwork
 from nornflow_netmiko.guard import NetmikoGuard
+from nornflow_scrapli.guard import ScrapliGuard
 
 CHANGE = ["router bgp 65001", "address-family ipv4 unicast", "network 203.0.113.0/24", "exit-address-family", "exit"]
 ATTACKS: dict[str, Callable[[Any], Any]] = {
@@ -82,3 +84,24 @@ def test_deny_rules_meet_abbreviations(frr_lab: FrrLab, network: GuardedNetwork)
         outcome = network.apply("r1", netmiko_send_config, grant={"deny": deny}, config_commands=lines)
         assert isinstance(outcome.error, GuardDenied), lines
     assert frr_lab["r1"].running_config == before
+
+
+def test_scrapli_drives_vtysh_too(frr_lab: FrrLab) -> None:
+    before = frr_lab["r1"].running_config
+    with GuardedNetwork(frr_lab.inventory(), [ScrapliGuard()]) as network:
+        planned = network.plan("r1", send_configs, configs=CHANGE)
+        assert planned.error is None
+        assert planned.report.captured == CHANGE
+        assert frr_lab["r1"].running_config == before
+
+        applied = network.apply("r1", send_configs, grant={"sealed": tuple(CHANGE)}, configs=CHANGE)
+        assert applied.error is None
+        assert applied.report.sent == CHANGE
+        assert "network 203.0.113.0/24" in frr_lab["r1"].running_config
+
+        refused = network.apply("r1", send_configs, configs=["router bgp 65001", "no such line"])
+        assert isinstance(refused.error, LineRejected)
+        assert "FRRouting" in network.plan("r1", send_command, command="show version").result
+        assert isinstance(network.apply("r1", send_command, command="clear ip bgp *").error, GuardDenied)
+        saved = network.apply("r1", send_command, grant={"sealed": ("exec:write memory",)}, command="write memory")
+        assert saved.error is None
