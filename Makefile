@@ -66,7 +66,7 @@ docs: $(VENV)/.stamp-dev ## write the reference pages that are made of the code
 
 lab: $(VENV)/.stamp-dev ## the same change on four real FRR routers that speak BGP (root; installs FRR on Debian)
 	@.ci/lab-packages
-	$(BIN)/python -m pytest -n 0 -m lab -v tests/lab
+	EVERY_CHANGE=1 $(BIN)/python -m pytest -n 0 -m lab -v tests/lab
 	$(BIN)/nornflow demo --frr
 
 bench: $(VENV)/.stamp-dev ## compare with a plain Nornir script: wall, CPU and memory

@@ -172,12 +172,17 @@ PROVEN = {"addresses": 17, "static routes, lists and filters": 28, "route maps":
 """How many of each kind are proven: all but two of the 95, which FRR 8.4 refuses on the router as well."""
 
 
+EVERY = os.environ.get("EVERY_CHANGE") == "1"
+"""Whether all of them are played, as `make lab` does; otherwise every fourth is."""
+
+
 def parts(row: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in row.split("|"))
 
 
 def changes(kind: str) -> list[tuple[str, ...]]:
-    return [parts(row.replace("NEW", FRESH)) for row in CHANGES[kind].strip().splitlines()]
+    rows = CHANGES[kind].strip().splitlines()
+    return [parts(row.replace("NEW", FRESH)) for row in (rows if EVERY else rows[::4])]
 
 
 @pytest.fixture
@@ -212,7 +217,9 @@ def test_what_is_proven_is_what_the_router_shows_there_and_back(kind: str, frr_l
             wrong.append(f"{name}: the router does not come back by {found.lines}\n{other}")
             back_by_hand(frr_lab)
     assert not wrong, "\n".join(wrong)
-    assert len(played) - len(unproven) == PROVEN[kind], told(unproven)
+    if EVERY:
+        assert len(played) - len(unproven) == PROVEN[kind], told(unproven)
+    assert len(played) > len(unproven) * 3, told(unproven)
     for name in unproven:
         with pytest.raises(LineRejected):
             typed(frr_lab, parts(name))
