@@ -69,18 +69,24 @@ class Redactor:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._known: set[str] = set()
+        self._origins: dict[str, str] = {}
         self._few: tuple[str, ...] = ()
         self._few_in_json: tuple[str, ...] = ()
         self._by_start: dict[str, list[str]] = {}
         for value in values:
             self.add(value)
 
-    def add(self, value: str | Secret | None) -> bool:
-        """Mask this value from now on; return False when it is too short to be masked."""
+    def add(self, value: str | Secret | None, origin: str = "") -> bool:
+        """Mask this value from now on; return False when it is too short to be masked.
+
+        `origin` says where it comes from, in words that tell nothing of it; of several the first one stays.
+        """
         text = value.reveal() if isinstance(value, Secret) else value
         if not text or len(text) < _SHORTEST:
             return False
         with self._lock:
+            for spelling in _spellings(text) if origin and text not in self._origins else ():
+                self._origins.setdefault(spelling, origin)
             for spelling in set(_spellings(text)) - self._known:
                 self._known.add(spelling)
                 self._by_start.setdefault(spelling[:_SHORTEST], []).append(spelling)
@@ -100,6 +106,15 @@ class Redactor:
             if spelling in text:
                 text = text.replace(spelling, MASK)
         return text
+
+    def referred(self, text: str) -> str:
+        """Return the text with each secret replaced by where it comes from, `<password of r1>`; others are masked."""
+        with self._lock:
+            origins = sorted(self._origins.items(), key=lambda item: -len(item[0]))
+        for spelling, origin in origins:
+            if spelling in text:
+                text = text.replace(spelling, f"<{origin}>")
+        return self.text(text)
 
     def _scanned(self, text: str) -> str:
         """Look at each place of the text once, however many secrets there are; what overlaps is masked as one."""

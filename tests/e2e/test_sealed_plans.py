@@ -154,6 +154,7 @@ class TestSecrets:
         password = network.credentials.password
         assert password not in file.read_text()
         assert "digests" in file.read_text()
+        assert "username second password <password of r1>" in file.read_text()
         site.run("apply", "change.plan", "--yes").ok()
         assert all(f"password {password}" in router.running_config for router in network)
 

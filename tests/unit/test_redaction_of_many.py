@@ -65,3 +65,13 @@ def test_a_secret_that_json_spells_otherwise_is_found_in_a_json_text() -> None:
     for secret in ('back\\slash "quoted"', "näive\tpassword"):
         assert redactor.may_be_in(json.dumps({"line": f"username a secret {secret}!"}, ensure_ascii=False))
     assert not redactor.may_be_in(json.dumps({"line": "no secret here"}, ensure_ascii=False))
+
+
+def test_a_secret_can_be_referred_to_by_where_it_comes_from() -> None:
+    redactor = Redactor(["unnamed-secret"])
+    redactor.add("s3cret-of-r1", "password of r1")
+    redactor.add("s3cret-of-r1", "password of r2")
+    encoded = base64.b64encode(b"s3cret-of-r1").decode()
+    line = f"username x password s3cret-of-r1 {encoded} unnamed-secret"
+    assert redactor.referred(line) == f"username x password <password of r1> <password of r1> {MASK}"
+    assert redactor.text(line) == f"username x password {MASK} {MASK} {MASK}"

@@ -166,8 +166,12 @@ def masked(approved: Mapping[str, Any], redactor: Redactor, vault: Vault) -> dic
 
 
 def _masked_step(step: Mapping[str, Any], redactor: Redactor, vault: Vault) -> Mapping[str, Any]:
-    digests = tuple(vault.digest(line) if redactor.text(line) != line else "" for line in step.get("lines", ()))
-    return {**step, "digests": digests} if any(digests) else step
+    lines = tuple(step.get("lines", ()))
+    digests = tuple(vault.digest(line) if redactor.text(line) != line else "" for line in lines)
+    if not any(digests):
+        return step
+    shown = tuple(redactor.referred(line) if digest else line for line, digest in zip(lines, digests, strict=True))
+    return {**step, "lines": shown, "digests": digests}
 
 
 def versions(project: Project) -> dict[str, str]:

@@ -29,34 +29,35 @@ class Vault:
 
     def hide(self, element: Any) -> None:
         """Replace the password of a host, group or defaults object, and those in its connection options, by masks."""
-        self._hide_password(element)
+        of = f" of {element.name}" if getattr(element, "name", "") else " of the defaults"
+        self._hide_password(element, of)
         for options in element.connection_options.values():
-            self.hide_options(options)
+            self.hide_options(options, of)
 
-    def hide_options(self, options: ConnectionOptions) -> None:
-        """Replace the secrets of connection options by masks."""
-        self._hide_password(options)
+    def hide_options(self, options: ConnectionOptions, of: str = "") -> None:
+        """Replace the secrets of connection options by masks; `of` says whose they are."""
+        self._hide_password(options, of)
         if options.extras:
-            options.extras = self._hidden(options.extras)
+            options.extras = self._hidden(options.extras, of)
 
-    def _hide_password(self, element: Any) -> None:
+    def _hide_password(self, element: Any, of: str) -> None:
         password = object.__getattribute__(element, "password")
         if isinstance(password, str) and not isinstance(password, Masked):
-            element.password = self._mask(password)
+            element.password = self._mask(password, f"password{of}")
 
-    def _hidden(self, extras: Mapping[str, Any]) -> dict[str, Any]:
+    def _hidden(self, extras: Mapping[str, Any], of: str) -> dict[str, Any]:
         hidden: dict[str, Any] = {}
         for name, value in extras.items():
             if isinstance(value, Mapping):
-                hidden[name] = self._hidden(value)
+                hidden[name] = self._hidden(value, of)
             elif _SECRET_OPTION.search(name) and isinstance(value, str) and not isinstance(value, Masked):
-                hidden[name] = self._mask(value)
+                hidden[name] = self._mask(value, f"{name}{of}")
             else:
                 hidden[name] = value
         return hidden
 
-    def _mask(self, value: str) -> Masked:
-        self._redactor.add(value)
+    def _mask(self, value: str, origin: str) -> Masked:
+        self._redactor.add(value, origin)
         mask = Masked(MASK)
         self._values[id(mask)] = (mask, value)
         return mask
