@@ -234,3 +234,56 @@ class TestContent:
         states = {host["host"]: host["state"] for host in site.record()["hosts"]}
         assert states == {"r1": "stale", "r2": "changed"}
         assert "other lines come of it" in outcome.stdout
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (
+                lambda content: content["spec"].update(
+                    text=content["spec"]["text"] + "  - id: more\n    type: shell\n    command: touch evil\n"
+                ),
+                "workflow is not the one in",
+            ),
+            (lambda content: content["spec"].update(file="workflows/gone.yaml"), "workflow is not the one in"),
+            (lambda content: content["spec"].update(folder="tasks"), "workflow is not the one in"),
+            (lambda content: content["spec"].update(variables={"a": 1}), "inputs are not what"),
+            (
+                lambda content: (
+                    content["spec"]["inputs"].update(more=1),
+                    content["approved"]["plan"]["inputs"].update(more=1),
+                ),
+                "more",
+            ),
+            (
+                lambda content: (
+                    content["spec"]["inputs"].update(server="a\nb"),
+                    content["approved"]["plan"]["inputs"].update(server="a\nb"),
+                ),
+                "server",
+            ),
+            (lambda content: content["spec"].update(devices={}), "without its fingerprint"),
+        ],
+    )
+    def test_a_stranger_asks_for_nothing_that_the_project_has_not(
+        self, site: ProjectFolder, network: Fleet, change: Callable[[Content], object], words: str
+    ) -> None:
+        forged(seal(site), change)
+        outcome = site.run("apply", "change.plan", "--yes")
+        assert outcome.exit_code in (2, 3), outcome
+        assert words in outcome.stderr, outcome
+        assert untouched(network)
+        assert not list(site.path.rglob("evil"))
+
+    def test_a_stranger_adds_no_device_that_the_workflow_does_not_target(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
+        site.write("workflows/ntp.yaml", NTP.replace("inputs:", "targets: {hosts: [r1, r2]}\ninputs:"))
+        file = seal(site)
+        text = NTP.replace("inputs:", "targets: {hosts: [r1]}\ninputs:").lstrip("\n")
+        site.write("workflows/ntp.yaml", text)
+        forged(file, lambda content: content["spec"].update(text=text))
+        outcome = site.run("apply", "change.plan", "--yes")
+        assert (outcome.exit_code, "is for r2, which its workflow does not target" in outcome.stderr) == (3, True), (
+            outcome
+        )
+        assert untouched(network)

@@ -15,7 +15,13 @@ from nornflow.app.services.approvals import members, sealed_plans, standing_of
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import Applied, carry_out
 from nornflow.app.services.prepared import Change, kept_change, now
-from nornflow.app.services.provenance import ELSEWHERE, demand_inside, demand_one_story, is_vouched
+from nornflow.app.services.provenance import (
+    ELSEWHERE,
+    demand_asked_for_here,
+    demand_inside,
+    demand_one_story,
+    is_vouched,
+)
 from nornflow.app.services.sealing import seal_again, versions
 from nornflow.app.services.spec import Spec, at_home, spec_of
 from nornflow.app.services.strangers import planned_here
@@ -65,6 +71,8 @@ def open_change(project: Project, plan: SealedPlan, moment: datetime) -> Opened:
     change, today = kept_change(project, spec)
     try:
         demand_one_story(plan, change.workflow)
+        if spec.stranger:
+            demand_asked_for_here(project, spec, change.workflow, change.hosts)
         found += [f"the file {name}" for name in spec.other_files(today)]
         if today.used != spec.used:
             found.append(f"the profile: it was {spec.used} and would be {today.used}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.choice import within
 from nornflow.app.services.plan_files import read_key
 from nornflow.app.services.spec import Spec, spec_of
-from nornflow.errors import PlanInvalid, PolicyDenied
+from nornflow.devices.selection import select
+from nornflow.errors import NornFlowError, PlanInvalid, PolicyDenied
+from nornflow.model.device import HostView
 from nornflow.model.plain import plain
 from nornflow.model.profile import Profile
 from nornflow.model.sealed import SealedPlan
@@ -18,6 +21,9 @@ from nornflow.model.workflow import Workflow
 from nornflow.planning.signing import is_signed_by
 from nornflow.policy.profiles import profile_named
 from nornflow.store.nothing import NoStore
+from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.inputs import resolve_inputs
+from nornflow.workflow.loader import load
 
 ELSEWHERE = "it was not sealed in this project's store, nor signed with a key of `trusted_keys`"
 """Why what a plan says of itself (who made it, that its diffs are what its lines do) is its word alone."""
@@ -56,6 +62,32 @@ def demand_inside(spec: Spec) -> None:
             )
 
 
+def demand_asked_for_here(project: Project, spec: Spec, workflow: Workflow, hosts: Mapping[str, HostView]) -> None:
+    """Raise PolicyDenied unless a stranger's plan is one that a user of this project could have asked for.
+
+    Its workflow is the project's own, as it stands there today: a text may hold steps that no plan shows. Its inputs are what
+    that workflow takes, its devices among those that it targets. `spec` is told from here.
+    """
+    hint = "plan it here, or have it signed with a key that the project trusts"
+    try:
+        ours = load(spec.file).source
+    except NornFlowError:
+        ours = ""
+    if spec.text != ours or Path(spec.folder) != Path(spec.file).parent.resolve():
+        raise PolicyDenied(f"the plan's workflow is not the one in {spec.file}, and {ELSEWHERE}", hint=hint)
+    base, evaluator = project.folder, Evaluator(missing_is_null=True)
+    most = profile_named(project.profiles, spec.used).strictness.max_string
+    inputs = resolve_inputs(workflow.inputs, dict(spec.inputs), max_string=most, base=base)
+    if plain(inputs) != plain(spec.inputs) or spec.variables:
+        raise PolicyDenied(f"the plan's inputs are not what its workflow takes, and {ELSEWHERE}", hint=hint)
+    meant = select(hosts, workflow.targets, "", evaluator, inputs) if hosts else ()
+    beyond = [host for host in spec.targets if host in hosts and host not in meant]
+    if beyond:
+        raise PolicyDenied(
+            f"the plan is for {beyond[0]}, which its workflow does not target, and {ELSEWHERE}", hint=hint
+        )
+
+
 def of_stranger(project: Project, profile: Profile) -> Profile:
     """Return the profile that a stranger's plan gets: what it asks for, together with the settings'; for more a user has to ask.
 
@@ -76,6 +108,7 @@ def demand_one_story(plan: SealedPlan, workflow: Workflow) -> None:
     steps = {step.id for step in workflow.steps if step.configures}
     strange = [f"device {host.host}" for host in shown.hosts if host.host not in spec.targets]
     strange += [f"step {step.step}" for host in shown.hosts for step in host.steps if step.step not in steps]
+    strange += [f"device {host}, without its fingerprint" for host in spec.targets if host not in spec.devices]
     if (shown.workflow, shown.version) != (workflow.name, workflow.version):
         strange.append(f"workflow {shown.workflow} {shown.version}")
     if shown.profile != spec.used:
