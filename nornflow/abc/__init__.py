@@ -23,6 +23,7 @@ from nornflow.abc.store import RunStore as RunStore
 from nornflow.abc.twin import Stage as Stage
 from nornflow.abc.twin import Twin as Twin
 from nornflow.errors import DeviceError, ExpressionError
+from nornflow.model.cached import Doing
 from nornflow.model.decision import Decision, GateRequest
 from nornflow.model.device import Change, HostView, Target
 from nornflow.model.event import Event
@@ -145,6 +146,9 @@ class StepType(ABC):
     permissions: frozenset[str] = frozenset()
     verifies: bool = False
     """True for a check of the network after the change (assert, validate): not run while planning."""
+    read_only: bool = False
+    """True for a type that changes nothing anywhere, and whose result depends on nothing but its rendered parameters, its
+    environment, the files that they name and the device: only then may its result be used again (`cache`)."""
     result_keys: tuple[str, ...] = ()
     """The names of the outputs this step produces, for completion and diagnostics."""
 
@@ -164,6 +168,10 @@ class StepType(ABC):
     def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
         """Return the permissions this step needs with these (unrendered) parameters; by default `permissions`."""
         return frozenset(self.permissions)
+
+    def reads_only(self, params: Mapping[str, Any]) -> bool:
+        """Tell whether the step is read-only with these (unrendered) parameters; by default `read_only`."""
+        return self.read_only
 
 
 class ConnectionGuard(ABC):
@@ -245,19 +253,21 @@ class ConnectionGuard(ABC):
 
 
 class ResultCache(ABC):
-    """Keeps results of cached steps between runs: at most so many entries, the oldest leave first."""
+    """Keeps results of steps between runs, shared by every process that has it: so many, of so many bytes, the oldest leave
+    first. One that cannot be read or kept is simply not there, and what holds a secret is neither asked for nor kept.
+    """
 
     @abstractmethod
-    def get(self, key: str, now: datetime) -> StepResult | None:
-        """Return the result stored under the key if it has not expired at `now` (UTC)."""
+    def get(self, wanted: Sequence[Doing], now: datetime) -> Mapping[str, StepResult]:
+        """Return the results of these doings by key, where there is one that may still be used at `now` (UTC)."""
 
     @abstractmethod
-    def put(self, key: str, result: StepResult, now: datetime, ttl: int) -> None:
-        """Store a result for `ttl` seconds."""
+    def put(self, ended: Sequence[tuple[Doing, StepResult]], now: datetime, ttl: int) -> None:
+        """Keep results for `ttl` seconds."""
 
     @abstractmethod
-    def clear(self, pattern: str = "*") -> int:
-        """Remove the entries whose key fits the shell pattern; return how many there were."""
+    def changes(self, hosts: Sequence[str]) -> Mapping[str, int]:
+        """Return how often runs have set out to change each device; one that a run is changing now, or may be, is left out."""
 
 
 class Gate(ABC):

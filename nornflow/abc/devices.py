@@ -120,6 +120,10 @@ class Devices(ABC):
         """Return what the device can do by itself about a change that nobody confirms, best first; nothing as a rule."""
         return ()
 
+    def reached_by(self, host: str) -> Mapping[str, Any]:
+        """Return, as plain data, what decides which device answers under the name, and to whom: no password."""
+        return {}
+
     @abstractmethod
     def put_behind(self, fence: Fence) -> None:
         """From now on ask the fence before every block that is written to a device; what it raises, nothing is sent."""

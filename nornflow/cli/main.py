@@ -17,6 +17,7 @@ from nornflow.errors import NornFlowError
 COMMANDS = {
     "apply": "apply a sealed plan, exactly as it was approved",
     "approve": "approve a sealed plan",
+    "cache": "show and remove results that later runs may use",
     "config": "show, explain and check settings",
     "db": "look after the database that remembers runs",
     "demo": "watch a change being planned, run, verified and taken back on simulated routers",

@@ -174,6 +174,7 @@ class NornirDevices(Devices):
         self._guards = guards
         guard_hosts(self._inventory.hosts, guards, redactor=redactor)
         self._views = {name: host_view(host) for name, host in self._inventory.hosts.items()}
+        self._redactor = redactor
         self._workers = workers
         self._patience = patience
         self._tasks = tasks
@@ -191,6 +192,20 @@ class NornirDevices(Devices):
     def hosts(self) -> Mapping[str, HostView]:
         """Return every device by name."""
         return self._views
+
+    def reached_by(self, host: str) -> Mapping[str, Any]:
+        """Return address, port, login name and the connections with their options, as Nornir resolves them."""
+        found = self._inventory.hosts[host]
+        connections = {}
+        for name in sorted(self._connections_of(host)):
+            one = found.get_connection_parameters(name)
+            extras = {
+                key: item
+                for key, item in (one.extras or {}).items()
+                if self._redactor.value({key: item}) == {key: item}
+            }
+            connections[name] = [one.hostname, one.port, one.username, one.platform, extras]
+        return {"address": [found.hostname, found.port, found.platform, found.username], "connections": connections}
 
     def own_timers(self, host: str) -> Sequence[OwnTimer]:
         """Return the timers of the device's platform over connections that it has; those armed before the first line first.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nornflow.abc import Cancellation, DeviceSession
 from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import in_rounds, worth_retrying
+from nornflow.engine.cached import CachedStep
 from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
@@ -44,6 +45,7 @@ class DeviceStep:
         self._progress = progress
         self._tools = tools
         self._step = work.step
+        self._cached = CachedStep(work, progress, tools)
         self._aftercare = Aftercare(work, progress, tools)
         self._cut_off = CutOff(work, planned, progress)
         self._told: set[str] = set()
@@ -67,7 +69,15 @@ class DeviceStep:
                 self._end(host, result)
         self._progress.record(self._step, results)
 
+        cached = self._cached.look_up(pending)
+        for host, result in cached.items():
+            results[host] = self._work.soften(result)
+            self._end(host, results[host])
+        self._progress.record(self._step, {host: results[host] for host in cached})
+        pending = [host for host in pending if host not in cached]
+
         def ended(found: Mapping[str, StepResult]) -> None:
+            self._cached.keep(found)
             for host, result in found.items():
                 results[host] = self._work.soften(self._cut_off.unreached(host, result))
                 self._end(host, results[host])
@@ -151,6 +161,7 @@ class DeviceStep:
         ended, seconds = self._tools.clock(), self._tools.monotonic() - began  # a clock may be set back
         self._progress.times.use(session.host.name, seconds)
         result = replace(result, started_at=started, completed_at=ended, duration=seconds)
+        result = self._cached.named(session.host.name, result)
         if not result.failed:
             self._done[session.host.name] = result
         if not session.ended:

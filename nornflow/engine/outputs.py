@@ -27,6 +27,12 @@ def with_outputs(step: Step, result: StepResult, sandbox: Sandbox, evaluate: Eva
     return replace(result, outputs={**result.outputs, **found})
 
 
+def is_expression(source: str) -> bool:
+    """Tell whether the source of an output is evaluated, and no extractor; what names a field of the result alone may be both."""
+    kind, colon, _ = source.strip().partition(":")
+    return source.strip() not in (".", *_FIELDS) and not (colon and kind in _EXTRACTORS)
+
+
 def _extract(output: Output, result: StepResult, sandbox: Sandbox, evaluate: Evaluate) -> Any:
     source = output.source.strip()
     names = result_names(result)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 
 from nornflow.abc import Cancellation
 from nornflow.engine.attempts import delay_before, worth_retrying
+from nornflow.engine.cached import CachedStep
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
@@ -28,12 +27,15 @@ class RunStep:
         self._progress = progress
         self._tools = tools
         self._step = work.step
+        self._cached = CachedStep(work, progress, tools)
 
     def execute(self) -> StepResult:
         """Run the step and return how it ended; a failure is a result, not an exception."""
         started = self._tools.clock()
         try:
-            result = self._work.skipped(None) or self._cached() or self._cut_off() or self._with_retries()
+            result = (
+                self._work.skipped(None) or self._cached.look_up().get("") or self._cut_off() or self._with_retries()
+            )
         except NornFlowError as error:
             result = self._work.failed(error)
         ended = self._tools.clock()
@@ -74,9 +76,8 @@ class RunStep:
             if self._tools.sleep(delay_before(attempt + 1, retry)):
                 break
             attempt += 1
-        if not result.failed:
-            self._keep(result)
-        return result
+        self._cached.keep({"": result})
+        return self._cached.named("", result)
 
     def _attempt(self) -> StepResult:
         try:
@@ -93,30 +94,3 @@ class RunStep:
         if self._cancellation.stopping:
             return self._work.failed(StepCancelled(f"step {self._step.id} was stopped before: {self._step.until}"))
         return replace(result, state=HostState.FAILED, error=f"not yet: {self._step.until}", reason="until")
-
-    def _cache_key(self) -> str:
-        """Return what names the result: the step itself, so that an edited one is not stale, and the author's key."""
-        step, cache = self._step, self._step.cache
-        assert cache is not None
-        key = self._tools.renderer.render(cache.key, self._progress.names(None)) if cache.key else ""
-        whole = [self._progress.workflow.name, step.id, cache.version, key, self._work.fingerprint()]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
-
-    def _cached(self) -> StepResult | None:
-        cache = self._step.cache
-        if cache is None or not cache.enabled or self._tools.cache is None or not self._work.repeatable:
-            return None
-        key = self._cache_key()
-        found = self._tools.cache.get(key, self._tools.clock())
-        return replace(found, state=HostState.CACHED, cache_key=key) if found else None
-
-    def _keep(self, result: StepResult) -> None:
-        cache = self._step.cache
-        if (
-            cache is not None
-            and cache.enabled
-            and self._tools.cache is not None
-            and self._work.repeatable
-            and result.state is not HostState.SKIPPED
-        ):
-            self._tools.cache.put(self._cache_key(), result, self._tools.clock(), cache.ttl)

@@ -123,7 +123,7 @@ def _as_engine_says(result: StepResult, kind: str, planning: bool) -> StepResult
         hint = hint or (_SEE if not error else "")
         error = error or f"{kind} says that it failed, and not why"
     said = {"state": state, "changed": changed, "error": error, "reason": reason, "hint": hint}
-    own = {"rescued": False, "attempts": 1, "cache_key": ""}  # nobody else's to say
+    own = {"rescued": False, "attempts": 1, "cache_key": "", "cache_age": 0.0}  # nobody else's to say
     if all(getattr(result, name) == value for name, value in (said | own).items()):
         return result
     return replace(
@@ -136,4 +136,5 @@ def _as_engine_says(result: StepResult, kind: str, planning: bool) -> StepResult
         rescued=False,
         attempts=1,
         cache_key="",
+        cache_age=0.0,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType, Twin
 from nornflow.engine.cancel import StopSwitch
@@ -14,6 +15,7 @@ from nornflow.engine.journal import Logbook, NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
+from nornflow.model.workflow import Step
 from nornflow.planning.premise import Supposed
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
@@ -23,6 +25,19 @@ SandboxFactory = Callable[[Profile, frozenset[str], str, Callable[[str], None]],
 
 Premise = Callable[[str, str], Supposed | None]
 """Takes a device and its running configuration and returns what is supposed instead, None for just that; raises PlanStale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where results are kept between runs, and what else than the workflow says whether one is still the same.
+
+    `made_by` names, as plain data, the code that does a step: plugin, distribution and versions. `files` returns digests of
+    the files that parameters name.
+    """
+
+    kept: ResultCache
+    made_by: Callable[[Step], Any]
+    files: Callable[[Any], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class Tools:
     sandbox: SandboxFactory
     emitter: Emitter
     switch: StopSwitch
-    cache: ResultCache | None
+    results: Results | None
     clock: Callable[[], datetime]
     sleep: Callable[[float], bool]
     soak: Callable[[float], bool]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from nornflow.abc import Cancellation, DeviceSession, StepContext, StepType
 from nornflow.engine.aside import aside
-from nornflow.engine.outputs import with_outputs
+from nornflow.engine.outputs import is_expression, with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.reading import ReadingSandbox
@@ -145,18 +145,38 @@ class StepWork:
             )
         return max(round(left, 1), 0.1)
 
-    def fingerprint(self) -> Any:
-        """Return, as plain data, everything that the workflow says about the result of a step of the run."""
-        outputs = [[output.name, output.type, output.source] for output in self.step.outputs]
-        rounds = [[self._params.rendered(names), names["env"]] for names in self._rounds(None)]
-        return [self.step.type, self.profile.name, outputs, rounds]
+    def fingerprint(self, host: str | None) -> dict[str, Any]:
+        """Return, as plain data, all that workflow and profile say about the result of the step, on a device or once."""
+        rounds = [[self._params.rendered(names), names["env"], self._seen(names)] for names in self._rounds(host)]
+        programs = sorted(self.permissions & {"shell.execute", "shell.script"} & self.step.permissions)
+        return {
+            "type": self.step.type,
+            "profile": self.profile,
+            "permissions": sorted(self.permissions),
+            "outputs": [[output.name, output.type, output.source] for output in self.step.outputs],
+            "each": self.step.for_each is not None,
+            "rounds": rounds,
+            "place": str(self._run.project) if programs else "",  # a program reads what lies beside it
+        }
+
+    def _seen(self, names: Mapping[str, Any]) -> list[Any]:
+        """Return the values of what the step's outputs are worked out from besides its result."""
+        paths = sorted(
+            {
+                tuple(map(str, reference.path))
+                for output in self.step.outputs
+                if is_expression(output.source)
+                for reference in self._tools.evaluator.check(output.source)
+                if reference.path[0] in names
+            }
+        )
+        return [[path, _value_at(names, path)] for path in paths]
 
     @property
     def repeatable(self) -> bool:
         """Tell whether a result may be used again: not that of a judgement, and not of one that writes into the workspace."""
-        return not (
-            self.step.check or self._params.judges or self.step_type.verifies or "file.write" in self.step.permissions
-        )
+        judges = self.step.check or self._params.judges or self.step_type.verifies
+        return not (judges or self.step.until or "file.write" in self.step.permissions)
 
     def _rounds(self, host: str | None) -> list[dict[str, Any]]:
         """Return the names that the step is done with: once, or once for each item."""
@@ -255,6 +275,16 @@ class StepWork:
             return result
         state = HostState.OK if self.step.on_failure is OnFailure.WARN else HostState.SKIPPED
         return replace(result, state=state, warning=result.error, error="")
+
+
+def _value_at(names: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """Return what stands at the end of a path, or where it leaves plain mappings."""
+    value: Any = names
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            break
+        value = value[part]
+    return value
 
 
 def _merged(results: list[StepResult]) -> StepResult:

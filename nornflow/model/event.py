@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     STEP_FINISHED = "step.finished"
     STEP_RETRY = "step.retry"
     STEP_OUTPUT = "step.output"
+    CACHE_HIT = "cache.hit"
+    CACHE_MISS = "cache.miss"
     HOST_STATE = "host.state"
     STATE_COMPARED = "state.compared"
     ROLLBACK_STARTED = "rollback.started"

@@ -93,7 +93,8 @@ class StepResult:
     """How one step ended on one device (or once, for a step of the run): the record that templates and reports read.
 
     `outputs` are the named values a later step may use; `diff` is what really changed on the device, unified;
-    `duration` in seconds; `reason` is the stable word of the error, `hint` what to do about it.
+    `duration` in seconds; `reason` is the stable word of the error, `hint` what to do about it. `cache_key` is what the
+    result was looked for under in the cache, `cache_age` how many seconds old one is that was found there.
     """
 
     state: HostState = HostState.OK
@@ -113,6 +114,7 @@ class StepResult:
     completed_at: datetime | None = None
     duration: float = 0.0
     cache_key: str = ""
+    cache_age: float = 0.0
     usage: Mapping[str, float] = field(default_factory=dict)
 
     @property

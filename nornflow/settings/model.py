@@ -64,6 +64,23 @@ class StoreSettings(_Frozen):
     )
 
 
+class CacheSettings(_Frozen):
+    """How much of what steps with `cache` found is kept."""
+
+    max_entries: Whole = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="how many results of steps with `cache` are kept; the oldest leave first, and 0 keeps none",
+    )
+    max_size_mb: Whole = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="how many mebibytes these results may have together; the oldest leave first",
+    )
+
+
 class LockSettings(_Frozen):
     """What a run does about devices that another run holds."""
 
@@ -136,6 +153,7 @@ class Settings(_Frozen):
         default=Credentials(), description="the login for devices that have none in the inventory"
     )
     store: StoreSettings = Field(default=StoreSettings(), description="where runs are remembered")
+    cache: CacheSettings = Field(default=CacheSettings(), description="how much of what steps found is kept")
     locks: LockSettings = Field(default=LockSettings(), description="what a run does while others are in its way")
     plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
 

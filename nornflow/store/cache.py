@@ -2,73 +2,181 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from nornflow.abc import ResultCache
 from nornflow.errors import StoreError
+from nornflow.model.cached import CachedEntry, Doing
+from nornflow.model.plain import plain
 from nornflow.model.run import HostState, StepResult
-from nornflow.store.blobs import LIMIT
-from nornflow.store.database import reading, told
+from nornflow.redaction import MASK
+from nornflow.store.database import glancing, reading, told
+from nornflow.store.holders import CHUNK
 from nornflow.store.runs import SqlRunStore
-from nornflow.store.tables import caches
+from nornflow.store.tables import caches, locks
 
-MOST = 1000
-"""How many results are kept."""
-_KEPT = frozenset(field.name for field in fields(StepResult)) - {"started_at", "completed_at"}
+MOST = 10_000
+"""How many results are kept when nobody says otherwise."""
+MOST_BYTES = 64 * 2**20
+"""How many bytes all results may have together when nobody says otherwise."""
+_DEFAULTS = {field.name: field.default for field in fields(StepResult)}
+_NOT_KEPT = frozenset(
+    ("started_at", "completed_at", "duration", "attempts", "rescued", "usage", "cache_key", "cache_age")
+)
+"""What a result says of how it was come by; it is not so for whoever uses it again."""
+_KEPT = frozenset(_DEFAULTS) - _NOT_KEPT
+_LISTED = tuple(caches.c[field.name] for field in fields(CachedEntry))
 
 
 class SqlResultCache(ResultCache):
-    """Keeps results in the table `caches`, sealed where a secret is in them.
+    """Keeps results in the table `caches`, each as one text: at most `most`, of at most `most_bytes` together."""
 
-    One that cannot be read or kept is simply not there.
-    """
-
-    def __init__(self, store: SqlRunStore, most: int = MOST) -> None:
+    def __init__(self, store: SqlRunStore, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._engine = store.engine
-        self._blobs = store.blobs
         self._rows = store.rows
         self._most = most
+        self._most_bytes = most_bytes
 
-    def get(self, key: str, now: datetime) -> StepResult | None:
-        """Return the result stored under the key if it has not expired; a broken entry counts as none."""
+    def get(self, wanted: Sequence[Doing], now: datetime) -> Mapping[str, StepResult]:
+        """Return the results that have not expired, and count that they were used; a broken entry counts as none."""
+        keys = {one.key for one in wanted if not self._secret(one.text)}
+        found: dict[str, StepResult] = {}
         try:
             with told(self._engine, "the cache could not be read"), reading(self._engine) as connection:
-                row = connection.execute(select(caches).where(caches.c.key == key)).mappings().one_or_none()
-            if row is None:
-                return None
-            entry = self._rows.value(self._blobs.get(row["blob"]) if row["blob"] else row["data"])
-            if datetime.fromisoformat(entry["expires"]) <= now:
-                return None
-            values: dict[str, Any] = {name: item for name, item in entry["result"].items() if name in _KEPT}
-            return StepResult(**{**values, "state": HostState(values["state"])})
-        except (StoreError, ValueError, KeyError, TypeError):
-            return None
-
-    def put(self, key: str, result: StepResult, now: datetime, ttl: int) -> None:
-        """Store a result for `ttl` seconds and drop the oldest entries beyond the limit."""
-        text = self._rows.exact({"expires": (now + timedelta(seconds=ttl)).isoformat(), "result": result})
-        try:
-            blob = self._blobs.put(text) if len(text) >= LIMIT else None
-            row = {"key": key, "kept_at": now, "data": None if blob else text, "blob": blob}
-            with told(self._engine, "the cache could not be written"), self._engine.begin() as connection:
-                connection.execute(delete(caches).where(caches.c.key == key))
-                connection.execute(insert(caches).values(row))
-                count: int = connection.execute(select(func.count()).select_from(caches)).scalar_one()
-                if count > self._most:
-                    kept = select(caches.c.key).order_by(caches.c.kept_at.desc(), caches.c.key).limit(self._most)
-                    connection.execute(delete(caches).where(caches.c.key.not_in(kept)))
+                for part in _chunks(sorted(keys)):
+                    alive = select(caches).where(caches.c.key.in_(part), caches.c.expires_at > now)
+                    for row in connection.execute(alive).mappings():
+                        result = _result(row, now)
+                        if result is not None:
+                            found[row["key"]] = result
+            self._count(sorted(found))
         except StoreError:
-            return  # the run has its result; the next one works it out again
+            pass  # what was found by then is as good as ever
+        return found
 
-    def clear(self, pattern: str = "*") -> int:
-        """Remove the entries whose key fits the shell pattern; return how many there were. StoreError."""
+    def _count(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        with told(self._engine, "the cache could not be written"), self._engine.begin() as connection:
+            for part in _chunks(keys):
+                connection.execute(update(caches).where(caches.c.key.in_(part)).values(hits=caches.c.hits + 1))
+
+    def put(self, ended: Sequence[tuple[Doing, StepResult]], now: datetime, ttl: int) -> None:
+        """Keep results for `ttl` seconds, drop what has expired, and the oldest entries beyond the limits."""
+        rows = {}
+        for doing, result in ended:
+            text = self._text(result)
+            size = len(text.encode())
+            if text and size <= self._most_bytes and not self._secret(doing.text):
+                rows[doing.key] = {
+                    "key": doing.key,
+                    **{name: self._rows.masked(getattr(doing, name)) for name in ("workflow", "step", "type", "host")},
+                    "kept_at": now,
+                    "expires_at": now + timedelta(seconds=ttl),
+                    "size": size,
+                    "hits": 0,
+                    "data": text,
+                }
+        try:
+            with told(self._engine, "the cache could not be written"), self._engine.begin() as connection:
+                for part in _chunks(
+                    sorted(rows)
+                ):  # in one order: two processes that keep the same do not block each other
+                    connection.execute(self._upsert(), [rows[key] for key in part])
+                connection.execute(delete(caches).where(caches.c.expires_at <= now))
+                self._limit(connection)
+        except StoreError:
+            return  # the run has its results; the next one works them out again
+
+    def _upsert(self) -> Any:
+        """Return the statement that keeps a row, in the place of one of the same key: another process may be as far."""
+        insert = (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(caches)
+        others = {column.name: insert.excluded[column.name] for column in caches.columns if not column.primary_key}
+        return insert.on_conflict_do_update(index_elements=[caches.c.key], set_=others)
+
+    def _text(self, result: StepResult) -> str:
+        """Return what is kept of a result; nothing when there is a secret in it: masked it would be another value."""
+        try:
+            shown = {name: value for name, value in plain(result).items() if name in _KEPT and value != _DEFAULTS[name]}
+            text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+        except ValueError:
+            return ""
+        return "" if self._secret(text) else text
+
+    def _secret(self, text: str) -> bool:
+        return MASK in text or self._rows.holds_secret(text)
+
+    def _limit(self, connection: Connection) -> None:
+        newest = (caches.c.kept_at.desc(), caches.c.key)
+        ranked = select(
+            caches.c.key,
+            func.row_number().over(order_by=newest).label("number"),
+            func.sum(caches.c.size).over(order_by=newest).label("bytes"),
+        ).subquery()
+        beyond = select(ranked.c.key).where(or_(ranked.c.number > self._most, ranked.c.bytes > self._most_bytes))
+        connection.execute(delete(caches).where(caches.c.key.in_(beyond)))
+
+    def changes(self, hosts: Sequence[str]) -> Mapping[str, int]:
+        """Return the fencing token of each device that nobody has locked; it grows with every run that changes the device."""
+        found = dict.fromkeys(hosts, 0)
+        try:
+            with told(self._engine, "the cache could not be read"), glancing(self._engine) as connection:
+                for part in _chunks(hosts):
+                    rows = select(locks.c.device, locks.c.token, locks.c.run).where(locks.c.device.in_(part))
+                    for device, token, run in connection.execute(rows):
+                        if run is None:
+                            found[device] = token
+                        else:
+                            del found[device]
+        except StoreError:
+            return {}
+        return found
+
+    def entries(self, workflow: str = "", step: str = "", host: str = "") -> Sequence[CachedEntry]:
+        """Return what is kept, newest first, of a workflow, a step and a device where they are given. StoreError."""
+        wanted = select(*_LISTED).order_by(caches.c.kept_at.desc(), caches.c.key)
+        for name, value in (("workflow", workflow), ("step", step), ("host", host)):
+            wanted = wanted.where(caches.c[name] == value) if value else wanted
+        with told(self._engine, "the cache could not be read"), reading(self._engine) as connection:
+            return [CachedEntry(**row) for row in connection.execute(wanted).mappings()]
+
+    def clear(self, pattern: str = "*", *, expired: datetime | None = None) -> int:
+        """Remove the entries whose key, device or `WORKFLOW/STEP` fits the shell pattern; return how many there were.
+
+        With `expired` only those go whose time was over at that moment. Raises StoreError.
+        """
+        names = select(caches.c.key, caches.c.workflow, caches.c.step, caches.c.host)
+        if expired is not None:
+            names = names.where(caches.c.expires_at <= expired)
         with told(self._engine, "the cache could not be cleared"), self._engine.begin() as connection:
-            keys = [key for key in connection.execute(select(caches.c.key)).scalars() if fnmatchcase(key, pattern)]
-            for key in keys:
-                connection.execute(delete(caches).where(caches.c.key == key))
+            keys = [row.key for row in connection.execute(names) if _fits(row, pattern)]
+            for part in _chunks(keys):
+                connection.execute(delete(caches).where(caches.c.key.in_(part)))
         return len(keys)
+
+
+def _fits(row: Any, pattern: str) -> bool:
+    return any(fnmatchcase(name, pattern) for name in (row.key, row.host, f"{row.workflow}/{row.step}"))
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+
+
+def _result(row: Any, now: datetime) -> StepResult | None:
+    age = max(0.0, (now - row["kept_at"]).total_seconds())
+    try:
+        said = json.loads(row["data"])
+        values = {name: item for name, item in said.items() if name in _KEPT}
+        state = HostState(values.get("state", "ok"))
+        return StepResult(**{**values, "state": state, "cache_key": row["key"], "cache_age": age})
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, delete, select
 from nornflow.store.holders import forget as forget_holders
 from nornflow.store.tables import (
     approvals,
-    caches,
     events,
     journal,
     plan_answers,
@@ -26,7 +25,7 @@ from nornflow.store.tables import (
 )
 
 _OF_RUN = (plan_runs, approvals, journal, events, step_results, run_steps, run_hosts)
-_WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts, caches)
+_WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts)
 
 
 def forget(connection: Connection, before: datetime) -> Sequence[str]:

@@ -47,6 +47,13 @@ class Rows:
         """Return a text with secrets masked."""
         return self._redactor.text(text)
 
+    def holds_secret(self, text: str) -> bool:
+        """Tell whether there is a secret in a JSON text."""
+        if not self._redactor.may_be_in(text):
+            return False
+        value = json.loads(text)
+        return bool(self._redactor.value(value) != value)
+
     def exact(self, value: Any) -> str:
         """Return a value as JSON text that gives back just that value; sealed when there is a secret in it."""
         shown = plain(value)

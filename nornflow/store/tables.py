@@ -189,11 +189,21 @@ caches = Table(
     "caches",
     metadata,
     Column("key", Text, primary_key=True),
+    Column("workflow", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("host", Text, nullable=False),
     Column("kept_at", Moment, nullable=False),
-    Column("data", Text),
-    Column("blob", Text),
+    Column("expires_at", Moment, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("caches_by_age", "kept_at"),
 )
-"""Results of steps that may be used again."""
+"""Results of steps that may be used again, by what the step did; `workflow`, `step`, `type` and `host` say who left one.
+
+`size` is the bytes of `data`, in which there is never a secret; `hits` counts how often the result was used.
+"""
 
 workers = Table(
     "workers",

@@ -26,6 +26,7 @@ from nornflow.workflow.inputs import why_unfit
 from nornflow.workflow.keys import WORKFLOW
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.references import ALWAYS, Checker, Scope
+from nornflow.workflow.reuse import settle_caches
 from nornflow.workflow.scopes import settle
 from nornflow.workflow.templating import Renderer
 
@@ -140,6 +141,7 @@ class _Compilation:
         )
         before = checks.with_checks(order.ancestors(ids, edges), steps)
         checks.check_places(by_id, steps, reader)
+        steps = settle_caches(steps, by_id, before, reader)
         for step, draft in by_id.items():
             self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))
         taken = [self._look(draft, keys, checker, declared) for draft in looking.values()]
@@ -227,9 +229,6 @@ class _Compilation:
             checker.expression(keys.get(key), (*path, key), outer)
         for key in ("environment", "rollback", "cache"):
             checker.template(keys.get(key), (*path, key), outer)
-        if draft.type.scope is StepScope.DEVICE and keys.get("cache", {"enabled": False}).get("enabled", True):
-            message = f"step {draft.id!r} asks devices, and what they say is never taken from an earlier run"
-            self.reader.report("NF406", message, (*path, "cache"), hint="leave the key out")
         for name, read in keys.get("outputs", {}).items():
             self._check_source(read.get("from", ""), (*path, "outputs", name, "from"), checker)
         marked = markers(draft.type.Params)

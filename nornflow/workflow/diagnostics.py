@@ -76,7 +76,7 @@ _RULES = (
     Rule("NF403", "permission-not-granted", "A step needs a permission that the workflow does not grant itself", _W),
     Rule("NF404", "invalid-default", "The default of an input does not fit its own declaration"),
     Rule("NF405", "useless-validation", "A validation does not fit the type of its input"),
-    Rule("NF406", "useless-cache", "A cache has no effect on a step of devices", _W),
+    Rule("NF406", "unsafe-cache", "A result may not be taken from an earlier run"),
     Rule("NF407", "useless-batch", "No device is ever left for a batch", _W),
     Rule("NF411", "useless-confirm", "There is nothing to confirm: no step changes a device", _W),
     Rule("NF412", "kept-unconfirmed", "A change that is never taken back cannot wait for a confirmation"),

@@ -204,7 +204,9 @@ WORKFLOW = Record(
         "permissions": Key(ListOf(Text(shortest=1, longest=64), 0, 50), "the only permissions its steps may use"),
         "timeout": Key(_TIMEOUT, "seconds the whole run may take; without it, `default_timeout` of the settings"),
         "retry": Key(RETRY, "how failed steps are tried again, for every step that does not say so itself"),
-        "cache": Key(_CACHE, "whether results may be taken from earlier runs, for every step"),
+        "cache": Key(
+            _CACHE, "whether results may be taken from earlier runs, for every step that runs once and only reads"
+        ),
         "rollout": Key(_ROLLOUT, "in which batches devices are changed"),
         "confirm": Key(_CONFIRM, "that each batch stands only when it is verified and confirmed in time"),
         "on_failure": Key(
@@ -250,7 +252,10 @@ STEP = Record(
         ),
         "timeout": Key(_TIMEOUT, "seconds the step may take; the profile's max_step_duration is the cap"),
         "retry": Key(RETRY, "how the step is tried again when it fails"),
-        "cache": Key(_CACHE, "whether the result may be taken from an earlier run"),
+        "cache": Key(_CACHE, "whether the result may be taken from an earlier run; for steps that only read"),
+        "read_only": Key(
+            Boolean(), "your word that the step changes nothing anywhere, where its type cannot know", default=False
+        ),
         "on_failure": Key(Choice(("fail", "warn", "continue")), "what a failure of the step means", default="fail"),
         "environment": Key(_ENVIRONMENT, "variables of the programs that the step starts"),
         "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "lowers the profile for this step"),
@@ -290,7 +295,19 @@ STEP = Record(
 """The keys that every step may have, in canonical order; the keys of its type follow them."""
 
 LOOK_KEYS = frozenset(STEP.keys) - frozenset(
-    ("depends_on", "for_each", "until", "cache", "once", "rollback", "then_steps", "else_steps", "rescue", "always")
+    (
+        "depends_on",
+        "for_each",
+        "until",
+        "cache",
+        "read_only",
+        "once",
+        "rollback",
+        "then_steps",
+        "else_steps",
+        "rescue",
+        "always",
+    )
 )
 """The common keys that a step of `snapshot: {take: ...}` may have."""
 

@@ -7,22 +7,23 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from nornflow.errors import StoreError, UsageError
 from nornflow.model.approval import Answer, Approval
+from nornflow.model.cached import Doing
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
 from nornflow.model.run import RunState, StepResult
 from nornflow.redaction import MASK, Redactor
 from nornflow.store.blobs import LIMIT
 from nornflow.store.cache import SqlResultCache
-from nornflow.store.database import reading
+from nornflow.store.locks import SqlDeviceLocks
 from nornflow.store.opening import open_store
 from nornflow.store.patience import PatientRunStore
 from nornflow.store.plans import SqlPlans, plan_hash
-from nornflow.store.tables import caches
+from nornflow.store.workers import Workers
 from nornflow.testing.run_store import NOON, new_run
 
 STEP = PlannedStep(
@@ -112,57 +113,111 @@ class TestPlans:
             plans.plan(digest)
 
 
+def doing(name: str = "k", host: str = "", **what: Any) -> Doing:
+    return Doing("audit", "look", "fake.look", host, {"name": name, **what})
+
+
+def kept(cache: SqlResultCache, one: Doing, at: datetime) -> StepResult | None:
+    """The result as it was put; what it says of the cache itself is left out."""
+    found = cache.get([one], at).get(one.key)
+    return found and replace(found, cache_key="", cache_age=0.0)
+
+
 class TestCache:
     def test_a_result_lives_as_long_as_it_was_given(self, store: PatientRunStore) -> None:
-        cache = SqlResultCache(store)
-        cache.put("k", StepResult(outputs={"n": 1}, stdout="x"), NOON, ttl=60)
-        assert cache.get("k", later(59)) == StepResult(outputs={"n": 1}, stdout="x")
-        assert cache.get("k", later(60)) is None
-        cache.put("k", StepResult(stdout="y"), later(61), ttl=60)
-        found = cache.get("k", later(62))
-        assert found is not None
-        assert found.stdout == "y"
+        cache, one = SqlResultCache(store), doing()
+        cache.put([(one, StepResult(outputs={"n": 1}, stdout="x", attempts=3))], NOON, ttl=60)
+        assert kept(cache, one, later(59)) == StepResult(outputs={"n": 1}, stdout="x")
+        assert kept(cache, one, later(60)) is None
+        cache.put([(one, StepResult(stdout="y"))], later(61), ttl=60)
+        (found,) = cache.get([one, doing("other")], later(63)).values()
+        assert (found.stdout, found.cache_key, found.cache_age) == ("y", one.key, 2.0)
 
     def test_it_is_shared_by_all_who_have_the_store(
         self, store: PatientRunStore, database_url: str, tmp_path: Path
     ) -> None:
-        SqlResultCache(store).put("k", StepResult(stdout="x" * LIMIT), NOON, ttl=60)
-        with closing(open_store(database_url, tmp_path)) as other:
-            found = SqlResultCache(other).get("k", NOON)
-        assert found is not None
-        assert found.stdout == "x" * LIMIT
+        SqlResultCache(store).put([(doing(), StepResult(stdout="x" * LIMIT))], NOON, ttl=60)
+        with closing(open_store(database_url, tmp_path / "elsewhere")) as other:
+            found = kept(SqlResultCache(other), doing(), NOON)
+        assert found == StepResult(stdout="x" * LIMIT)
 
     def test_the_oldest_leave_first(self, store: PatientRunStore) -> None:
         cache = SqlResultCache(store, most=2)
-        for second, key in enumerate("abc"):
-            cache.put(key, StepResult(), later(second), ttl=60)
-        assert [cache.get(key, later(3)) is not None for key in "abc"] == [False, True, True]
-        assert cache.clear("[bx]") == 1
-        assert cache.clear() == 1
+        for second, name in enumerate("abc"):
+            cache.put([(doing(name), StepResult())], later(second), ttl=60)
+        assert [kept(cache, doing(name), later(3)) is not None for name in "abc"] == [False, True, True]
 
-    def test_a_secret_is_kept_sealed_and_comes_back_as_it_was(self, store: PatientRunStore) -> None:
+    def test_all_together_have_only_so_many_bytes(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store, most_bytes=2000)
+        for second, name in enumerate("abc"):
+            cache.put([(doing(name), StepResult(stdout=name * 900))], later(second), ttl=60)
+        cache.put([(doing("too large"), StepResult(stdout="x" * 2000))], later(3), ttl=60)
+        assert [kept(cache, doing(name), later(3)) is not None for name in "abc"] == [False, True, True]
+        assert sum(entry.size for entry in cache.entries()) <= 2000
+
+    def test_what_is_over_its_time_is_removed_when_something_is_kept(self, store: PatientRunStore) -> None:
         cache = SqlResultCache(store)
-        cache.put("k", StepResult(stdout="hunter22"), NOON, ttl=60)
-        with reading(store.engine) as connection:
-            (row,) = connection.execute(select(caches)).mappings()
-        assert "hunter22" not in row["data"]
-        found = cache.get("k", NOON)
-        assert found is not None
-        assert found.stdout == "hunter22"
+        cache.put([(doing("old"), StepResult())], NOON, ttl=60)
+        cache.put([(doing("new"), StepResult())], later(60), ttl=60)
+        assert [entry.key for entry in cache.entries()] == [doing("new").key]
 
-    @pytest.mark.parametrize(
-        "broken", ["{", "{}", '{"expires": "2999-01-01T00:00:00+00:00", "result": {"state": "no"}}']
-    )
+    def test_it_is_listed_with_its_hits_and_cleared_by_pattern(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        cache.put([(doing(host="r1"), StepResult(stdout="x")), (doing(host="r2", n=1), StepResult())], NOON, ttl=60)
+        cache.put([(Doing("cmdb", "ask", "webhook", "", {}), StepResult())], later(1), ttl=600)
+        cache.get([doing(host="r1")], later(2))
+        cache.get([doing(host="r1")], later(3))
+        assert [(one.workflow, one.step, one.host, one.hits) for one in cache.entries(host="r1")] == [
+            ("audit", "look", "r1", 2)
+        ]
+        assert [one.step for one in cache.entries()] == ["ask", "look", "look"]
+        assert [len(cache.entries(**by)) for by in ({"workflow": "cmdb"}, {"step": "look"}, {"host": "r9"})] == [
+            1,
+            2,
+            0,
+        ]
+        assert cache.clear("r2") == 1
+        assert cache.clear(expired=later(60)) == 1
+        assert cache.clear("audit/*") == 0
+        assert cache.clear("cmdb/a*") == 1
+        assert not cache.entries()
+
+    def test_a_result_with_a_secret_in_it_is_not_kept(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        for name, result in (
+            ("output", StepResult(stdout="its hunter22")),
+            ("deep", StepResult(outputs={"a": [{"b": "hunter22"}]})),
+            ("masked", StepResult(stdout=MASK)),
+        ):
+            cache.put([(doing(name), result)], NOON, ttl=60)
+        cache.put([(doing(params="hunter22"), StepResult(stdout="x"))], NOON, ttl=60)
+        assert not cache.entries()
+        assert not cache.get([doing(params="hunter22")], NOON)
+
+    def test_a_device_that_a_run_changed_or_changes_is_told(self, store: PatientRunStore) -> None:
+        cache, worker = SqlResultCache(store), Workers(store.engine)
+        worker.register()
+        locks = SqlDeviceLocks(store.engine, worker)
+        assert cache.changes(["r1", "r2"]) == {"r1": 0, "r2": 0}
+        tokens = locks.grant(locks.request("run-1", ["r1"]))
+        assert tokens is not None
+        assert cache.changes(["r1", "r2"]) == {"r2": 0}
+        locks.release("run-1", tokens)
+        assert cache.changes(["r1", "r2"]) == {"r1": tokens["r1"], "r2": 0}
+
+    @pytest.mark.parametrize("broken", ["{", "[]", '{"state": "no"}', '{"outputs": 1, "state": []}'])
     def test_a_broken_entry_is_no_result(self, store: PatientRunStore, broken: str) -> None:
         cache = SqlResultCache(store)
-        cache.put("k", StepResult(), NOON, ttl=60)
+        cache.put([(doing(), StepResult())], NOON, ttl=60)
         with store.engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE caches SET data = '{broken}'")
-        assert cache.get("k", NOON) is None
+        assert cache.get([doing()], NOON) == {}
 
     def test_a_store_that_fails_costs_the_cache_and_not_the_run(self, store: PatientRunStore) -> None:
         cache = SqlResultCache(store)
         with store.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE caches RENAME TO elsewhere")
-        cache.put("k", StepResult(), NOON, ttl=60)
-        assert cache.get("k", NOON) is None
+            connection.exec_driver_sql("ALTER TABLE locks RENAME TO nowhere")
+        cache.put([(doing(), StepResult())], NOON, ttl=60)
+        assert cache.get([doing()], NOON) == {}
+        assert cache.changes(["r1"]) == {}

@@ -99,8 +99,8 @@ class TestCache:
     @pytest.mark.parametrize(
         "step",
         [
-            "{id: it, type: shell, command: echo one, cache: {key: k}}",
-            "{id: it, type: script, script: 'echo \"{{ $HOME\"', cache: true}",
+            "{id: it, type: shell, command: echo one, read_only: true, cache: {key: k}}",
+            "{id: it, type: script, script: 'echo \"{{ $HOME\"', read_only: true, cache: true}",
             '{id: it, type: note, text: "{{ inputs.own }}", inputs: {own: "{{ inputs.x }}"}, cache: true}',
             '{id: it, type: note, text: "{{ item }}", for_each: [1, 2], cache: true}',
         ],
@@ -116,14 +116,18 @@ class TestCache:
             ("command: echo one, cache: true", "command: echo one, cache: true, environment: {A: b}"),
             ("command: echo one, cache: true", "command: echo one, cache: {version: '2'}"),
             ("command: echo one, cache: {key: a}", "command: echo one, cache: {key: b}"),
+            (
+                "command: echo one, cache: true, outputs: {v: {from: inputs.x}}",
+                "command: echo one, cache: true, outputs: {v: {from: inputs.n}}",
+            ),
         ],
     )
     def test_an_edited_step_is_not_stale(self, site: Site, before: str, after: str) -> None:
-        steps = "steps: [{{id: it, type: shell, {}}}]\n"
+        steps = "steps: [{{id: it, type: shell, read_only: true, {}}}]\n"
         assert self.again(site, steps.format(before), steps.format(after)) == "ok"
 
     def test_a_workflow_variable_is_part_of_it(self, site: Site) -> None:
-        steps = "environment: {{A: {}}}\nsteps: [{{id: it, type: shell, command: printenv A, cache: true}}]\n"
+        steps = "environment: {{A: {}}}\nsteps: [{{id: it, type: shell, command: printenv A, cache: true, read_only: true}}]\n"
         assert self.again(site, steps.format("b"), steps.format("c")) == "ok"
 
     def test_a_judgement_is_never_taken_from_an_earlier_run(self, site: Site) -> None:
@@ -131,10 +135,18 @@ class TestCache:
         site.run(steps)
         assert site.run(steps, "-i", "x=b")["by"]["it"]["status"] == "failed"
 
+    def test_what_an_output_is_worked_out_from_is_part_of_it(self, site: Site) -> None:
+        steps = "steps: [{id: it, type: note, text: same, cache: true, outputs: {v: {from: inputs.x}}}]\n"
+        site.run(steps)
+        other = site.run(steps, "-i", "x=b")["by"]["it"]
+        assert (other["status"], other["outputs"]["v"]) == ("ok", "b")
+        assert site.run(steps, "-i", "x=b")["by"]["it"]["status"] == "cached"
+
     def test_a_file_of_the_workspace_is_written_in_every_run(self, site: Site) -> None:
         steps = (
+            "cache: true\n"
             "steps:\n"
-            "  - {id: it, type: template, text: hello, output: o.txt, cache: true}\n"
+            "  - {id: it, type: template, text: hello, output: o.txt}\n"
             "  - {id: use, type: shell, depends_on: it, command: cat o.txt}\n"
         )
         assert self.again(site, steps, steps) == "ok"

@@ -20,7 +20,7 @@ from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
-from nornflow.engine.tools import Tools
+from nornflow.engine.tools import Results, Tools
 from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import Plan
@@ -189,6 +189,7 @@ class Stage:
     turns: Turns | None = None
     twins: tuple[Twin, ...] = ()
     sealed: Sealed | None = None
+    results: Results | None = None
     clock: Callable[[], datetime] | None = None
     ticks: Iterator[int] = field(default_factory=itertools.count)
     """Seconds since the story began: each look at the clock takes one."""
@@ -219,7 +220,7 @@ class Stage:
             sandbox=lambda profile, permissions, step, emit: FakeSandbox(),
             emitter=Emitter("run-1", [self.observer], clock, sink=self.sink, lost=lambda: self.switch.stop("store")),
             switch=self.switch,
-            cache=None,
+            results=self.results,
             clock=clock,
             monotonic=lambda: float(next(ticks)),
             sleep=lambda seconds: bool(self.naps.append(seconds)),

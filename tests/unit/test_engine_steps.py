@@ -1,10 +1,9 @@
-"""Steps of every kind: retries, conditions, blocks, items, caches, unknown results."""
+"""Steps of every kind: retries, conditions, blocks, items, unknown results."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunState
 from nornflow.model.workflow import (
     Amount,
-    Cache,
     Edge,
     On,
     OnFailure,
@@ -167,19 +165,3 @@ class TestSteps:
         assert record.hosts[0].state is HostState.FAILED
         assert record.hosts[0].reason == "guard-denied"
         assert any(event["kind"] == "security.policy_violation" for event in record.security_events)
-
-
-def test_a_cached_result_is_taken_instead_of_the_work(tmp_path: Path) -> None:
-    from nornflow.store.cache import SqlResultCache
-    from nornflow.store.opening import open_store
-
-    store = open_store("", tmp_path)
-    stage = Stage({}).step("slow", "fake.say", text="{{ inputs.x }}", cache=Cache(ttl=60))
-    for text in ("one", "one", "two"):
-        stage.inputs = {"x": text}
-        run = stage.prepare()
-        run._tools = replace(run._tools, cache=SqlResultCache(store))
-        record = run.execute()
-    store.close()
-    assert stage.say.said == ["one", "two"]
-    assert record.steps[0].state is HostState.OK

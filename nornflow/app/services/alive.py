@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from nornflow.abc import ResultCache, RunStore
+from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.engine.locking import Turns
 from nornflow.errors import RunLost, StoreError
@@ -90,13 +90,3 @@ def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
         WhenHeld(when_held or settings.locks.when_held),
         float(settings.locks.timeout),
     )
-
-
-def results_of(store: RunStore) -> ResultCache | None:
-    """Return where results of steps are kept between runs: in the store, or nowhere."""
-    if isinstance(store, NoStore):
-        return None
-    from nornflow.store.cache import SqlResultCache
-    from nornflow.store.runs import SqlRunStore
-
-    return SqlResultCache(store) if isinstance(store, SqlRunStore) else None

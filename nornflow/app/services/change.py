@@ -77,7 +77,7 @@ def carry_out(
     With `applied` nothing is planned: a plan is applied that was sealed before.
     """
     # these load the database, which a plan does not need
-    from nornflow.app.services.alive import alive, results_of, turns_of
+    from nornflow.app.services.alive import alive, turns_of
     from nornflow.app.services.cancel import heeding
     from nornflow.app.services.recover import told_of
     from nornflow.app.services.resume import dead_runs
@@ -96,7 +96,7 @@ def carry_out(
             run=run,
             user=user(),
             recorder=recorder,
-            cache=results_of(store),
+            remember=store,
             turns=turns_of(me, project, locked),
             earlier=earlier,
             sealed=applied.sealed if applied else None,

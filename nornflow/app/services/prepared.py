@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Devices, ResultCache, StepType
+from nornflow.abc import Devices, RunStore, StepType
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
+from nornflow.app.services.caching import results_of
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.provenance import of_stranger
@@ -181,7 +182,7 @@ class Prepared:
         run: str,
         user: str,
         recorder: RunRecorder | None = None,
-        cache: ResultCache | None = None,
+        remember: RunStore | None = None,
         turns: Turns | None = None,
         earlier: Earlier | None = None,
         sealed: Sealed | None = None,
@@ -193,6 +194,7 @@ class Prepared:
         if spec.sealed:  # whatever the profile says else: nothing but what was sealed may be sent
             profile = replace(profile, sealed_only=True)
         workspace = RunRecords(project.workspace).folder(run) / "files"
+        folders = (workspace, Path(spec.folder), project.folder)
         self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
         ids = tuple(step.id for step in workflow.steps)
         self._change = change
@@ -214,7 +216,7 @@ class Prepared:
                 lost=partial(voices.switch.stop, "store"),
             ),
             switch=voices.switch,
-            cache=cache,
+            results=None if remember is None else results_of(remember, project, folders),
             clock=now,
             sleep=voices.switch.wait,
             soak=voices.switch.rest,

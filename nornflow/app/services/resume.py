@@ -11,7 +11,7 @@ from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.alive import Alive, alive, results_of, turns_of
+from nornflow.app.services.alive import Alive, alive, turns_of
 from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
@@ -98,7 +98,7 @@ def _go_on(
         run=standing.run,
         user=standing.user,
         recorder=recorder,
-        cache=results_of(store),
+        remember=store,
         turns=turns_of(me, project),
         earlier=earlier,
         sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,

@@ -154,9 +154,16 @@ def named_files(
         texts = {name for text in _texts(step.params) for name in _names(text, rendered)}
         files = {file for text in texts for file in _files(text, folders, tasks)}
         for file in sorted(files):
-            known = found.setdefault(str(file), (_sha256(file), []))
+            known = found.setdefault(str(file), (digest_of(file), []))
             known[1].append(step.id)
     return {name: (digest, tuple(steps)) for name, (digest, steps) in found.items()}
+
+
+def named_in(params: Any, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
+    """Yield the files that rendered parameters name, in each of the folders where there is one, or by the path of a task."""
+    for text in _texts(params):
+        for folder in folders:
+            yield from _files(text, (folder,), tasks)
 
 
 def rendered_with(
@@ -201,7 +208,7 @@ def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
     if _TASK.fullmatch(text):
         yield from _modules(text, tasks)
     if "{{" not in text:
-        yield from itertools.islice((file.resolve() for folder in folders if (file := folder / text).is_file()), 1)
+        yield from itertools.islice((file.resolve() for folder in folders if _is_file(file := folder / text)), 1)
         return
     literal = _RENDERED.split(text)
     if any(part.strip("*") and ("/" in part or "." in part) for part in literal) and not _NO_NAME.search(
@@ -213,6 +220,12 @@ def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
             yield from (file.resolve() for name in names if (file := folder / name).is_file())
 
 
+def _is_file(path: Path) -> bool:
+    with suppress(OSError):  # a text may be longer than any name
+        return path.is_file()
+    return False
+
+
 def _modules(path: str, tasks: Path) -> Iterator[Path]:
     """Yield all modules in the project's folder of tasks, if the dotted path is that of one there."""
     parts = path.split(".")[:-1]
@@ -221,7 +234,8 @@ def _modules(path: str, tasks: Path) -> Iterator[Path]:
         yield from (file.resolve() for file in itertools.islice(sorted(tasks.rglob("*.py")), _MOST))
 
 
-def _sha256(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file in hex; nothing where it cannot be read."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:  # whoever needs it says what is wrong

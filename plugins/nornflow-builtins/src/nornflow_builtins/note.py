@@ -20,6 +20,7 @@ class NoteStep(StepType):
 
     name = "note"
     scope = Scope.RUN
+    read_only = True
     result_keys = ("stdout",)
     Params = NoteParams
 

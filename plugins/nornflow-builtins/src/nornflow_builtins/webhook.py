@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,10 @@ class WebhookStep(StepType):
     permissions = frozenset({"http.request"})
     result_keys = ("status_code", "headers", "body", "json")
     Params = WebhookParams
+
+    def reads_only(self, params: Mapping[str, Any]) -> bool:
+        """Return True for GET, the safe one (RFC 9110, 9.2.1) of the methods."""
+        return bool(params.get("method") == "GET")
 
     def apply(self, context: StepContext, params: WebhookParams) -> StepResult:
         """Send the request and keep the answer."""

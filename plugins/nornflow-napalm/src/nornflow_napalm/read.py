@@ -34,6 +34,7 @@ class GetStep(StepType):
 
     name = "napalm.get"
     permissions = frozenset({"device.read"})
+    read_only = True
     result_keys = (
         "facts",
         "interfaces",
@@ -86,6 +87,7 @@ class CliStep(StepType):
 
     name = "napalm.cli"
     permissions = frozenset({"device.read"})
+    read_only = True
     result_keys = ("output", "outputs")
     Params = CliParams
 

@@ -48,6 +48,7 @@ class ShowStep(StepType):
     """Base of the parsing steps: reads, parses, and answers with `parsed` and `output`."""
 
     permissions = frozenset({"device.read"})
+    read_only = True
     result_keys = ("parsed", "output")
     nothing: ClassVar[str] = "nothing was found in the output"
 
