@@ -124,14 +124,22 @@ def _indented(text: str) -> list[str]:
 
 
 def statistic_lines(found: Iterable[Statistic]) -> Iterator[str]:
-    """Yield a table of statistics."""
+    """Yield a table of statistics; what was never looked for in the cache has no share of it."""
     rows = [
-        (each.name, str(each.count), f"{each.success:.1%}", f"{each.p50:.2f} s", f"{each.p95:.2f} s") for each in found
+        (
+            each.name,
+            str(each.count),
+            f"{each.success:.1%}",
+            f"{each.p50:.2f} s",
+            f"{each.p95:.2f} s",
+            f"{each.cache_hits / looked:.1%}" if (looked := each.cache_hits + each.cache_misses) else "-",
+        )
+        for each in found
     ]
     if not rows:
         yield "no ended runs"
         return
-    table = [("name", "count", "success", "p50", "p95"), *rows]
+    table = [("name", "count", "success", "p50", "p95", "cache hits"), *rows]
     width = max(len(row[0]) for row in table)
     for name, *figures in table:
         yield f"{name:<{width}}  " + "  ".join(f"{figure:>10}" for figure in figures)

@@ -81,7 +81,8 @@ class Statistic:
     """How one workflow, step or platform did: `p50` and `p95` in seconds (nearest rank), `success` from 0 to 1.
 
     For workflows it counts ended runs, otherwise results of steps on devices: those that were skipped, cached, cancelled
-    or only planned tell nothing about the time and are left out.
+    or only planned tell nothing about the time and are left out. `cache_hits` and `cache_misses` say how often a result was
+    looked for in the cache, and was there or not; of platforms they are not known.
     """
 
     name: str
@@ -89,3 +90,5 @@ class Statistic:
     success: float
     p50: float
     p95: float
+    cache_hits: int = 0
+    cache_misses: int = 0

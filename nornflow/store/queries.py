@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, String, case, cast, exists, func, select
 
+from nornflow.model.event import EventKind
 from nornflow.model.history import Grouping, RunQuery, RunSummary, Statistic
 from nornflow.model.run import BAD_ENDS, RUN_MOVES, HostState, RunState
-from nornflow.store.tables import run_hosts, run_steps, runs, step_results
+from nornflow.store.tables import events, run_hosts, run_steps, runs, step_results
 
 _UNTIMED = (HostState.SKIPPED, HostState.CACHED, HostState.CANCELLED, HostState.PLANNED, HostState.PENDING)
 _MICROSECONDS = 1_000_000.0
@@ -97,7 +100,30 @@ def statistics(connection: Connection, by: Grouping, query: RunQuery) -> Sequenc
         .group_by(ranked.c.name)
         .order_by(ranked.c.name)
     )
+    looked = _looked_up(connection, by, query)
     return [
-        Statistic(row["name"], row["count"], float(row["success"]), float(row["p50"]), float(row["p95"]))
+        Statistic(
+            row["name"],
+            row["count"],
+            float(row["success"]),
+            float(row["p50"]),
+            float(row["p95"]),
+            looked[row["name"], EventKind.CACHE_HIT.value],
+            looked[row["name"], EventKind.CACHE_MISS.value],
+        )
         for row in connection.execute(statement).mappings()
     ]
+
+
+def _looked_up(connection: Connection, by: Grouping, query: RunQuery) -> Counter[tuple[str, str]]:
+    """Return how often results were in the cache and how often not, by the names of the statistics."""
+    found: Counter[tuple[str, str]] = Counter()
+    if by is Grouping.PLATFORM:
+        return found
+    told = select(runs.c.workflow, events.c.step, events.c.kind, events.c.data)
+    told = told.select_from(events).join(runs, runs.c.number == events.c.run)
+    told = told.where(events.c.kind.in_([EventKind.CACHE_HIT.value, EventKind.CACHE_MISS.value]))
+    for row in connection.execute(narrowed(told, query)):
+        name = row.workflow if by is Grouping.WORKFLOW else f"{row.workflow} / {row.step}"
+        found[name, row.kind] += int(json.loads(row.data)["count"])
+    return found

@@ -39,6 +39,7 @@ def report_html(report: Report, version: str) -> str:
         "moment": shown.moment,
         "clock": shown.clock,
         "seconds": shown.seconds,
+        "remark": shown.remark,
         "names": shown.names,
         "body": shown.body,
         "amount": shown.amount,

@@ -223,7 +223,7 @@ def _device(device: DeviceReport, with_states: bool) -> Iterator[str]:
             escaped(result.state.value),
             shown.moment(result.started_at),
             shown.seconds(result.duration),
-            escaped(result.error or result.warning),
+            escaped(shown.remark(result)),
         )
         for step, result in device.steps
     )
@@ -255,7 +255,7 @@ def _steps(report: Report) -> Iterator[str]:
             *(escaped(word) for word in (step.step, step.type, step.state.value)),
             str(len(step.hosts) or ""),
             _took(step),
-            escaped((step.result.error or step.result.warning) if step.result else ""),
+            escaped(shown.remark(step.result) if step.result else ""),
         )
         for step in report.steps
     )

@@ -13,7 +13,7 @@ from nornflow.app.services.report import DeviceReport, Report, StateDifference
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.journal import Sent
 from nornflow.model.plan import Risk
-from nornflow.model.run import BatchRecord, HostState, RunRecord
+from nornflow.model.run import BatchRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, changes_in
 
 _DEPTH = 3
@@ -83,6 +83,12 @@ def moment(at: datetime | None) -> str:
 def clock(at: datetime | None) -> str:
     """Return the time of day, in UTC."""
     return f"{at:%H:%M:%S}" if at else ""
+
+
+def remark(result: StepResult) -> str:
+    """Return what is to be said of a result beside its state: its error, its warning, or how old a cached one is."""
+    said = result.error or result.warning
+    return said or (f"found {seconds(result.cache_age)} before" if result.state is HostState.CACHED else "")
 
 
 def seconds(length: float) -> str:

@@ -161,8 +161,11 @@ def named_files(
 
 def named_in(params: Any, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
     """Yield the files that rendered parameters name, in each of the folders where there is one, or by the path of a task."""
-    for text in _texts(params):
-        for folder in folders:
+    texts = set(_texts(params))
+    # a program may work in a folder that is named beside it
+    inner = [folder / text for text in texts for folder in folders if _is_folder(folder / text)]
+    for text in texts:
+        for folder in (*folders, *inner):
             yield from _files(text, (folder,), tasks)
 
 
@@ -223,6 +226,12 @@ def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
 def _is_file(path: Path) -> bool:
     with suppress(OSError):  # a text may be longer than any name
         return path.is_file()
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
     return False
 
 
