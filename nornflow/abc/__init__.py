@@ -258,8 +258,11 @@ class ResultCache(ABC):
     """
 
     @abstractmethod
-    def get(self, wanted: Sequence[Doing], now: datetime) -> Mapping[str, StepResult]:
-        """Return the results of these doings by key, where there is one that may still be used at `now` (UTC)."""
+    def get(self, wanted: Sequence[Doing], now: datetime, ttl: int) -> Mapping[str, StepResult]:
+        """Return the results of these doings by key, where there is one that may still be used at `now` (UTC).
+
+        Neither who kept it nor who asks (`ttl`, in seconds) must find it too old.
+        """
 
     @abstractmethod
     def put(self, ended: Sequence[tuple[Doing, StepResult]], now: datetime, ttl: int) -> None:

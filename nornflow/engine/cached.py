@@ -59,7 +59,7 @@ class CachedStep:
                 found[host] = self._work.failed(error, host)
             except ValueError:
                 continue  # what holds itself has no key
-        known = results.kept.get(list(self._doing.values()), self._tools.clock())
+        known = results.kept.get(list(self._doing.values()), self._tools.clock(), cache.ttl)
         hits = {host: known[doing.key] for host, doing in self._doing.items() if doing.key in known}
         misses = [host for host in self._doing if host not in hits]
         for host in hits:

@@ -158,7 +158,7 @@ class _Compilation:
         step = self._step(draft, (), keys)
         looks.check_look(draft, step.permissions, self.reader)
         self._check_step(draft, checker, Scope(ALWAYS - {"steps"}, declared, frozenset(), draft.id))
-        return step
+        return replace(step, cache=None)  # what was seen once is no picture of now
 
     def _results(self, draft: Draft) -> frozenset[str] | None:
         keys = tuple(draft.type.result_keys)

@@ -117,9 +117,9 @@ def doing(name: str = "k", host: str = "", **what: Any) -> Doing:
     return Doing("audit", "look", "fake.look", host, {"name": name, **what})
 
 
-def kept(cache: SqlResultCache, one: Doing, at: datetime) -> StepResult | None:
+def kept(cache: SqlResultCache, one: Doing, at: datetime, ttl: int = 3600) -> StepResult | None:
     """The result as it was put; what it says of the cache itself is left out."""
-    found = cache.get([one], at).get(one.key)
+    found = cache.get([one], at, ttl).get(one.key)
     return found and replace(found, cache_key="", cache_age=0.0)
 
 
@@ -130,8 +130,25 @@ class TestCache:
         assert kept(cache, one, later(59)) == StepResult(outputs={"n": 1}, stdout="x")
         assert kept(cache, one, later(60)) is None
         cache.put([(one, StepResult(stdout="y"))], later(61), ttl=60)
-        (found,) = cache.get([one, doing("other")], later(63)).values()
+        (found,) = cache.get([one, doing("other")], later(63), 60).values()
         assert (found.stdout, found.cache_key, found.cache_age) == ("y", one.key, 2.0)
+
+    def test_whoever_asks_may_want_a_younger_one(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        cache.put([(doing(), StepResult(stdout="x"))], NOON, ttl=3600)
+        assert kept(cache, doing(), later(60), ttl=61) is not None
+        assert kept(cache, doing(), later(60), ttl=60) is None
+
+    def test_one_that_a_wrong_clock_kept_in_the_future_is_none(self, store: PatientRunStore) -> None:
+        cache = SqlResultCache(store)
+        cache.put([(doing(), StepResult(stdout="x"))], later(86_400), ttl=60)
+        assert kept(cache, doing(), NOON) is None
+
+    @pytest.mark.parametrize("value", [{65000: "a number as a key"}, (1, 2), float("nan"), object()])
+    def test_what_would_come_back_as_something_else_is_not_kept(self, store: PatientRunStore, value: Any) -> None:
+        cache = SqlResultCache(store)
+        cache.put([(doing(), StepResult(outputs={"value": value}))], NOON, ttl=60)
+        assert not cache.entries()
 
     def test_it_is_shared_by_all_who_have_the_store(
         self, store: PatientRunStore, database_url: str, tmp_path: Path
@@ -165,8 +182,8 @@ class TestCache:
         cache = SqlResultCache(store)
         cache.put([(doing(host="r1"), StepResult(stdout="x")), (doing(host="r2", n=1), StepResult())], NOON, ttl=60)
         cache.put([(Doing("cmdb", "ask", "webhook", "", {}), StepResult())], later(1), ttl=600)
-        cache.get([doing(host="r1")], later(2))
-        cache.get([doing(host="r1")], later(3))
+        cache.get([doing(host="r1")], later(2), 60)
+        cache.get([doing(host="r1")], later(3), 60)
         assert [(one.workflow, one.step, one.host, one.hits) for one in cache.entries(host="r1")] == [
             ("audit", "look", "r1", 2)
         ]
@@ -192,7 +209,7 @@ class TestCache:
             cache.put([(doing(name), result)], NOON, ttl=60)
         cache.put([(doing(params="hunter22"), StepResult(stdout="x"))], NOON, ttl=60)
         assert not cache.entries()
-        assert not cache.get([doing(params="hunter22")], NOON)
+        assert not cache.get([doing(params="hunter22")], NOON, 60)
 
     def test_a_device_that_a_run_changed_or_changes_is_told(self, store: PatientRunStore) -> None:
         cache, worker = SqlResultCache(store), Workers(store.engine)
@@ -211,7 +228,7 @@ class TestCache:
         cache.put([(doing(), StepResult())], NOON, ttl=60)
         with store.engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE caches SET data = '{broken}'")
-        assert cache.get([doing()], NOON) == {}
+        assert cache.get([doing()], NOON, 60) == {}
 
     def test_a_store_that_fails_costs_the_cache_and_not_the_run(self, store: PatientRunStore) -> None:
         cache = SqlResultCache(store)
@@ -219,5 +236,5 @@ class TestCache:
             connection.exec_driver_sql("ALTER TABLE caches RENAME TO elsewhere")
             connection.exec_driver_sql("ALTER TABLE locks RENAME TO nowhere")
         cache.put([(doing(), StepResult())], NOON, ttl=60)
-        assert cache.get([doing()], NOON) == {}
+        assert cache.get([doing()], NOON, 60) == {}
         assert cache.changes(["r1"]) == {}

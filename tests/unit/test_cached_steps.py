@@ -28,7 +28,7 @@ class Memory(ResultCache):
     busy: set[str] = field(default_factory=set)
     changed: dict[str, int] = field(default_factory=dict)
 
-    def get(self, wanted: Sequence[Doing], now: datetime) -> Mapping[str, StepResult]:
+    def get(self, wanted: Sequence[Doing], now: datetime, ttl: int) -> Mapping[str, StepResult]:
         self.asked.extend(wanted)
         found = {one.key: self.kept[one.key] for one in wanted if one.key in self.kept}
         return {key: replace(result, cache_key=key, cache_age=1.5) for key, result in found.items()}

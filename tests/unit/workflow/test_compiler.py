@@ -137,7 +137,7 @@ def test_every_common_key_finds_its_place(compiled: Compiled) -> None:
             inputs: {a: 1}
             outputs: {n: {from: stdout, type: number}}
           - {id: two, type: shell, command: x, cache: false, when: false}
-          - {id: three, type: shell, command: x, cache: {key: "{{ hash(inputs) }}", version: 2}}
+          - {id: three, type: shell, command: x, read_only: true, cache: {key: "{{ hash(inputs) }}", version: 2}}
         """)
     one, two, three = workflow.steps
     assert workflow.tags == ("ntp", "2026")

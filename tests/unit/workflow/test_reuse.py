@@ -94,3 +94,10 @@ def test_what_the_top_says_is_for_what_may_and_runs_once(compiled: Compiled) -> 
     ).steps
     said = {step.id: step.cache and (step.cache.ttl, step.cache.key) for step in found}
     assert said == {"tell": (60, "k"), "do": None, "ask": None, "own": (120, "k"), "set": None}
+
+
+def test_what_the_top_says_is_not_for_pictures_of_a_device(compiled: Compiled) -> None:
+    snapshot = "snapshot: {take: [{id: facts, type: napalm.get, getters: [facts]}]}\n"
+    found = compiled(steps(f"{SETS}}}", top=f"cache: true\n{snapshot}"))
+    assert found.snapshot is not None
+    assert [step.cache for step in found.every_step] == [None] * len(found.every_step)
