@@ -31,6 +31,7 @@ _STEP_KEYS = frozenset(
         "timeout",
         "retry",
         "cache",
+        "read_only",
         "on_failure",
         "environment",
         "profile",
