@@ -178,6 +178,9 @@ def told(engine: Engine, what: str) -> Iterator[None]:
         away = _is_gone(original) or (isinstance(error, DBAPIError) and error.connection_invalidated)
         kind = StoreAway if away else StoreError
         raise kind(f"{what}: the store at {shown(engine)}: {cause}", hint=_hint(cause, error)) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it found, and its driver takes that for text
+        cause = "malformed: it holds what is no text"
+        raise StoreError(f"{what}: the store at {shown(engine)}: {cause}", hint=_hint(cause, error)) from error
 
 
 def _hint(cause: str, error: Exception) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nornflow.model.run import RunState
@@ -99,6 +99,7 @@ class TestSalvage:
             shutil.copytree(workspace, copy, ignore=shutil.ignore_patterns("*-wal", "*-shm", "copy"))
         assert self.left(copy) == (31, 600, [])
 
+    @example(88199, 1)
     @given(st.integers(0, 2**31), st.integers(1, 20_000))
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_no_damage_is_a_traceback(self, workspace: Path, start: int, length: int) -> None:
