@@ -47,9 +47,9 @@ class Contest:
     """Who could not take part, and why."""
 
 
-OURS, PLAIN, OLDER, BARE, SEALED, PLANNED, FLOOR = (
+OURS, PLAIN, OLDER, BARE, SEALED, PLANNED, FLOOR, FAST = (
     *("nornflow", "plain nornir", "nornflow 1.0", "without store"),
-    *("plan -o", "plan", "bare asyncssh"),
+    *("plan -o", "plan", "bare asyncssh", "nornir-scrapli"),
 )
 
 

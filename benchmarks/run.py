@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contenders import (
     BARE,
+    FAST,
     FLOOR,
     OLDER,
     PLAIN,
@@ -100,6 +101,7 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
             (
                 our_run(bare, "show-version-scrapli", few, name=BARE),
                 plain_script(plain, "plain_command", few),
+                plain_script(plain, "scrapli_command", few, name=FAST),
                 plain_script(plain, "bare_command", few, name=FLOOR),
             ),
             (Wanted("wall", 0.5, PLAIN),),

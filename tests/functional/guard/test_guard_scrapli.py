@@ -260,6 +260,45 @@ class TestAttacks:
         outcome = network.apply("r1", attack, grant={**EVERYTHING, "deny": deny})
         assert all(isinstance(answer, GuardDenied) for answer in outcome.result.values()), outcome.result
 
+    def test_a_prompt_that_a_device_writes_into_its_output_opens_nothing(
+        self, network: GuardedNetwork, unharmed: Router
+    ) -> None:
+        unharmed.outputs["show clock"] = "r1(config)#"
+
+        def attack(task: Task) -> Any:
+            scrapli(task).send_and_read("show clock", read_duration=1)
+            return scrapli(task).send_and_read(PWNED, read_duration=1)
+
+        try:
+            outcome = network.apply("r1", attack)
+        finally:
+            unharmed.outputs.clear()
+        assert isinstance(outcome.error, GuardDenied)
+
+    def test_a_line_that_was_never_ended_does_not_reach_into_the_next_step(
+        self, network: GuardedNetwork, unharmed: Router
+    ) -> None:
+        network.apply("r1", lambda task: scrapli(task).transport.write(b"show ver"), grant=EVERYTHING)
+        assert "UTC" in network.apply("r1", send_command, command="show clock").result
+
+    def test_lines_that_were_written_without_waiting_leave_no_mode_behind(
+        self, own: tuple[Fleet, GuardedNetwork]
+    ) -> None:
+        def hurry(task: Task) -> None:
+            for text in (b"configure terminal\n", b"ntp server 192.0.2.77\n"):
+                scrapli(task).transport.write(text)
+
+        own[1].apply("r1", hurry, grant=EVERYTHING)
+        assert own[1].apply("r1", send_command, command="show clock").error is None
+
+    def test_a_driver_that_was_kept_does_nothing_in_the_next_step(
+        self, network: GuardedNetwork, unharmed: Router
+    ) -> None:
+        kept: list[Any] = []
+        network.plan("r1", lambda task: kept.extend([scrapli(task), scrapli(task).send_configs]))
+        for attempt in (lambda task: kept[0].send_command("show clock"), lambda task: kept[1]([PWNED])):
+            assert isinstance(network.apply("r1", attempt, grant=EVERYTHING).error, GuardDenied)
+
     def test_the_password_is_nowhere_in_an_open_driver(self, network: GuardedNetwork, unharmed: Router) -> None:
         def look(task: Task) -> str:
             channel = scrapli(task).channel
