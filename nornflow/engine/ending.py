@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
@@ -39,6 +41,22 @@ class WishTeller:
                 wish = self._untold.popleft()
                 details = {"level": wish.level.value, "user": wish.by, "asked": wish.at.isoformat(), "via": wish.via}
                 self._emitter.emit(EventKind.RUN_STOPPING, str(wish), **details)
+
+
+@contextmanager
+def within(limit: float, switch: StopSwitch, emitter: Emitter) -> Iterator[None]:
+    """Let what is done in the `with` end after so many seconds, and tell who wishes that it ends earlier."""
+    deadline = threading.Timer(limit, switch.abort, ("timeout",))
+    deadline.daemon = True
+    deadline.start()
+    teller = WishTeller(emitter)
+    unwish = switch.on_wish(teller.hear)
+    try:
+        yield
+    finally:
+        deadline.cancel()
+        unwish()
+        teller.tell()
 
 
 def end_for(error: NornFlowError) -> RunState:

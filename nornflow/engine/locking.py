@@ -174,7 +174,7 @@ class Turn:
             self._tell_lost(host, result.error)
         return results
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Give back what the run holds, and tell of the locks that it had lost without coming to know."""
         turns = self._tools.turns
         if turns is None:

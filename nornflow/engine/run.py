@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from nornflow.engine.closing import Ended, record_of
 from nornflow.engine.deployment import Deployment
 from nornflow.engine.drafts import Drafts
 from nornflow.engine.drift import Sealed
-from nornflow.engine.ending import WishTeller, end_for, too_many_stale, why_it_ended
+from nornflow.engine.ending import end_for, too_many_stale, why_it_ended, within
 from nornflow.engine.graph import device_phases
 from nornflow.engine.locking import Turn, devices_to_lock, in_order
 from nornflow.engine.outputs import workflow_outputs
@@ -115,22 +115,13 @@ class Run:
         started = self._earlier.started_at if self._earlier else self._tools.clock()
         wanted = self._tools.default_timeout if self._workflow.timeout is None else self._workflow.timeout
         limit = min(wanted, float(self._info.profile.max_workflow_duration))
-        deadline = threading.Timer(limit, self._tools.switch.abort, ("timeout",))
-        deadline.daemon = True
-        deadline.start()
-        teller = WishTeller(self._tools.emitter)
-        unwish = self._tools.switch.on_wish(teller.hear)
-        try:
-            self._work_through()
-        except NornFlowError as error:
-            self._stay_open(error)
-            self._error = error
-            self._move(end_for(error))
-        finally:
-            deadline.cancel()
-            unwish()
-            teller.tell()
-            self._turn.end()
+        with closing(self._turn), within(limit, self._tools.switch, self._tools.emitter):
+            try:
+                self._work_through()
+            except NornFlowError as error:
+                self._stay_open(error)
+                self._error = error
+                self._move(end_for(error))
         return self._record(started)
 
     def _work_through(self) -> None:

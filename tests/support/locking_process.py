@@ -97,7 +97,7 @@ class Racer:
             for error in answers.values():
                 if isinstance(error, NornFlowError):
                     raise error
-        turn.end()
+        turn.close()
 
     def _mark(self, devices: list[str]) -> None:
         files = [Path(self.marks) / device for device in devices]

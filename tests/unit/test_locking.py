@@ -101,7 +101,7 @@ def test_a_run_that_finds_its_devices_free_does_not_queue(desk):
     assert (one.queued, one.naps) == ([], [])
     assert [event.data["hosts"] for event in one.seen.of(EventKind.LOCK_TAKEN)] == [["r1", "r2"]]
     one.devices.fence.begin("r1")
-    turn.end()
+    turn.close()
     with pytest.raises(LockLost):
         one.devices.fence.begin("r1")
 
@@ -219,7 +219,7 @@ def test_a_broken_lock_is_told_once_and_at_the_latest_at_the_end(desk):
         with pytest.raises(LockLost, match="broken by bob"):
             one.devices.fence.begin("r1")
     assert [event.host for event in one.seen.of(EventKind.LOCK_LOST)] == ["r1"]
-    turn.end()
+    turn.close()
     told = one.seen.of(EventKind.LOCK_LOST)
     assert [event.host for event in told] == ["r1", "r2"]
     assert told[1].message == "r2: the run had lost its lock: its lock was broken by bob"
@@ -272,7 +272,7 @@ def test_without_a_store_it_is_always_ones_turn(desk):
     turn._tools.turns = None
     assert turn.come_to_work()
     assert turn.lock(["r1"]) == {}
-    turn.end()
+    turn.close()
 
 
 def step(name: str, *permissions: str, once: bool = False) -> Step:
