@@ -88,11 +88,17 @@ def version_of(distribution: str) -> str:
 
 
 def _built_on(distribution: str) -> list[str]:
-    try:
-        wanted = metadata.requires(distribution) or []
-    except metadata.PackageNotFoundError:
-        return []
-    return sorted({found[0] for line in wanted if (found := _NAME.match(line))})
+    """Return the names of all distributions that one needs, and of those that these need."""
+    found: set[str] = set()
+    left = [distribution]
+    while left:
+        with suppress(metadata.PackageNotFoundError):
+            for line in metadata.requires(left.pop()) or ():
+                name = _NAME.match(line)
+                if name and name[0] not in found and "extra ==" not in line:
+                    found.add(name[0])
+                    left.append(name[0])
+    return sorted(found)
 
 
 def _modules(origin: str) -> Iterator[Path]:

@@ -33,6 +33,7 @@ def step_types() -> Mapping[str, StepType]:
         "{id: a, type: note, text: x, cache: {ttl: 60}}",
         "{id: a, type: shell, command: date, read_only: true, cache: true}",
         f"{{id: a, {LOOK}, cache: true}}",
+        "{id: a, type: scrapli.command, command: show version, cache: true}",
         "{id: a, type: napalm.get, getters: [facts], cache: true}",
         "{id: a, type: regex.show, command: show version, pattern: '(?P<v>x)', cache: true}",
         "{id: a, type: nornir.task, task: nornir_napalm.plugins.tasks.napalm_get, access: read, read_only: true, cache: true}",

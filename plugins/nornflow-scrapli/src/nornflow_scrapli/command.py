@@ -57,6 +57,10 @@ class CommandStep(StepType):
         needed = {"device.command"} if params.get("changes") not in (None, False) else {"device.read"}
         return frozenset(needed | ({"file.read"} if params.get("textfsm_template") else set()))
 
+    def reads_only(self, params: Mapping[str, Any]) -> bool:
+        """Return True for commands that are reads."""
+        return params.get("changes") in (None, False)
+
     def apply(self, context: StepContext, params: CommandParams) -> StepResult:
         """Run the commands; raises LineRejected, StepError when an output cannot be parsed, and the device errors."""
         connection = context.connection("scrapli")
