@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ PASSWORD = "simulated-login"
 PWNED = "hostname PWNED"
 CHANGE = ["interface Loopback0", " description planned", "exit", "ntp server 192.0.2.77"]
 EVERYTHING = {"permissions": ("device.*",)}
-TRANSPORTS = ("ssh2", "paramiko", "system")
+no_client = pytest.mark.skipif(shutil.which("ssh") is None, reason="the transport `system` needs OpenSSH's client")
+TRANSPORTS = ("ssh2", "paramiko", pytest.param("system", marks=no_client))
 
 
 def behind(routers: Fleet, transport: str = "", **extras: Any) -> GuardedNetwork:
