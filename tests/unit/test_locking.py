@@ -110,7 +110,7 @@ def test_a_run_waits_and_says_who_holds_what_since_when(desk):
     holder, waiter = desk(), desk()
     first = holder.turn("run-1")
     first.lock(["r1", "r2", "r3"])
-    waiter.on_sleep = lambda number: first.end() if number == 3 else False
+    waiter.on_sleep = lambda number: first.close() if number == 3 else False
     assert waiter.turn("run-2").lock(["r2", "r3", "r4"]) == {}
     assert waiter.queued == ["run-2"], "told once"
     assert waiter.messages(EventKind.QUEUE_WAITING) == [
@@ -130,7 +130,7 @@ def test_what_is_told_follows_the_queue(desk):
 
     def on(number: int) -> bool:
         if number == 1:
-            first.end()
+            first.close()
             tokens.update(second.locks.grant(ticket))
         elif number == 2:
             second.locks.release("run-2", tokens)
@@ -251,7 +251,7 @@ def test_the_limit_of_a_profile_is_waited_for_with_a_place_in_the_queue(desk):
 
     def on(number: int) -> bool:
         if number == 1:
-            first.end()
+            first.close()
         elif number == 2:
             ahead.release("run-2")
         return False
