@@ -11,7 +11,8 @@ PLUGINS := $(foreach project,$(PROJECTS),-e ./$(patsubst %/pyproject.toml,%,$(pr
 SOURCES := $(sort $(wildcard plugins/*/src))
 INPUTS := pyproject.toml constraints.txt $(PROJECTS)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-WORKERS ?= 2
+# more than cores: many tests wait for routers, locks and deadlines
+WORKERS ?= 4
 
 empty :=
 space := $(empty) $(empty)
