@@ -61,7 +61,7 @@ class Rival:
         return self.turn.lock(devices) is not None
 
     def end(self) -> None:
-        self.turn.end()
+        self.turn.close()
         self.workers.leave()
         self.engine.dispose()
 
