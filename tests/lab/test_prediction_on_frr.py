@@ -11,6 +11,8 @@ from nornflow.planning.planner import plan_step
 from nornflow.platforms.load import platform_for
 from nornflow.testing import FrrLab
 
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+
 FRR = platform_for("frr")
 
 CHANGES = {
