@@ -265,7 +265,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "vlan-and-acl": vlan_and_acl,
     "watched-change": watched_change,
 }
-MARKS = {"bgp-network": [pytest.mark.lab, pytest.mark.xdist_group("frr")]}
+MARKS = {"bgp-network": [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]}
 
 
 @pytest.mark.parametrize("name", [pytest.param(file.stem, marks=MARKS.get(file.stem, [])) for file in FILES])

@@ -53,7 +53,7 @@ CASES = {
     ),
     "watched-change": Case("routers", inputs=LOG, words=("--limit", "name == 'r1'")),
 }
-MARKS = {"bgp-network": [pytest.mark.lab, pytest.mark.xdist_group("frr")]}
+MARKS = {"bgp-network": [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]}
 
 
 def started(case: Case, request: pytest.FixtureRequest) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from nornflow.testing.frr import FrrLab
 from nornflow.testing.project import ProjectFolder
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]
 
 NETWORK = "203.0.113.0/24"
 ANNOUNCE = ("workflows/bgp-network.yaml", "-i", "router=r1", "-i", f"network={NETWORK}")

@@ -21,7 +21,7 @@ from nornflow.testing import FrrLab, LabError
 from nornflow.testing.frr import namespace
 from nornflow.testing.frr.system import INSTALL
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]
 
 NETWORK = ["router bgp 65001", "address-family ipv4 unicast", "network 203.0.113.0/24"]
 

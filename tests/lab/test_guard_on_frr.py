@@ -18,7 +18,7 @@ from nornflow.testing.guarded import GuardedNetwork
 from nornflow_netmiko.guard import NetmikoGuard
 from nornflow_scrapli.guard import ScrapliGuard
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]
 
 CHANGE = ["router bgp 65001", "address-family ipv4 unicast", "network 203.0.113.0/24", "exit-address-family", "exit"]
 ATTACKS: dict[str, Callable[[Any], Any]] = {

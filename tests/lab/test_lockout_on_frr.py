@@ -15,7 +15,7 @@ from nornflow.platforms.load import platform_for
 from nornflow.testing.frr import FrrLab
 from nornflow.testing.project import ProjectFolder
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]
 
 AFAR = "203.0.113.9"
 """An address of the controller that is not on the management network, so that the router needs a route back to it."""

@@ -11,7 +11,7 @@ from nornflow.planning.planner import plan_step
 from nornflow.platforms.load import platform_for
 from nornflow.testing import FrrLab
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("frr"), pytest.mark.timeout(400)]
 
 FRR = platform_for("frr")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from nornflow.testing.frr.lab import STATE, FrrLab
 from nornflow.testing.frr.lock import held
 
-_PATIENCE = 100.0
+_PATIENCE = 300.0
 
 
 @contextmanager
