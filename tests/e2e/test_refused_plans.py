@@ -44,6 +44,7 @@ class TestRefused:
         seal(site)
         site.write("workflows/ntp.yaml", NTP.replace("ntp.j2", "gone.j2"))
         site.run("apply", "change.plan", "--yes").ok()
+        assert all("ntp server 192.0.2.10 prefer" in router.running_config for router in network)
 
     def test_other_versions(self, site: ProjectFolder) -> None:
         file = seal(site)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from freezing import frozen
 from killed import BAD, CutRouter, Scene, routers
 from nornflow.model.journal import EntryKind
 from nornflow.store.opening import open_store
@@ -54,15 +54,12 @@ def test_of_two_controllers_that_resume_one_run_one_does(scene: Scene) -> None:
 
 def test_a_run_whose_process_lives_is_left_to_it_and_a_frozen_one_too(scene: Scene) -> None:
     with scene.start(*few(scene)) as process:
-        while not any(scene.written(host) for host in FEW):  # behind its intent: it is writing nothing to the store
+        while not any(scene.written(host) for host in FEW):
             time.sleep(0.02)
             assert process.poll() is None
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
+        with frozen(process, scene.database):
             run = scene.ask("runs", "list", "--format", "json")[0]["id"]
             refused = scene.site.run("runs", "resume", run)
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
         process.communicate(timeout=110)
     assert refused.exit_code == 1
     assert f"process {process.pid}" in refused.stderr
@@ -177,15 +174,13 @@ def test_a_device_that_reboots_between_intent_and_outcome_is_done_from_the_begin
 
 def test_a_process_that_wakes_up_when_its_run_is_another_ones_sends_nothing_more(scene: Scene) -> None:
     with scene.start(*few(scene)) as process:
-        while not any(scene.written(host) for host in FEW):  # behind its intent: it is writing nothing to the store
+        while not any(scene.written(host) for host in FEW):
             time.sleep(0.01)
             assert process.poll() is None
-        os.kill(process.pid, signal.SIGSTOP)
-        with closing(open_store("", scene.site.path / ".nornflow")) as store:
+        with frozen(process, scene.database), closing(open_store("", scene.site.path / ".nornflow")) as store:
             (standing,) = store.unended()
             store.take_over(standing.run, standing.fence, "one that knew it dead")
             intents = {entry.host for entry in store.entries(standing.run) if entry.kind is EntryKind.INTENT}
-        os.kill(process.pid, signal.SIGCONT)
         out, err = process.communicate(timeout=110)
     assert process.returncode == 1
     assert "carried on by another process" in out + err

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from freezing import frozen
 from nornflow.engine.emit import Emitter
 from nornflow.engine.locking import FRESH, Turn, Turns
 from nornflow.model.event import EventKind
@@ -144,16 +145,15 @@ def test_a_zombie_that_wakes_up_sends_nothing_more(ground, moment):
             until(zombie, "wrote r1 1")
         else:
             assert soon(lambda: len(router.written()) > 5)
-        os.kill(zombie.pid, signal.SIGSTOP)
-        stopped = time.monotonic()
-        rival = Rival(here)
-        assert rival.lock("r1")
-        assert rival.naps >= GONE_AFTER, "its process was there: only its silence could tell"
-        assert "run zombie-1" in rival.seen.of(EventKind.QUEUE_WAITING)[0].message
-        # only the rival's clock is played: by the zombie's own, its last answer must not be of this moment any more
-        assert soon(lambda: time.monotonic() - stopped > 2 * FRESH)
-        heard = len(router.log)
-        os.kill(zombie.pid, signal.SIGCONT)
+        with frozen(zombie, here.folder / "nornflow.db"):
+            stopped = time.monotonic()
+            rival = Rival(here)
+            assert rival.lock("r1")
+            assert rival.naps >= GONE_AFTER, "its process was there: only its silence could tell"
+            assert "run zombie-1" in rival.seen.of(EventKind.QUEUE_WAITING)[0].message
+            # only the rival's clock is played: by the zombie's own, its last answer must not be of this moment any more
+            assert soon(lambda: time.monotonic() - stopped > 2 * FRESH)
+            heard = len(router.log)
         out, errors = zombie.communicate("\n", timeout=60)
         assert zombie.returncode == 3, errors
         assert "LockLost" in out

@@ -89,6 +89,11 @@ class Scene:
         """The file to which processes append the kinds of the entries of their journal."""
         return self.site.path / "counts"
 
+    @property
+    def database(self) -> Path:
+        """The SQLite file of the project's store."""
+        return self.site.path / ".nornflow" / "nornflow.db"
+
     def start(self, *words: str, entry: int = 0, after: bool = False) -> subprocess.Popen[str]:
         """Start a process that may kill itself at an entry of its journal."""
         when = "after" if after else "before"
