@@ -3,62 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from killed import Scene
-from nornflow.testing import EosFleet, Fleet
-from nornflow.testing.eos.device import Switch
+from nornflow.testing import EosFleet
 from nornflow.testing.eos.sessions import State
+from trials import DeadlyTimer, configs, cut_off, of, timed, workflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
-
-WORKFLOW = """
-name: ntp
-version: 1.0
-confirm: {within: WITHIN}
-steps:
-  - id: configure
-    type: napalm.config
-    lines:
-      - ntp server 192.0.2.77
-      - interface Loopback0
-      - "   description changed"
-  - id: verify
-    type: assert
-    depends_on: configure
-    condition: "host.name != 'BAD'"
-"""
 BY = "EOS commit timer"
-
-
-def workflow(within: str = "5m", bad: str = "") -> dict[str, str]:
-    return {"ntp.yaml": WORKFLOW.replace("WITHIN", within).replace("BAD", bad)}
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     with EosFleet(3) as fleet:
         yield lambda *options: Scene.made_of(tmp_path / "project", fleet, workflow(*options))
-
-
-def configs(scene: Scene) -> dict[str, tuple[str, str]]:
-    return {switch.name: (switch.running_config, switch.startup_config) for switch in scene.fleet}
-
-
-def timed(scene: Scene) -> list[str]:
-    sessions = [session for switch in scene.fleet for session in switch.sessions.by_name.values()]
-    return [session.name for session in sessions if session.state is State.TIMED]
-
-
-def of(record: Any, name: str) -> list[Any]:
-    return [host[name] for host in record["hosts"]]
 
 
 def test_what_was_verified_is_confirmed_from_a_new_session_and_saved(made: Callable[..., Scene]) -> None:
@@ -87,33 +50,6 @@ def test_one_of_three_that_is_not_verified_takes_all_three_back(made: Callable[.
     assert record["state"] == "rolled_back"
     assert of(record, "state") == ["rolled_back"] * 3
     assert of(record, "rollback") == ["running == pre-image"] * 3
-
-
-class DeadlyTimer:
-    """A switch on which a process dies once its commit stands under the timer."""
-
-    def __init__(self, switch: Switch) -> None:
-        self.pid = 0
-        commit = switch.sessions.commit_timed
-
-        def deadly(name: str, seconds: float) -> None:
-            commit(name, seconds)
-            os.kill(self.pid, signal.SIGKILL)
-
-        switch.sessions.commit_timed = deadly  # type: ignore[method-assign]
-        self.disarm = lambda: setattr(switch.sessions, "commit_timed", commit)
-
-
-def cut_off(scene: Scene, *words: str) -> str:
-    """Run the change in a process that dies when one of the switches has it, and return the run's id."""
-    deadly = DeadlyTimer(scene.fleet["sw2"])
-    with scene.start(*(words or ("run", "ntp.yaml", "--yes"))) as process:
-        deadly.pid = process.pid
-        process.communicate(timeout=110)
-    assert process.returncode == -signal.SIGKILL
-    deadly.disarm()
-    (run,) = scene.ask("runs", "list", "--format", "json")
-    return str(run["id"])
 
 
 def test_switches_whose_controller_was_killed_come_back_by_themselves(made: Callable[..., Scene]) -> None:
@@ -187,81 +123,6 @@ def test_a_commit_of_somebody_else_that_waits_to_be_confirmed_is_not_touched(mad
     assert timed(scene) == ["maintenance"]
     assert configs(scene) == before
     sessions.abort("maintenance")
-
-
-# ------------------------------------------------------------------ what the controller holds
-
-ROUTERS = """
-name: ntp
-version: 1.0
-confirm: {within: WITHIN}
-steps:
-  - id: configure
-    type: netmiko.config
-    lines: [ntp server 192.0.2.77, no ntp server 192.0.2.1]
-    save: true
-  - id: wait
-    type: assert
-    depends_on: configure
-    condition: "host.name != 'BAD'"
-    retry: {attempts: 10, delay: 300}
-"""
-
-
-@pytest.fixture
-def routers(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    with Fleet(3) as fleet:
-        yield lambda within, bad="": Scene.made_of(
-            tmp_path / "project", fleet, {"ntp.yaml": ROUTERS.replace("WITHIN", within).replace("BAD", bad)}
-        )
-
-
-def saves(scene: Scene) -> list[str]:
-    return [heard.line for router in scene.fleet for heard in router.log if heard.line.strip() == "write memory"]
-
-
-def test_routers_are_saved_once_all_are_confirmed(routers: Callable[..., Scene]) -> None:
-    scene = routers("5m")
-    assert "  confirm within 5m: controller" in scene.site.run("plan", "ntp.yaml").ok().stdout
-    scene.site.run("run", "ntp.yaml", "--yes").ok()
-    assert all(running == startup for running, startup in configs(scene).values())
-    assert all("ntp server 192.0.2.77" in running for running, _ in configs(scene).values())
-
-
-def test_routers_that_are_not_verified_in_time_are_taken_back_and_were_never_saved(
-    routers: Callable[..., Scene],
-) -> None:
-    scene = routers("5s", "r2")  # its check would be tried for an hour
-    before = configs(scene)
-    begun = time.monotonic()
-    assert scene.site.run("run", "ntp.yaml", "--yes").exit_code == 1
-    assert time.monotonic() - begun < 30
-    assert configs(scene) == before
-    assert saves(scene) == []
-    assert of(scene.site.record(), "state") == ["rolled_back"] * 3
-
-
-def test_routers_whose_controller_was_killed_are_taken_back_by_recover(routers: Callable[..., Scene]) -> None:
-    scene = routers("5m", "r2")
-    before = configs(scene)
-    with scene.start("run", "ntp.yaml", "--yes") as process:
-        end = time.monotonic() + 60
-        while not all("192.0.2.77" in router.running_config for router in scene.fleet) and time.monotonic() < end:
-            time.sleep(0.05)
-        process.kill()
-        process.communicate(timeout=10)
-    changed = configs(scene)
-    assert all("192.0.2.77" in running for running, _ in changed.values())  # nobody takes them back by himself
-    assert {name: startup for name, (_, startup) in changed.items()} == {
-        name: startup for name, (_, startup) in before.items()
-    }
-    (run,) = scene.ask("runs", "list", "--format", "json")
-    assert "r1: controller, armed" in scene.site.run("recover", "--list").ok().stdout
-    scene.site.run("recover", "--run", run["id"]).ok()
-    assert configs(scene) == before
-    record = scene.ask("runs", "show", run["id"])
-    assert (record["state"], of(record, "state")) == ("rolled_back", ["rolled_back"] * 3)
-    assert "nothing to recover" in scene.site.run("recover").ok().stdout
 
 
 # ------------------------------------------------------------------ a timer that a step set itself
