@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from killed import BAD, COUNT, CutRouter, Scene, points, routers
+from killed import BAD, COUNT, CutRouter, End, Scene, points, routers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if os.environ.get("EVERY_ENTRY") else 300)]
 
@@ -31,31 +31,40 @@ def scenes(folder: Path, max_failures: int) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_killed_change_that_is_rolled_back_everywhere(tmp_path: Path, part: int) -> None:
-    die_and_compare(tmp_path, 0, "rolled_back", slice(part, None, len(PARTS)))
+    made = scenes(tmp_path, 0)
+    expected, kinds = undisturbed(next(made))
+    assert expected.state == "rolled_back"
+    for where, found in killed_and_resumed(made, kinds, slice(part, None, len(PARTS))):
+        assert found.lines == expected.lines, where
+        assert found == expected, where
 
 
 @pytest.mark.parametrize("part", PARTS if EVERY else [0])
 def test_a_killed_change_that_is_rolled_back_on_one_device(tmp_path: Path, part: int) -> None:
-    die_and_compare(tmp_path, 1, "succeeded", slice(part, None, len(PARTS) if EVERY else 4))
+    made = scenes(tmp_path, 1)
+    expected, kinds = undisturbed(next(made))
+    assert expected.state == "succeeded"
+    for where, found in killed_and_resumed(made, kinds, slice(part, None, len(PARTS) if EVERY else 4)):
+        assert found.lines == expected.lines, where
+        assert found == expected, where
 
 
-def die_and_compare(tmp_path: Path, max_failures: int, state: str, chosen: slice) -> None:
-    """Run the change undisturbed, then once for each of the chosen entries, killed there and resumed."""
-    made = scenes(tmp_path, max_failures)
-    calm = next(made)
+def undisturbed(calm: Scene) -> tuple[End, list[str]]:
+    """Run the change once; return how it ends and the kinds of the entries of its journal."""
     calm.nornflow("run", "ntp.yaml", "--yes")
     expected, kinds = calm.end(), calm.counts.read_text().split()
-    assert expected.state == state
     assert len(expected.fates) == COUNT
     assert expected.fates[BAD][0] == "rolled_back"
     assert len(kinds) > 100
+    return expected, kinds
+
+
+def killed_and_resumed(made: Iterator[Scene], kinds: list[str], chosen: slice) -> Iterator[tuple[str, End]]:
+    """Run the change once for each of the chosen entries, killed there and resumed: yield where, and how it ends."""
     for entry, after in list(points(kinds, EVERY))[chosen]:
         scene = next(made)
-        where = f"{'after' if after else 'before'} entry {entry} of {len(kinds)} ({kinds[entry - 1]})"
         scene.resume(scene.killed_run(entry, after=after))
-        found = scene.end()
-        assert found.lines == expected.lines, where
-        assert found == expected, where
+        yield f"{'after' if after else 'before'} entry {entry} of {len(kinds)} ({kinds[entry - 1]})", scene.end()
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3, 4] if EVERY else [2, 4])

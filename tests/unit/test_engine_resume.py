@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine_stage import CONFIG, Stage, changing, fates
-from mortal import SAVE, Death, Paper, Script, Story, compare, growing, network, seen, sent, stage_start, undisturbed
+from mortal import SAVE, Death, Paper, Script, Story, both, growing, network, seen, sent, stage_start, undisturbed
 from nornflow.abc import Gate
 from nornflow.engine.recovery import Earlier
 from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
@@ -69,8 +69,8 @@ def test_checks_of_a_batch_are_done_again_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize("line", range(1, 6))
 def test_dying_between_two_lines_of_a_block_or_of_a_rollback(line: int) -> None:
-    calm, _ = undisturbed(growing, network(4))
-    story = compare(growing, lambda: network(4), Death(line=line))
+    calm, story = both(growing, lambda: network(4), Death(line=line))
+    assert story.end == calm.end
     assert story.deaths == 1
     assert sent(story) == sent(calm)
 
@@ -79,7 +79,8 @@ def test_whoever_goes_on_may_die_too() -> None:
     calm, _ = undisturbed(growing, network(4))
     for first in range(1, calm.counts[0] + 1, 3):
         deaths = [Death(first), Death(2, after=True), Death(1, after=True, notes=True), Death(line=1), Death(3)]
-        story = compare(growing, lambda: network(4), *deaths)
+        calm, story = both(growing, lambda: network(4), *deaths)
+        assert story.end == calm.end
         assert sent(story) == sent(calm), first
 
 
@@ -147,7 +148,8 @@ def test_a_finished_batch_is_neither_soaked_nor_asked_about_again() -> None:
     assert (calm.naps, len(calm.questions)) == ([30, 30], 1)
     done = [number for number, kind in enumerate(kinds(script, 3), 1) if kind is EntryKind.BATCH_DONE]
     for entry in done:
-        story = compare(script, lambda: network(3), Death(entry, after=True))
+        calm, story = both(script, lambda: network(3), Death(entry, after=True))
+        assert story.end == calm.end
         assert (story.naps, len(story.questions)) == ([30, 30], 1)
 
 
@@ -248,9 +250,9 @@ def test_own_rollback_lines_are_not_sent_twice() -> None:
         stage.step("configure", "fake.configure", lines=plain, rollback=own)
         return stage.step("verify", "fake.check", "configure", condition="false")
 
-    calm, _ = undisturbed(script, network(2))
     for line in (3, 4):
-        story = compare(script, lambda: network(2), Death(line=line))
+        calm, story = both(script, lambda: network(2), Death(line=line))
+        assert story.end == calm.end
         assert sent(story) == sent(calm)
 
 
@@ -280,7 +282,8 @@ def test_the_time_that_a_device_has_goes_on_where_it_stopped() -> None:
     assert fates(record) == {"r1": "timed_out"}
     ended = [number for number, entry in enumerate(calm.entries, 1) if entry.kind is EntryKind.OUTCOME]
     for entry in ended[:2]:
-        story = compare(script, lambda: network(1), Death(entry, after=True, notes=True))
+        calm, story = both(script, lambda: network(1), Death(entry, after=True, notes=True))
+        assert story.end == calm.end
         assert story.deaths == 1
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_stage import Stage
-from mortal import SAVE, Death, Mortal, Script, compare, network
+from mortal import SAVE, Death, Mortal, Script, both, network
 from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
 
 
@@ -92,4 +92,5 @@ def test_whatever_the_run_and_whenever_its_processes_die_the_end_is_the_same(
             for name, device in network(count).items()
         }
 
-    compare(script, devices, *deaths)
+    calm, story = both(script, devices, *deaths)
+    assert story.end == calm.end

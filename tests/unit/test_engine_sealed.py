@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine_stage import CONFIG, OneFirst, Stage, changing, fates
-from mortal import Death, Mortal, Script, Story, compare, growing, network, seen, sent, undisturbed
+from mortal import Death, Mortal, Script, Story, both, growing, network, seen, sent, undisturbed
 from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired
 from nornflow.model.event import Event, EventKind
@@ -153,7 +153,8 @@ def test_drift_is_looked_for_again_when_the_process_died_before_it_was_known() -
 
     script = applying(changing, plan_for(changing, network(4)))
     for entry in range(1, undisturbed(script, drifted())[0].counts[0] + 1):
-        compare(script, drifted, Death(entry, after=True, notes=True))
+        calm, story = both(script, drifted, Death(entry, after=True, notes=True))
+        assert story.end == calm.end
 
 
 def test_the_check_is_told() -> None:

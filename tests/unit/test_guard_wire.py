@@ -231,6 +231,9 @@ _LINES = st.lists(st.lists(_WORDS, max_size=4).map(" ".join), max_size=8)
 _ENDS = st.sampled_from(["\n", "\r", "\r\n", "", "\n\n"])
 
 
+READS = {Kind.READ, Kind.SESSION, Kind.ENABLE}
+
+
 def _cut(data: bytes, places: list[int]) -> list[bytes]:
     marks = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
     return [data[a:b] for a, b in pairwise(marks)]
@@ -258,7 +261,7 @@ def test_planning_lets_nothing_out_but_reads(lines: list[str], ends: list[str], 
     with bench:
         _drive(bench, _cut(data, places))
 
-    _only_reads(bench.out)
+    assert _kinds(bench.out) <= READS
 
 
 @settings(max_examples=400, deadline=None)
@@ -268,13 +271,13 @@ def test_planning_lets_nothing_out_but_reads_whatever_the_bytes(data: bytes, pla
     with bench:
         _drive(bench, _cut(data, places))
 
-    _only_reads(bench.out)
+    assert _kinds(bench.out) <= READS
 
 
-def _only_reads(out: bytes) -> None:
+def _kinds(out: bytes) -> set[Kind]:
+    """Return of what kinds the lines are that went out."""
     grammar = platform_for("cisco_ios").exec
-    for line in out.replace(b"\r", b"\n").split(b"\n"):
-        assert classify(line, grammar).kind in (Kind.READ, Kind.SESSION, Kind.ENABLE), line
+    return {classify(line, grammar).kind for line in out.replace(b"\r", b"\n").split(b"\n")}
 
 
 @settings(max_examples=400, deadline=None)
