@@ -10,6 +10,9 @@ from nornflow.planning.seal import opened, sealed, written
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
 
+As = Callable[[str], None]
+"""What makes this process another user of the system, as far as it can tell, by the name."""
+
 SETTINGS = """
 profiles:
   board: {extends: standard, approvals: {count: 2, valid_for: 12h}}

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from nornflow.model.sealed import SealedPlan
 from nornflow.planning.seal import opened, sealed, written
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import FILES, NTP, TEMPLATE, seal, tampered
+from sealing import NTP, TEMPLATE, seal, tampered
 
 pytestmark = pytest.mark.e2e
-
-MakeFleet = Callable[..., Fleet]
-MakeProject = Callable[..., ProjectFolder]
-As = Callable[[str], None]
-
-
-@pytest.fixture
-def network(fleet: MakeFleet) -> Fleet:
-    return fleet(count=3)
-
-
-@pytest.fixture
-def site(network: Fleet, project: MakeProject) -> ProjectFolder:
-    return project(FILES, fleet=network)
 
 
 class TestRefused:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,35 +12,17 @@ import pytest
 from forging import forged
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import FILES, NTP, SETTINGS, TEMPLATE, configurations, seal
+from sealing import NTP, SETTINGS, TEMPLATE, As, configurations, seal
 
 pytestmark = pytest.mark.e2e
 
 MakeFleet = Callable[..., Fleet]
-MakeProject = Callable[..., ProjectFolder]
-As = Callable[[str], None]
 Content = dict[str, Any]
 
 
 @pytest.fixture
 def network(fleet: MakeFleet) -> Fleet:
     return fleet(count=2)
-
-
-@pytest.fixture
-def site(network: Fleet, project: MakeProject) -> ProjectFolder:
-    return project(FILES, fleet=network)
-
-
-@pytest.fixture
-def become(monkeypatch: pytest.MonkeyPatch) -> As:
-    """Be another user of the system, as far as this process can tell."""
-
-    def become(name: str) -> None:
-        uid = pwd.getpwnam(name).pw_uid
-        monkeypatch.setattr(os, "getuid", lambda: uid)
-
-    return become
 
 
 def untouched(network: Fleet) -> bool:

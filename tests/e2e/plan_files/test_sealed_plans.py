@@ -14,34 +14,11 @@ import pytest
 from nornflow.redaction import MASK
 from nornflow.testing import Fleet
 from nornflow.testing.project import Outcome, ProjectFolder
-from sealing import FILES, NTP, SETTINGS, TEMPLATE, configurations, seal
+from sealing import NTP, SETTINGS, TEMPLATE, As, configurations, seal
 
 pytestmark = pytest.mark.e2e
 
-MakeFleet = Callable[..., Fleet]
 MakeProject = Callable[..., ProjectFolder]
-As = Callable[[str], None]
-
-
-@pytest.fixture
-def network(fleet: MakeFleet) -> Fleet:
-    return fleet(count=3)
-
-
-@pytest.fixture
-def site(network: Fleet, project: MakeProject) -> ProjectFolder:
-    return project(FILES, fleet=network)
-
-
-@pytest.fixture
-def become(monkeypatch: pytest.MonkeyPatch) -> As:
-    """Be another user of the system, as far as this process can tell."""
-
-    def become(name: str) -> None:
-        uid = pwd.getpwnam(name).pw_uid
-        monkeypatch.setattr(os, "getuid", lambda: uid)
-
-    return become
 
 
 class TestApply:

@@ -6,7 +6,6 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
@@ -14,34 +13,9 @@ from killed import Scene
 from nornflow.model.sealed import SealedPlan
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import FILES, SETTINGS, configurations, seal, tampered
+from sealing import SETTINGS, As, configurations, seal, tampered
 
 pytestmark = pytest.mark.e2e
-
-MakeFleet = Callable[..., Fleet]
-MakeProject = Callable[..., ProjectFolder]
-As = Callable[[str], None]
-
-
-@pytest.fixture
-def network(fleet: MakeFleet) -> Fleet:
-    return fleet(count=3)
-
-
-@pytest.fixture
-def site(network: Fleet, project: MakeProject) -> ProjectFolder:
-    return project(FILES, fleet=network)
-
-
-@pytest.fixture
-def become(monkeypatch: pytest.MonkeyPatch) -> As:
-    """Be another user of the system, as far as this process can tell."""
-
-    def become(name: str) -> None:
-        uid = pwd.getpwnam(name).pw_uid
-        monkeypatch.setattr(os, "getuid", lambda: uid)
-
-    return become
 
 
 class TestApproval:
