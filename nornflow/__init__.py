@@ -57,6 +57,18 @@ if TYPE_CHECKING:
     from nornflow.registration import as_step_result as as_step_result
     from nornflow.registration import device_step as device_step
     from nornflow.registration import run_step as run_step
+    from nornflow.steps.blocks import Block as Block
+    from nornflow.steps.blocks import all_lines as all_lines
+    from nornflow.steps.blocks import split_blocks as split_blocks
+    from nornflow.steps.commands import CommandParams as CommandParams
+    from nornflow.steps.commands import CommandStep as CommandStep
+    from nornflow.steps.commands import textfsm_rows as textfsm_rows
+    from nornflow.steps.lines import LineParams as LineParams
+    from nornflow.steps.lines import LineStep as LineStep
+    from nornflow.steps.login import Login as Login
+    from nornflow.steps.sources import ConfigSource as ConfigSource
+    from nornflow.steps.talk import Talk as Talk
+    from nornflow.steps.talk import first_line as first_line
 
 # Names are imported on first use: a plain `import nornflow` (and so `nornflow --version`) loads nothing heavy.
 _HOME = {
@@ -75,6 +87,12 @@ _HOME = {
     "nornflow.model.workflow": "Scope Workflow",
     "nornflow.redaction": "Secret",
     "nornflow.registration": "Check Command Expression TemplateFilter Verbatim Words as_step_result device_step run_step",
+    "nornflow.steps.blocks": "Block all_lines split_blocks",
+    "nornflow.steps.commands": "CommandParams CommandStep textfsm_rows",
+    "nornflow.steps.lines": "LineParams LineStep",
+    "nornflow.steps.login": "Login",
+    "nornflow.steps.sources": "ConfigSource",
+    "nornflow.steps.talk": "Talk first_line",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)

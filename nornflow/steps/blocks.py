@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nornflow import StepError
+from nornflow.errors import StepError
 
 _BANNER = re.compile(r"^\s*banner\s+(?P<kind>[a-z-]+)(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
 _ONE_LINE = re.compile(r"^(?:line\s|file\s|default\b)", re.IGNORECASE)  # FRR: `banner motd line TEXT`

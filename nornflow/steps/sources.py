@@ -6,12 +6,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nornflow import StepContext, StepError
-from nornflow_netmiko.blocks import Block, split_blocks
+from nornflow.abc import StepContext
+from nornflow.errors import StepError
+from nornflow.steps.blocks import Block, split_blocks
 
 
 class ConfigSource(BaseModel):
-    """Exactly one of four ways to give configuration."""
+    """The keys that give configuration: exactly one of `lines`, `config`, `config_file` and `template`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,7 +33,11 @@ class ConfigSource(BaseModel):
         return self
 
     def blocks(self, context: StepContext) -> list[Block]:
-        """Return the configuration for the step's device; raises StepError, ExpressionError and PolicyDenied."""
+        """Return the configuration for the step's device, without comments; raises what `text` raises."""
+        return split_blocks(self.text(context))
+
+    def text(self, context: StepContext) -> str:
+        """Return the configuration for the step's device as text; raises StepError, ExpressionError and PolicyDenied."""
         if self.lines is not None:
             for line in self.lines:
                 if "\n" in line or "\r" in line:
@@ -40,11 +45,6 @@ class ConfigSource(BaseModel):
                         f"an entry of `lines` holds a line break: {line!r}",
                         hint="give one line in each entry, or the whole text as `config`",
                     )
-        return split_blocks(self.text(context))
-
-    def text(self, context: StepContext) -> str:
-        """Return the configuration as text, before comments are dropped."""
-        if self.lines is not None:
             return "\n".join(self.lines)
         if self.config is not None:
             return self.config

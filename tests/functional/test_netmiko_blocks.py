@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nornflow import StepError
-from nornflow_netmiko.blocks import all_lines, split_blocks
+from nornflow import StepError, all_lines, split_blocks
 
 Bench = Any
 

@@ -193,7 +193,7 @@ class TestTextfsm:
     def test_broken_templates_and_error_states_are_told(self, bench: Bench, template: str) -> None:
         bench.connections["netmiko"] = Says("anything")
         (bench.folder / "bad.textfsm").write_text(template)
-        with pytest.raises(StepError, match="TextFSM could not parse `show x` of r1"):
+        with pytest.raises(StepError, match="TextFSM could not parse the output of `show x` on r1"):
             bench.apply(TextfsmShowStep(), command="show x", template="bad.textfsm")
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nornflow import DeviceError, HostState, Mode, StepContext, StepResult, StepType
-from nornflow_napalm.failures import device, device_errors
-from nornflow_napalm.sources import ConfigSource
+from nornflow import ConfigSource, DeviceError, HostState, Mode, StepContext, StepResult, StepType, Talk
+from nornflow_napalm.failures import device_errors
 
 
 class ConfigParams(ConfigSource):
@@ -113,7 +112,7 @@ class ConfirmStep(StepType):
             pending = bool(connection.has_pending_commit())
         if not pending:
             raise DeviceError(
-                f"no commit is pending on {device(context)}",
+                f"no commit is pending on {Talk(context).device}",
                 hint="its timer is over and it took the change back, or the step before committed without `revert_in`",
             )
         with device_errors(context, "confirming the commit"):
@@ -126,7 +125,7 @@ def _refuse_pending(context: StepContext, connection: Any) -> None:
         pending = bool(connection.has_pending_commit())
     if pending:
         raise DeviceError(
-            f"a commit is pending on {device(context)} already",
+            f"a commit is pending on {Talk(context).device} already",
             hint="confirm it with a napalm.confirm step, or wait until its timer takes it back",
         )
 

@@ -14,8 +14,10 @@ from nornflow import (
     NornFlowError,
     StepContext,
     StepError,
+    Talk,
     UnexpectedPrompt,
     Unreachable,
+    first_line,
 )
 
 # pyeapi: "... CLI command 3 of 5 'foo' failed: ..."; netmiko: "... detected at command: foo, matched error: ..."
@@ -30,14 +32,15 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
     from napalm.base import exceptions as napalm
     from pyeapi.eapilib import CommandError
 
-    name = device(context)
+    talk = Talk(context)
+    name = talk.device
     try:
         yield
     except NornFlowError:
         raise
     except NotImplementedError as error:
         raise StepError(
-            f"NAPALM's driver for {context.host.platform if context.host else name} cannot do this: {doing}",
+            f"NAPALM's driver for {talk.platform or name} cannot do this: {doing}",
             hint="NAPALM's documentation has a table of what each driver supports",
         ) from error
     except (napalm.MergeConfigException, napalm.ReplaceConfigException) as error:
@@ -45,18 +48,18 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
     except CommandError as error:
         if first_of(error) is not error:  # eos could not throw a candidate away that the device had not taken
             raise _rejected(name, str(first_of(error))) from error
-        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="see what the device says") from error
+        raise DeviceError(f"{name}: {doing} failed: {first_line(error)}", hint="see what the device says") from error
     except (napalm.SessionLockedException, napalm.LockError) as error:
         raise DeviceError(
-            f"the configuration of {name} is locked: {_first_line(error)}",
+            f"the configuration of {name} is locked: {first_line(error)}",
             hint="another session is changing it: see `show configuration sessions`; a pending nornflow-RUN-... is of a run"
             " that was cut off: resume that run, or `configure session NAME abort` on the device",
         ) from error
     except napalm.CommitConfirmException as error:
-        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="look for a pending commit") from error
+        raise DeviceError(f"{name}: {doing} failed: {first_line(error)}", hint="look for a pending commit") from error
     except napalm.CommitError as error:
         raise DeviceError(
-            f"{name} did not take the commit: {_first_line(error)}", hint="the candidate was not made the configuration"
+            f"{name} did not take the commit: {first_line(error)}", hint="the candidate was not made the configuration"
         ) from error
     except napalm.ConnectAuthError as error:
         raise AuthenticationFailed(
@@ -70,26 +73,21 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
         ) from error
     except napalm.ConnectionException as error:
         raise Unreachable(
-            f"{name} cannot be reached: {_first_line(error)}", hint="check hostname and port in the inventory"
+            f"{name} cannot be reached: {first_line(error)}", hint="check hostname and port in the inventory"
         ) from error
     except (napalm.CommandErrorException, napalm.NapalmException) as error:
-        raise DeviceError(f"{name}: {doing} failed: {_first_line(error)}", hint="see NAPALM's documentation") from error
+        raise DeviceError(f"{name}: {doing} failed: {first_line(error)}", hint="see NAPALM's documentation") from error
     except (OSError, EOFError) as error:
         raise ConnectionLost(
-            f"the session to {name} ended: {doing}: {_first_line(error)}",
+            f"the session to {name} ended: {doing}: {first_line(error)}",
             hint="the device may have restarted, or the change cut its management access",
         ) from error
     except Exception as error:
         # the drivers let through what their libraries raise: pyeapi, ncclient, netmiko, PyEZ, TypeErrors of getters
         raise DeviceError(
-            f"{name}: {doing} failed: {type(error).__name__}: {_first_line(error)}",
+            f"{name}: {doing} failed: {type(error).__name__}: {first_line(error)}",
             hint="the library under NAPALM's driver raised this; see its documentation",
         ) from error
-
-
-def device(context: StepContext) -> str:
-    """Return the name of the step's device for messages."""
-    return context.host.name if context.host else "the device"
 
 
 def first_of(error: BaseException) -> BaseException:
@@ -109,7 +107,3 @@ def _rejected(name: str, text: str) -> LineRejected:
         marker=marker,
         hint="the candidate was thrown away: nothing of it was made the configuration",
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nornflow import HostState, StepContext, StepError, StepResult, StepType
-from nornflow_napalm.failures import device, device_errors
+from nornflow import HostState, StepContext, StepError, StepResult, StepType, Talk
+from nornflow_napalm.failures import device_errors
 from nornflow_napalm.read import getter_names
 
 
@@ -60,14 +60,14 @@ class ValidateStep(StepType):
         if complies:
             return StepResult(
                 outputs=outputs,
-                stdout=f"{device(context)} complies",
+                stdout=f"{Talk(context).device} complies",
                 warning=f"not checked, the driver has no such getter: {', '.join(skipped)}" if skipped else "",
             )
         failing = [name for name, part in report.items() if not part.get("complies", True)]
         return StepResult(
             HostState.FAILED,
             outputs=outputs,
-            error=f"{device(context)} does not comply: {', '.join(failing or skipped)}",
+            error=f"{Talk(context).device} does not comply: {', '.join(failing or skipped)}",
             reason="check-failed",
             hint="the report in the record of the run shows expected and found values",
         )

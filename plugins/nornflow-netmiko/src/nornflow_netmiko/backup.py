@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nornflow import HostState, Mode, StepContext, StepError, StepResult, StepType
-from nornflow_netmiko.blocks import all_lines, split_blocks
-from nornflow_netmiko.session import device, read_accepted, send_blocks
+from nornflow import HostState, Mode, StepContext, StepError, StepResult, StepType, Talk, all_lines, split_blocks
+from nornflow_netmiko.session import read_accepted, send_blocks
 
 _COMMANDS = {"juniper_junos": {"running": "show configuration | display set"}}
 _VOLATILE = re.compile(
@@ -22,8 +20,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 def _command(context: StepContext, config_type: str) -> str:
-    platform = context.host.platform if context.host else ""
-    return _COMMANDS.get(platform, {}).get(config_type, f"show {config_type}-config")
+    return _COMMANDS.get(Talk(context).platform, {}).get(config_type, f"show {config_type}-config")
 
 
 class BackupParams(BaseModel):
@@ -60,7 +57,7 @@ class BackupStep(StepType):
     def apply(self, context: StepContext, params: BackupParams) -> StepResult:
         """Read and write; raises LineRejected, PolicyDenied for the file, and the device errors."""
         text = self._config(context, params)
-        path = keep(context, self._path(context, params), text)
+        path = Talk(context).keep_backup(self._path(context, params), text)
         size = len(text.encode())
         return StepResult(
             outputs={"backup_file": str(path), "size_bytes": size}, stdout=f"{size} bytes of configuration in {path}"
@@ -71,7 +68,7 @@ class BackupStep(StepType):
         text = read_accepted(context, context.connection("netmiko"), command, read_timeout=params.read_timeout)
         if not text.strip():
             raise StepError(
-                f"{device(context)} shows an empty {params.config_type} configuration",
+                f"{Talk(context).device} shows an empty {params.config_type} configuration",
                 hint="the user may not be allowed to see it"
                 if params.config_type == "running"
                 else "it was never saved",
@@ -83,7 +80,7 @@ class BackupStep(StepType):
         if not params.include_timestamp:
             template = re.sub(r"[_-]?\{timestamp\}", "", template)
         values = {
-            "host": file_name(context),
+            "host": Talk(context).file_name,
             "timestamp": f"{self.clock():%Y%m%dT%H%M%SZ}",
             "config_type": params.config_type,
         }
@@ -96,22 +93,6 @@ class BackupStep(StepType):
             return values[match[1]]
 
         return f"{params.backup_dir}/{_PLACEHOLDER.sub(fill, template)}"
-
-
-def file_name(context: StepContext) -> str:
-    """Return the device's name as it may stand in the name of a file."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", device(context))
-
-
-def keep(context: StepContext, path: str, text: str) -> Path:
-    """Write a configuration into the run's workspace, for its owner's eyes; PolicyDenied and StepError."""
-    try:
-        return context.sandbox.write_text(path, text, mode=0o600)
-    except OSError as error:
-        raise StepError(
-            f"the backup of {device(context)} cannot be written to {path}: {error.strerror or error}",
-            hint="see to the rights and the space of the run's workspace; nothing was sent to the device",
-        ) from error
 
 
 class RestoreParams(BaseModel):
@@ -158,7 +139,7 @@ class RestoreStep(StepType):
         if params.require_exact and (missing or remaining):
             first = f"lacks `{missing[0]}`" if missing else f"still has `{remaining[0]}`"
             raise StepError(
-                f"{device(context)} is not as in {params.file}: it {first}"
+                f"{Talk(context).device} is not as in {params.file}: it {first}"
                 f" ({len(missing)} lines missing, {len(remaining)} too many)",
                 hint="remove the remaining lines with a netmiko.config step, or replace with napalm.config",
             )

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from nornflow import HostState, StepContext, StepError, StepResult, StepType
-from nornflow_netmiko.session import device, read_accepted
+from nornflow import CommandParams, CommandStep, StepContext
+from nornflow_netmiko.session import read_accepted
 
 _LONGEST = 3600
 
 
-class CommandParams(BaseModel):
+class NetmikoCommandParams(CommandParams):
     """The keys of a `netmiko.command` step."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    command: str | None = Field(None, description="One command.", min_length=1)
-    commands: list[str] | None = Field(None, description="Several commands, run in this order.", min_length=1)
-    changes: bool = Field(
-        False, description="The commands are not reads (clear, copy, reload): they need `device.command`."
-    )
-    use_textfsm: bool = Field(False, description="Parse the output with the TextFSM template of ntc-templates.")
-    textfsm_template: str | None = Field(None, description="A TextFSM template file of the project to parse with.")
     expect_string: str | None = Field(
         None, description="Text (not a pattern) that ends the output instead of the prompt; `|` separates several."
     )
-    read_timeout: float = Field(30.0, description="Seconds to wait for the end of one output.", gt=0, le=3600)
     delay_factor: float = Field(
         1.0,
         description="Multiplies `read_timeout`, for slow devices: what is left of netmiko's `delay_factor` since netmiko 4.",
@@ -38,12 +27,7 @@ class CommandParams(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.command is None) == (self.commands is None):
-            raise ValueError("give either `command` or `commands`")
-        for command in self.all:
-            if "\n" in command or "\r" in command:
-                raise ValueError(f"a command is one line: {command!r}")
+    def _not_too_patient(self) -> Self:
         if self.patience > _LONGEST:
             raise ValueError(
                 f"read_timeout times delay_factor is {self.patience:g} s, and no output is waited for longer than {_LONGEST} s"
@@ -51,17 +35,12 @@ class CommandParams(BaseModel):
         return self
 
     @property
-    def all(self) -> list[str]:
-        """The commands in their order."""
-        return [self.command] if self.command is not None else list(self.commands or ())
-
-    @property
     def patience(self) -> float:
         """Seconds to wait for the end of one output."""
         return self.read_timeout * self.delay_factor
 
 
-class CommandStep(StepType):
+class NetmikoCommandStep(CommandStep):
     """Run one or more commands on a device; a command that the device refuses fails the step.
 
     `output` is the text (of all commands together), `outputs` the text by command. With TextFSM `parsed` is a list of
@@ -69,54 +48,12 @@ class CommandStep(StepType):
     """
 
     name = "netmiko.command"
-    permissions = frozenset({"device.read"})
-    result_keys = ("output", "outputs", "parsed")
-    Params = CommandParams
+    Params = NetmikoCommandParams
 
-    def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
-        """Return `device.read`, or `device.command` for commands that are not reads."""
-        needed = {"device.command"} if params.get("changes") not in (None, False) else {"device.read"}
-        return frozenset(needed | ({"file.read"} if params.get("textfsm_template") else set()))
-
-    def reads_only(self, params: Mapping[str, Any]) -> bool:
-        """Return True for commands that are reads."""
-        return params.get("changes") in (None, False)
-
-    def apply(self, context: StepContext, params: CommandParams) -> StepResult:
-        """Run the commands; raises LineRejected, StepError when an output cannot be parsed, and the device errors."""
-        connection = context.connection("netmiko")
+    def read(self, context: StepContext, params: NetmikoCommandParams, command: str) -> str:
+        """Send one command and return its output; raises LineRejected and the device errors."""
         options: dict[str, Any] = {"read_timeout": params.patience}
         if params.expect_string:
             # escaped: netmiko would run it on Python's backtracking engine, where a pattern can hang the whole process
             options["expect_string"] = "|".join(re.escape(text) for text in params.expect_string.split("|"))
-        outputs = {command: read_accepted(context, connection, command, **options) for command in params.all}
-        text = "\n".join(outputs.values())
-        results: dict[str, Any] = {"output": text, "outputs": outputs}
-        if params.use_textfsm or params.textfsm_template:
-            rows = {command: _parse(context, command, output, params) for command, output in outputs.items()}
-            results["parsed"] = rows if params.commands is not None else rows[params.all[0]]
-        state = HostState.CHANGED if params.changes else HostState.OK
-        return StepResult(state, changed=params.changes, outputs=results, stdout=text)
-
-
-def _parse(context: StepContext, command: str, output: str, params: CommandParams) -> list[dict[str, Any]]:
-    from io import StringIO
-
-    from ntc_templates.parse import ParsingException, parse_output
-    from textfsm import TextFSM
-    from textfsm.parser import Error
-
-    platform = context.host.platform if context.host else ""
-    try:
-        if params.textfsm_template:
-            table = TextFSM(StringIO(context.sandbox.read_text(params.textfsm_template)))
-            return [
-                dict(zip((name.lower() for name in table.header), row, strict=True)) for row in table.ParseText(output)
-            ]
-        rows: list[dict[str, Any]] = parse_output(platform=platform, command=command, data=output)
-        return rows
-    except (ParsingException, Error) as error:
-        raise StepError(
-            f"the output of `{command}` on {device(context)} could not be parsed: {error}",
-            hint="give a template of your own with `textfsm_template`, or parse with a `ttp.show` or `regex.show` step",
-        ) from error
+        return read_accepted(context, context.connection("netmiko"), command, **options)

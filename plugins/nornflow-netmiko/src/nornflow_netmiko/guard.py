@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from nornflow import (
-    AuthenticationFailed,
-    ConnectionGuard,
-    ConnectionLost,
-    NornFlowError,
-    Surface,
-    Target,
-    UnexpectedPrompt,
-    Unreachable,
-)
+from nornflow import ConnectionGuard, Login, NornFlowError, Surface, Target
 
 _DEVICE_TYPES = {
     "ios": "cisco_ios",
@@ -114,7 +104,7 @@ class NetmikoGuard(ConnectionGuard):
             options.setdefault("secret", target.password.reveal())
             options.setdefault("conn_timeout", CONNECT_TIMEOUT)
             if "sock" not in options and "ssh_config_file" not in options:
-                options["sock"] = open_socket(target, options["conn_timeout"])
+                options["sock"] = Login(target).connect(options["conn_timeout"])
             connection = driver_class(
                 device_type=device_type,
                 host=target.hostname,
@@ -192,60 +182,25 @@ def forget_netmiko(connection: Any) -> None:
     connection.remote_conn.forget()
 
 
-def open_socket(target: Target, timeout: float) -> socket.socket:
-    """Connect without delay of small packets (50-90 ms less per login); raises Unreachable with what was the matter."""
-    port = target.port or 22
-    try:
-        connected = socket.create_connection((target.hostname, port), timeout)
-    except socket.gaierror as error:
-        raise Unreachable(
-            f"{target.host}: the name {target.hostname!r} is not known", hint="check hostname in the inventory"
-        ) from error
-    except TimeoutError as error:
-        raise Unreachable(
-            f"{target.host}: no answer from {target.hostname}:{port} within {timeout:g} s",
-            hint="check the address, the route to it and the firewalls on the way",
-        ) from error
-    except OSError as error:
-        raise Unreachable(
-            f"{target.host}: {target.hostname}:{port}: {error.strerror or error}",
-            hint="check hostname and port in the inventory, and whether the device listens for SSH",
-        ) from error
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    target.opened(connected)
-    return connected
-
-
 @contextmanager
 def login_errors(target: Target) -> Iterator[None]:
     """Turn what goes wrong while logging in into NornFlow's errors, each with host, address and a hint."""
     from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException, ReadTimeout
     from paramiko.ssh_exception import SSHException
 
-    where = f"{target.host} ({target.hostname}:{target.port or 22})"
+    login = Login(target)
     try:
         yield
     except NornFlowError:
         raise
     except NetmikoAuthenticationException as error:
-        raise AuthenticationFailed(
-            f"{where} refused the login of {target.username!r}",
-            hint="check username and password of the device in the inventory",
-        ) from error
+        raise login.refused() from error
     except (ReadTimeout, ValueError) as error:
-        raise UnexpectedPrompt(
-            f"{where}: no exec prompt after the login: {_gist(error)}",
-            hint="check the platform in the inventory, and whether the device waits for something (a banner, a question)",
-        ) from error
+        raise login.no_prompt(_gist(error)) from error
     except NetmikoBaseException as error:
-        raise Unreachable(
-            f"{where}: no SSH session: {_gist(error)}", hint="check that the device speaks SSH on this port"
-        ) from error
+        raise login.no_session(_gist(error)) from error
     except (SSHException, OSError, EOFError) as error:
-        raise ConnectionLost(
-            f"{where}: the session was dropped during the login: {_gist(error)}",
-            hint="try again; see the device's log when it happens again",
-        ) from error
+        raise login.dropped(_gist(error)) from error
 
 
 def _gist(error: BaseException) -> str:

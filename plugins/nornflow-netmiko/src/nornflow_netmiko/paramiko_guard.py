@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from nornflow import ConnectionGuard, NornFlowError, Surface, Target
-from nornflow_netmiko.guard import CONNECT_TIMEOUT, READ_TIMEOUT, login_errors, open_socket
+from nornflow import ConnectionGuard, Login, NornFlowError, Surface, Target
+from nornflow_netmiko.guard import CONNECT_TIMEOUT, READ_TIMEOUT, login_errors
 
 SURFACE = Surface(
     calls=frozenset(("get_transport", "invoke_shell")),
@@ -39,7 +39,7 @@ class ParamikoGuard(ConnectionGuard):
                     target.port or 22,
                     target.username,
                     target.password.reveal(),
-                    sock=open_socket(target, options["timeout"]),
+                    sock=Login(target).connect(options["timeout"]),
                     **{"look_for_keys": False, "allow_agent": False, **options},
                 )
                 channel = wrap(client.invoke_shell(term="vt100", width=511, height=1000))

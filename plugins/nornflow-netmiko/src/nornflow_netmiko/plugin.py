@@ -11,11 +11,11 @@ from nornflow import ConnectionGuard, StepType, hookimpl
 def nornflow_step_types() -> Iterable[StepType]:
     """Yield the step types of the `netmiko` family."""
     from nornflow_netmiko.backup import BackupStep, RestoreStep
-    from nornflow_netmiko.command import CommandStep
+    from nornflow_netmiko.command import NetmikoCommandStep
     from nornflow_netmiko.config import ConfigStep, SaveStep
     from nornflow_netmiko.validate import ValidateStep
 
-    yield CommandStep()
+    yield NetmikoCommandStep()
     yield ConfigStep()
     yield SaveStep()
     yield BackupStep()

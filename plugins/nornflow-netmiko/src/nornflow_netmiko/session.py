@@ -9,16 +9,16 @@ from typing import Any
 
 from nornflow import (
     AuthenticationFailed,
-    ConnectionLost,
+    Block,
     DeviceError,
     LineRejected,
     NornFlowError,
     StepContext,
     StepError,
-    UnexpectedPrompt,
+    Talk,
     Unreachable,
+    first_line,
 )
-from nornflow_netmiko.blocks import Block
 
 COMMITTING = frozenset({"juniper_junos", "juniper", "junos"})
 """Platforms whose lines go into a candidate that this plugin commits."""
@@ -39,20 +39,7 @@ REJECTED = rf"^[ \t]*(?:%(?!{_SYSLOG}|{_NOTE}) ?[A-Z].*|syntax error.*|[Ee]rror:
 _NAMES = re.compile(
     r"\s*(?:no\s+|default\s+)?(?:(?:hostname|switchname|sysname)\b|(?:set|delete) system host-name\b)", re.IGNORECASE
 )
-_REFUSED_COMMAND = re.compile(
-    r"[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
-    r"|syntax error.*|unknown command.*)",
-    re.IGNORECASE,
-)
 _NETMIKO_INVALID = re.compile(r"command: (?P<line>.*), matched error: ", re.DOTALL)
-
-
-def refused_command(output: str) -> str:
-    """Return the words with which a device refused an exec command, or an empty string.
-
-    Only the first lines count, and `% BGP not active` is an answer: a log that quotes an error must not fail a read.
-    """
-    return next((line.strip() for line in output.splitlines()[:4] if _REFUSED_COMMAND.match(line)), "")
 
 
 def read(context: StepContext, connection: Any, command: str, **options: Any) -> str:
@@ -63,21 +50,12 @@ def read(context: StepContext, connection: Any, command: str, **options: Any) ->
 
 def read_accepted(context: StepContext, connection: Any, command: str, **options: Any) -> str:
     """Send one command and return its output; raises LineRejected when the device does not know the command."""
-    output = read(context, connection, command, **options)
-    words = refused_command(output)
-    if words:
-        raise LineRejected(
-            f"{device(context)} refused the command `{command}`: {words}",
-            line=command,
-            marker=words,
-            hint="try the command on the device; another platform may need another spelling",
-        )
-    return output
+    return Talk(context).accepted(command, read(context, connection, command, **options))
 
 
 def commits(context: StepContext) -> bool:
     """Tell whether the step's device takes lines into a candidate that has to be committed."""
-    return (context.host.platform if context.host else "") in COMMITTING
+    return Talk(context).platform in COMMITTING
 
 
 def send_blocks(
@@ -109,7 +87,7 @@ def send_blocks(
                 heard.append(output)
                 found = None if block.answered else re.search(REJECTED, output, re.MULTILINE)
                 if found:
-                    raise _rejected(context, block.lines[0], found.group(0).strip())
+                    raise Talk(context).line_rejected(block.lines[0], found.group(0).strip())
             if candidate:
                 heard.append(_concluded(connection, commit))
         except (ConfigInvalidException, LineRejected) as error:
@@ -125,7 +103,7 @@ def send_blocks(
 
 
 def _check_platform(context: StepContext, commit: bool) -> None:
-    platform = context.host.platform if context.host else ""
+    platform = Talk(context).platform
     if platform in CANDIDATE_PLATFORMS:
         raise StepError(
             f"{platform} takes lines into a candidate that must be committed; this step knows only that of Junos",
@@ -166,7 +144,7 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
     )
     from paramiko.ssh_exception import SSHException
 
-    name = device(context)
+    talk = Talk(context)
     try:
         yield
     except NornFlowError:
@@ -175,28 +153,23 @@ def device_errors(context: StepContext, doing: str) -> Iterator[None]:
         found = _NETMIKO_INVALID.search(str(error))
         line = found["line"].strip() if found else ""
         words = str(error)[found.end() :] if found else str(error)
-        raise _rejected(context, line, " ".join(words.split())) from error
+        raise talk.line_rejected(line, " ".join(words.split())) from error
     except NetmikoAuthenticationException as error:
         raise AuthenticationFailed(
-            f"{name} refused the login of the user", hint="check username and password of the host in the inventory"
+            f"{talk.device} refused the login of the user",
+            hint="check username and password of the host in the inventory",
         ) from error
     except NetmikoTimeoutException as error:
         raise Unreachable(
-            f"{name} cannot be reached: {_first_line(error)}", hint="check hostname and port in the inventory"
+            f"{talk.device} cannot be reached: {first_line(error)}", hint="check hostname and port in the inventory"
         ) from error
     except ReadTimeout as error:
-        raise UnexpectedPrompt(
-            f"{name} did not come back to its prompt after {doing}",
-            hint="raise `read_timeout`, or look whether the device asks a question there",
-        ) from error
+        raise talk.no_prompt(doing) from error
     except (SSHException, OSError, EOFError) as error:
-        raise ConnectionLost(
-            f"the session to {name} ended during {doing}: {_first_line(error)}",
-            hint="the device may have restarted, or the change cut its management access",
-        ) from error
+        raise talk.connection_lost(doing, error) from error
     except NetmikoBaseException as error:
         raise DeviceError(
-            f"{name}: {doing} failed: {_first_line(error)}", hint="see netmiko's documentation"
+            f"{talk.device}: {doing} failed: {first_line(error)}", hint="see netmiko's documentation"
         ) from error
 
 
@@ -208,22 +181,4 @@ def _leave(connection: Any, error: Exception) -> None:
     try:
         connection.exit_config_mode()
     except (NornFlowError, NetmikoBaseException, SSHException, OSError, EOFError) as second:
-        error.add_note(f"and the session did not come back to the exec prompt: {_first_line(second)}")
-
-
-def device(context: StepContext) -> str:
-    """Return the name of the step's device for messages."""
-    return context.host.name if context.host else "the device"
-
-
-def _rejected(context: StepContext, line: str, words: str) -> LineRejected:
-    return LineRejected(
-        f"{device(context)} refused the line `{line}`: {words}",
-        line=line,
-        marker=words,
-        hint="the lines before it were sent, the rest was not; correct the line or roll the device back",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        error.add_note(f"and the session did not come back to the exec prompt: {first_line(second)}")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from nornflow import HostState, StepContext, StepResult, StepType, Verbatim
+from nornflow import HostState, StepContext, StepResult, StepType, Talk, Verbatim
 from nornflow_netmiko.custom import check, custom_checks
-from nornflow_netmiko.session import device, read, refused_command
+from nornflow_netmiko.session import read
 
 Patterns = dict[str, str | list[str]]
 
@@ -79,7 +79,7 @@ class ValidateStep(StepType):
         outputs = _read_all(context, list(commands), params.read_timeout)
         checks: list[dict[str, str]] = []
         for command, output in outputs.items():
-            words = refused_command(output)
+            words = Talk.refused(output)
             checks.append(check(command, "accepted", "", not words, words))
             for pattern in _listed(params.expected_patterns.get(command, [])):
                 found = compiled(pattern).search(output)
@@ -97,7 +97,7 @@ class ValidateStep(StepType):
             HostState.FAILED,
             outputs=results,
             stdout="\n".join(map(_told, failed)),
-            error=f"{len(failed)} of {len(checks)} checks failed on {device(context)}: {_told(failed[0])}",
+            error=f"{len(failed)} of {len(checks)} checks failed on {Talk(context).device}: {_told(failed[0])}",
             reason="check-failed",
             hint="the outputs stand in the record of the run",
         )

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from nornflow import (
-    AuthenticationFailed,
-    ConnectionLost,
-    DeviceError,
-    NornFlowError,
-    Target,
-    UnexpectedPrompt,
-    Unreachable,
-)
+from nornflow import DeviceError, Login, NornFlowError, Target
 
 CONNECT_TIMEOUT = 10.0
 LOGIN_TIMEOUT = 20.0
@@ -129,7 +120,7 @@ def _session(driver: Any, target: Target, ends: list[Callable[[], None]]) -> Any
         )
         driver.timeout_ops = before
         return ProcessPipe(transport.session)
-    connected = _connected(target, driver.timeout_socket)
+    connected = Login(target).connect(driver.timeout_socket)
     ends.append(connected.close)
     if driver.transport_name == "ssh2":
         return open_libssh(transport, connected)
@@ -154,59 +145,22 @@ def at_exec_prompt(driver: Any, channel: Any) -> None:
         driver._current_priv_level = DUMMY_PRIV_LEVEL
 
 
-def _connected(target: Target, timeout: float) -> socket.socket:
-    """Connect without delay of small packets (50-90 ms less per login); raises Unreachable with what was the matter."""
-    port = target.port or 22
-    try:
-        connected = socket.create_connection((target.hostname, port), timeout)
-    except socket.gaierror as error:
-        raise Unreachable(
-            f"{target.host}: the name {target.hostname!r} is not known", hint="check hostname in the inventory"
-        ) from error
-    except TimeoutError as error:
-        raise Unreachable(
-            f"{target.host}: no answer from {target.hostname}:{port} within {timeout:g} s",
-            hint="check the address, the route to it and the firewalls on the way",
-        ) from error
-    except OSError as error:
-        raise Unreachable(
-            f"{target.host}: {target.hostname}:{port}: {error.strerror or error}",
-            hint="check hostname and port in the inventory, and whether the device listens for SSH",
-        ) from error
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        target.opened(connected)
-    except BaseException:
-        connected.close()
-        raise
-    return connected
-
-
 @contextmanager
 def login_errors(target: Target) -> Iterator[None]:
     """Turn what goes wrong while logging in into NornFlow's errors, each with host, address and a hint."""
     from scrapli.exceptions import ScrapliAuthenticationFailed, ScrapliException, ScrapliTimeout
 
-    where = f"{target.host} ({target.hostname}:{target.port or 22})"
+    login = Login(target)
     try:
         yield
     except NornFlowError:
         raise
     except ScrapliAuthenticationFailed as error:
-        raise AuthenticationFailed(
-            f"{where} refused the login of {target.username!r}",
-            hint="check username and password of the device in the inventory",
-        ) from error
+        raise login.refused() from error
     except ScrapliTimeout as error:
-        raise UnexpectedPrompt(
-            f"{where}: no exec prompt after the login: {_gist(error)}",
-            hint="check the platform in the inventory, and whether the device waits for something (a banner, a question)",
-        ) from error
+        raise login.no_prompt(_gist(error)) from error
     except (ScrapliException, OSError, EOFError, *_library_errors()) as error:
-        raise ConnectionLost(
-            f"{where}: the session was dropped during the login: {_gist(error)}",
-            hint="try again; see the device's log when it happens again",
-        ) from error
+        raise login.dropped(_gist(error)) from error
 
 
 def _library_errors() -> tuple[type[Exception], ...]:

@@ -10,10 +10,10 @@ from nornflow import ConnectionGuard, StepType, hookimpl
 @hookimpl
 def nornflow_step_types() -> Iterable[StepType]:
     """Yield the step types of the `scrapli` family."""
-    from nornflow_scrapli.command import CommandStep
+    from nornflow_scrapli.command import ScrapliCommandStep
     from nornflow_scrapli.config import ConfigStep, SaveStep
 
-    yield CommandStep()
+    yield ScrapliCommandStep()
     yield ConfigStep()
     yield SaveStep()
 

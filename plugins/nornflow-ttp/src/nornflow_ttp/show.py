@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
@@ -10,19 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nornflow import (
     DeviceError,
-    LineRejected,
     NornFlowError,
     StepContext,
     StepError,
     StepResult,
     StepType,
+    Talk,
     UnexpectedPrompt,
-)
-
-_REFUSED = re.compile(
-    r"\s*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
-    r"|syntax error.*|unknown command.*)",
-    re.IGNORECASE,
 )
 
 
@@ -62,7 +55,7 @@ class ShowStep(StepType):
         parsed, warning = self.parse(context, params, output)
         if not parsed and not params.empty_ok:
             raise StepError(
-                f"{self.nothing} of `{params.command}` on {device(context)}",
+                f"{self.nothing} of `{params.command}` on {Talk(context).device}",
                 hint="compare the output in the record of the run with the template",
             )
         return StepResult(outputs={"parsed": parsed, "output": output}, stdout=output, warning=warning)
@@ -83,28 +76,15 @@ def read(context: StepContext, params: ShowParams) -> str:
         kind, name = (UnexpectedPrompt if "Timeout" in type(error).__name__ else DeviceError), type(error).__name__
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise kind(
-            f"{device(context)} gave no answer to `{params.command}`: {name}: {reason}",
+            f"{Talk(context).device} gave no answer to `{params.command}`: {name}: {reason}",
             hint="raise `read_timeout`, or look whether the device asks a question there",
         ) from error
-    refused = next((line.strip() for line in output.splitlines()[:4] if _REFUSED.match(line)), "")
-    if refused:
-        raise LineRejected(
-            f"{device(context)} refused the command `{params.command}`: {refused}",
-            line=params.command,
-            marker=refused,
-            hint="try the command on the device; another platform may need another spelling",
-        )
-    return output
-
-
-def device(context: StepContext) -> str:
-    """Return the name of the step's device for messages."""
-    return context.host.name if context.host else "the device"
+    return Talk(context).accepted(params.command, output)
 
 
 def platform(context: StepContext) -> str:
     """Return the platform whose templates are used: Nornir's, with NAPALM's short names spelt out."""
-    name = context.host.platform if context.host else ""
+    name = Talk(context).platform
     long = {
         "ios": "cisco_ios",
         "eos": "arista_eos",

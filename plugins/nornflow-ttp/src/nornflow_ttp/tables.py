@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from nornflow import StepContext, StepError
-from nornflow_ttp.show import ShowParams, ShowStep, device, platform
+from nornflow import StepContext, Talk, textfsm_rows
+from nornflow_ttp.show import ShowParams, ShowStep, platform
 
 
 class TextfsmShowParams(ShowParams):
@@ -38,26 +38,12 @@ class TextfsmShowStep(ShowStep):
 
     def parse(self, context: StepContext, params: TextfsmShowParams, output: str) -> tuple[list[dict[str, Any]], str]:
         """Return the rows; raises StepError without a template or when its `Error` state is reached."""
-        from ntc_templates.parse import ParsingException, parse_output
-        from textfsm.parser import Error
-
-        name = params.platform or platform(context)
-        try:
-            if params.template:
-                return _rows(context.sandbox.read_text(params.template), output), ""
-            return parse_output(platform=name, command=params.command, data=output), ""
-        except (ParsingException, Error) as error:
-            raise StepError(
-                f"TextFSM could not parse `{params.command}` of {device(context)} ({name}): {error}",
-                hint="give a template of your own with `template`, or use ttp.show or regex.show",
-            ) from error
-
-
-def _rows(template: str, output: str) -> list[dict[str, Any]]:
-    from io import StringIO
-
-    from textfsm import TextFSM
-
-    table = TextFSM(StringIO(template))
-    names = [name.lower() for name in table.header]
-    return [dict(zip(names, row, strict=True)) for row in table.ParseText(output)]
+        rows = textfsm_rows(
+            output,
+            params.command,
+            device=Talk(context).device,
+            platform=params.platform or platform(context),
+            template=context.sandbox.read_text(params.template) if params.template else "",
+            hint="give a template of your own with `template`, or use ttp.show or regex.show",
+        )
+        return rows, ""

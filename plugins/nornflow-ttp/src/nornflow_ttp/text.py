@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from nornflow import StepContext, StepError, Verbatim
-from nornflow_ttp.show import ShowParams, ShowStep, device, platform
+from nornflow import StepContext, StepError, Talk, Verbatim
+from nornflow_ttp.show import ShowParams, ShowStep, platform
 
 
 class TtpShowParams(ShowParams):
@@ -84,7 +84,7 @@ def _collected(context: StepContext, params: TtpShowParams) -> str:
     name = f"{platform(context)} {command}".replace(" ", "_").replace("-", "_")
     return _packaged(
         f"ttp://platform/{name}.txt",
-        f"ttp-templates has no template for `{params.command}` of {device(context)} ({platform(context) or 'no platform'})",
+        f"ttp-templates has no template for `{params.command}` of {Talk(context).device} ({platform(context) or 'no platform'})",
     )
 
 
