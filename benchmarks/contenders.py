@@ -47,9 +47,9 @@ class Contest:
     """Who could not take part, and why."""
 
 
-OURS, PLAIN, OLDER, BARE, SEALED, PLANNED, FLOOR, FAST = (
+OURS, PLAIN, OLDER, BARE, SEALED, PLANNED, FLOOR, FAST, TWO, ONE = (
     *("nornflow", "plain nornir", "nornflow 1.0", "without store"),
-    *("plan -o", "plan", "bare asyncssh", "nornir-scrapli"),
+    *("plan -o", "plan", "bare asyncssh", "nornir-scrapli", "two processes", "one process"),
 )
 
 
@@ -81,12 +81,14 @@ def our_plan(folder: Path, workflow: str, hosts: int, *, sealed: bool) -> Conten
     return Contender(SEALED if sealed else PLANNED, words, folder, proof)
 
 
-def plain_script(folder: Path, script: str, hosts: int, *, numbered: bool = False, name: str = PLAIN) -> Contender:
+def plain_script(
+    folder: Path, script: str, hosts: int, *, numbered: bool = False, name: str = PLAIN, workers: int = WORKERS
+) -> Contender:
     """Return a script of the folder `peers`; it prints how many hosts it did."""
 
     def words(number: int) -> list[str]:
         given = [str(number)] if numbered else []
-        return [sys.executable, str(PEERS / f"{script}.py"), "inventory", str(WORKERS), *given]
+        return [sys.executable, str(PEERS / f"{script}.py"), "inventory", str(workers), *given]
 
     def proof(run: Measured) -> str:
         return "" if run.output.startswith(f"{hosts} ") else f"{hosts} hosts were expected: {run.output[:200]}"

@@ -59,6 +59,12 @@ OURS = {
 BARE = {**OURS, "nornflow.yaml": f"workers: {WORKERS}\nstore: {{url: none}}\n"}
 """The same without a store: nothing is remembered."""
 
+TWO = {**OURS, "nornflow.yaml": f"workers: {2 * WORKERS}\nrunner: {{processes: 2}}\nstore: {{url: none}}\n"}
+"""Twice as many devices at once, in two processes."""
+
+ONE = {**OURS, "nornflow.yaml": f"workers: {2 * WORKERS}\nstore: {{url: none}}\n"}
+"""As many at once, in one."""
+
 OLDER = {
     "nornflow.yaml": """
         nornir_config_file: nornir.yaml

@@ -17,8 +17,10 @@ from contenders import (
     FAST,
     FLOOR,
     OLDER,
+    ONE,
     PLAIN,
     PLANNED,
+    TWO,
     Contest,
     Wanted,
     older_run,
@@ -31,7 +33,9 @@ from measuring import Measured, measure
 from older import NotInstalled, older_command
 from projects import BARE as BARE_FILES
 from projects import OLDER as OLDER_FILES
+from projects import ONE as ONE_FILES
 from projects import OURS as OUR_FILES
+from projects import TWO as TWO_FILES
 from projects import WORKERS, add_empty_groups, write_many_hosts, write_project, write_tenfold
 from report import Outcome, machine
 
@@ -70,6 +74,7 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
     ours, ours_many = (write_project(base / f"ours-{i.name}", OUR_FILES, i) for i in (routers, many))
     plain, plain_many = (write_project(base / f"plain-{i.name}", {}, i) for i in (routers, many))
     bare, bare_many = (write_project(base / f"bare-{i.name}", BARE_FILES, i) for i in (routers, many))
+    two, one = (write_project(base / name, files, routers) for name, files in (("two", TWO_FILES), ("one", ONE_FILES)))
     tenfold = write_project(base / "tenfold", OUR_FILES, write_tenfold(base / "tenfold-lab", routers))
     # theirs remember nothing, so ours do not either; what remembering costs is measured by itself below
     show = [our_run(bare, "show-version", few, name=BARE), plain_script(plain, "plain_command", few)]
@@ -105,6 +110,17 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
                 plain_script(plain, "bare_command", few, name=FLOOR),
             ),
             (Wanted("wall", 0.5, PLAIN),),
+        ),
+        Contest(
+            "processes",
+            f"connect and `show version` in two processes: {few} routers, {LATENCY} ms per command, {2 * WORKERS} threads",
+            (
+                our_run(two, "show-version", few, name=TWO),
+                our_run(one, "show-version", few, name=ONE),
+                plain_script(plain, "plain_command", few, workers=2 * WORKERS),
+                plain_script(plain, "bare_command", few, name=FLOOR, workers=2 * WORKERS),
+            ),
+            (Wanted("wall", 1 / 1.6, PLAIN),),
         ),
         Contest("config", f"connect, 5 lines, `show running-config`: {network}", change, notes=(PLANS_FIRST,)),
         Contest(

@@ -189,6 +189,9 @@ class ConnectionGuard(ABC):
     dead_men: ClassVar[Mapping[str, DeadMan]] = MappingProxyType({})
     """By platform, what takes an unconfirmed change back on the device itself; armed over this connection."""
 
+    def load(self) -> None:  # noqa: B027 - a plugin may have nothing that takes long to load
+        """Import what `open` takes, so that the first session does not wait for it."""
+
     @abstractmethod
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in and return the driver, settled at the exec prompt with paging off.

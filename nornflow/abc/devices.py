@@ -94,6 +94,9 @@ class Cancellation(ABC):
 class Devices(ABC):
     """The devices of one inventory: the engine's only way to them."""
 
+    fence: Fence | None = None
+    """What is asked before anything is written, if anything is."""
+
     @abstractmethod
     def hosts(self) -> Mapping[str, HostView]:
         """Return every device of the inventory by name, in the inventory's order."""
@@ -124,9 +127,12 @@ class Devices(ABC):
         """Return, as plain data, what decides which device answers under the name, and to whom: no password."""
         return {}
 
-    @abstractmethod
     def put_behind(self, fence: Fence) -> None:
-        """From now on ask the fence before every block that is written to a device; what it raises, nothing is sent."""
+        """From now on ask the fence before every block that is written to a device; when it raises, nothing is sent."""
+        self.fence = fence
+
+    def share(self, processes: int) -> None:  # noqa: B027 - nothing to do where one process works on all
+        """Be one of so many processes that share the devices: together they work on as many at once as one alone."""
 
     @abstractmethod
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:

@@ -178,7 +178,6 @@ class NornirDevices(Devices):
         self._workers = workers
         self._patience = patience
         self._tasks = tasks
-        self._fence: Fence | None = None
         self._imported: dict[tuple[str, bool], Callable[..., Any]] = {}
         self._importing = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
@@ -228,9 +227,9 @@ class NornirDevices(Devices):
         elements: tuple[Host | Group | Defaults, ...] = (item, *item.extended_groups(), item.defaults)
         return frozenset(name for element in elements for name in element.connection_options)
 
-    def put_behind(self, fence: Fence) -> None:
-        """Ask the fence from now on before anything is written."""
-        self._fence = fence
+    def share(self, processes: int) -> None:
+        """Work on the so-manieth part of the devices at once."""
+        self._workers = -(-self._workers // processes)
 
     def import_task(self, path: str, anywhere: bool) -> Callable[..., Any]:
         """Import a Nornir task by its dotted path."""
@@ -265,7 +264,7 @@ class NornirDevices(Devices):
             with self._busy.setdefault(host, threading.Lock()):
                 if host in late:  # its time was over while the work before it was still on the device
                     return
-                session = sessions[host] = NornirSession(task, self._views[host], self._fence)
+                session = sessions[host] = NornirSession(task, self._views[host], self.fence)
                 if host in late:  # it was over just now, when there was no session to cut yet
                     return
                 answer: R | NornFlowError

@@ -13,6 +13,7 @@ from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.settle import LOOK
+from nornflow.engine.shards import Desk, Done, Round
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
@@ -113,10 +114,26 @@ class DeviceStep:
     def _attempt(self, hosts: Sequence[str], attempt: int, last: bool) -> dict[str, StepResult]:
         if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
-        self._attempt_number, self._last_attempt = attempt, last
+        desk = Desk(self._progress, self._planned)
+        done = self._tools.shards.do(
+            Round(self._step.id, tuple(hosts), attempt, last), desk, self.here, self._cancellation
+        )
+        self._told |= done.told
+        self._kept |= done.kept
+        found = {host: self._cached.named(host, done.results[host]) for host in hosts}
+        if self._step.until:
+            self._progress.record(self._step, found)
+            found = {host: self._until(host, result) for host, result in found.items()}
+        return found
+
+    def here(self, round: Round) -> Done:
+        """Try the step in this process on the devices of a round."""
+        devices, attempt, hosts = self._tools.devices, round.attempt, round.hosts
+        assert devices is not None  # a round has devices
+        self._attempt_number, self._last_attempt = attempt, round.last
         self._done = {}
         limits, switch = self._progress.times.left(hosts), self._cancellation
-        answers = self._tools.devices.run(
+        answers = devices.run(
             self._step.id, hosts, self._unit, timeout=self._work.timeout, limits=limits, cancellation=switch
         )
         found: dict[str, StepResult] = {}
@@ -124,10 +141,7 @@ class DeviceStep:
             answer = answers[host]
             result = answer if isinstance(answer, StepResult) else self._ended_from_outside(host, answer)
             found[host] = result if result.attempts == attempt else replace(result, attempts=attempt)
-        if self._step.until:
-            self._progress.record(self._step, found)
-            found = {host: self._until(host, result) for host, result in found.items()}
-        return found
+        return Done(found, self._told & found.keys(), self._kept & found.keys())
 
     def _ended_from_outside(self, host: str, error: NornFlowError) -> StepResult:
         """Return the result of a device whose work was cut off: it may have changed, so it is not simply "failed"."""
@@ -161,7 +175,6 @@ class DeviceStep:
         ended, seconds = self._tools.clock(), self._tools.monotonic() - began  # a clock may be set back
         self._progress.times.use(session.host.name, seconds)
         result = replace(result, started_at=started, completed_at=ended, duration=seconds)
-        result = self._cached.named(session.host.name, result)
         if not result.failed:
             self._done[session.host.name] = result
         if not session.ended:

@@ -11,6 +11,7 @@ from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.own_way import way_back
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
+from nornflow.engine.shards import Desk, Done, Round
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import AuthenticationFailed, NornFlowError, NotWhilePlanning, StepError, StepTimeout, Unreachable
@@ -94,8 +95,7 @@ class Planning:
             return work.failed(error)
 
     def _plan_device_step(self, step: Step, work: StepWork, hosts: Sequence[str]) -> dict[str, StepResult]:
-        devices = self._tools.devices
-        if devices is None:
+        if self._tools.devices is None:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
         if not step.configures and ancestors(self._workflow.steps, [step.id]) & self._configuring():
             # it looks at the network after the change: what it would see now is not what it will see then
@@ -117,41 +117,52 @@ class Planning:
                 results[host] = skipped
 
         told: set[str] = set()
+        desk = Desk(self._progress, self._planned[step.id])
 
-        def tell(host: str, result: StepResult) -> None:
-            if host not in told:
-                told.add(host)
-                self._tell(step, host, result)
-
-        def attempt(hosts: Sequence[str], number: int, last: bool) -> dict[str, StepResult]:
-            def unit(session: DeviceSession) -> StepResult:
-                began = self._tools.monotonic()
-                try:
-                    result = work.soften(self._planned[step.id].plan(session))
-                except NornFlowError as error:
-                    result = self._result_of(step, work, error, session.host.name)
-                self._progress.times.use(session.host.name, self._tools.monotonic() - began)
-                if not session.ended and (last or not worth_retrying(result)):
-                    tell(session.host.name, result)  # as it happens, not when the slowest is done
-                return result
-
-            limits, switch = self._progress.times.left(hosts), self._tools.switch
-            answers = devices.run(step.id, hosts, unit, timeout=work.timeout, limits=limits, cancellation=switch)
-            # an error is how the work was ended from outside: its time was over, or the run was stopped
-            return {
-                host: answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
-                for host, answer in answers.items()
-            }
+        def attempt(hosts: Sequence[str], number: int, last: bool) -> Mapping[str, StepResult]:
+            round = Round(step.id, tuple(hosts), number, last, planning=True)
+            done = self._tools.shards.do(round, desk, self.here, self._tools.switch)
+            told.update(done.told)
+            self._unplanned.update(done.unplanned)
+            return done.results
 
         def ended(found: Mapping[str, StepResult]) -> None:
             results.update(found)
             for host, result in found.items():
-                tell(host, result)
+                if host not in told:
+                    self._tell(step, host, result)
                 if result.reason in _NO_SESSION:
                     self._gone.add(host)
 
         in_rounds(step, todo, self._tools, attempt, lambda host, result: worth_retrying(result), ended)
         return results
+
+    def here(self, round: Round) -> Done:
+        """Plan a step in this process on the devices of a round."""
+        devices, step, work = self._tools.devices, self._workflow.step(round.step), self._works[round.step]
+        assert devices is not None  # a round has devices
+        told: set[str] = set()
+
+        def unit(session: DeviceSession) -> StepResult:
+            host, began = session.host.name, self._tools.monotonic()
+            try:
+                result = work.soften(self._planned[step.id].plan(session))
+            except NornFlowError as error:
+                result = self._result_of(step, work, error, host)
+            self._progress.times.use(host, self._tools.monotonic() - began)
+            if not session.ended and (round.last or not worth_retrying(result)):
+                told.add(host)  # as it happens, not when the slowest is done
+                self._tell(step, host, result)
+            return result
+
+        limits, switch = self._progress.times.left(round.hosts), self._tools.switch
+        answers = devices.run(step.id, round.hosts, unit, timeout=work.timeout, limits=limits, cancellation=switch)
+        # an error is how the work was ended from outside: its time was over, or the run was stopped
+        found = {
+            host: answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
+            for host, answer in answers.items()
+        }
+        return Done(found, told, unplanned=dict(self._unplanned))
 
     def _tell(self, step: Step, host: str, result: StepResult) -> None:
         self._tools.emitter.emit(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors
+from nornflow.engine.plan_notes import PlanNotes
 from nornflow.engine.progress import Progress
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Premise
@@ -41,7 +42,7 @@ class PlannedWork:
         self._progress = progress
         self._planners = planners
         self._results: dict[str, StepResult] = {}
-        self._hashes: Mapping[str, str] = {}
+        self._hashes: dict[str, str] = {}
         self.planned: dict[str, PlannedStep] = {}
         self.risks: dict[str, tuple[Risk, ...]] = {}
 
@@ -54,7 +55,27 @@ class PlannedWork:
     def recall(self, results: Mapping[str, StepResult], hashes: Mapping[str, str]) -> None:
         """Know again what another process planned: results, and the hash of each device's configuration then."""
         self._results.update(results)
-        self._hashes = hashes
+        self._hashes.update(hashes)
+
+    def notes(self, host: str, *, planner: bool) -> PlanNotes:
+        """Return what is planned on a device, for another process."""
+        known = self._planners.get(host) if planner else None
+        return PlanNotes(
+            self.planned.get(host), self._results.get(host), self.risks.get(host), self.read_hash(host), known
+        )
+
+    def put_notes(self, host: str, notes: PlanNotes) -> None:
+        """Know of a device what another process planned."""
+        if notes.planned is not None:
+            self.planned[host] = notes.planned
+        if notes.result is not None:
+            self._results[host] = notes.result
+        if notes.risks is not None:
+            self.risks[host] = notes.risks
+        if notes.digest and host not in self._planners:
+            self._hashes[host] = notes.digest
+        if notes.planner is not None:
+            self._planners[host] = notes.planner
 
     def plan(self, session: DeviceSession, *, afresh: bool = False) -> StepResult:
         """Plan the step on a device; reads go to it, configuration is captured, nothing is written.

@@ -24,7 +24,7 @@ from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
-from nornflow.engine.work import StepWork
+from nornflow.engine.works import works_of
 from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
@@ -32,8 +32,6 @@ from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import RUN_MOVES, RunInfo, RunRecord, RunState, StepResult
 from nornflow.model.workflow import Step, Workflow
-from nornflow.policy.lowering import lower
-from nornflow.policy.profiles import profile_named
 
 
 class Run:
@@ -81,17 +79,7 @@ class Run:
     def _start_pass(self) -> None:
         """Start with empty results: planning and applying are two passes over the same graph."""
         self._progress = Progress(self._workflow, self._hosts, self._info, self._inputs, self._variables)
-        comparison = self._workflow.snapshot.compare if self._workflow.snapshot else None
-        steps = (
-            step for step in self._workflow.every_step if step is not comparison
-        )  # the engine's own: it has no type
-        self._works = {step.id: self._work(step) for step in steps}
-
-    def _work(self, step: Step) -> StepWork:
-        profile = self._info.profile
-        if step.profile:
-            profile = lower(profile, profile_named(self._tools.profiles, step.profile))
-        return StepWork(step, self._tools.step_types[step.type], profile, self._tools, self._info, self._progress)
+        self._works = works_of(self._progress, self._tools)
 
     def plan(self) -> tuple[Plan, tuple[Decision, ...]]:
         """Plan the workflow and let the gates judge the plan; PolicyDenied when a gate says no before that."""

@@ -13,6 +13,7 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import Logbook, NoJournal
 from nornflow.engine.locking import Turns
+from nornflow.engine.shards import Here, Shards
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
@@ -74,6 +75,8 @@ class Tools:
     """Says what a device is taken to have while it is planned, when that is not what it has."""
     journal: Journal = field(default_factory=NoJournal)
     monotonic: Callable[[], float] = time.monotonic
+    shards: Shards = field(default_factory=Here)
+    """Who works on the devices: this process, or others that share them among themselves."""
     twins: Sequence[Twin] = ()
     """What a change can be played on while it is planned."""
 

@@ -16,6 +16,7 @@ class EventKind(StrEnum):
     RUN_STOPPING = "run.stopping"
     RUN_RESUMED = "run.resumed"
     RUN_LEFT = "run.left"
+    PROCESS_DIED = "process.died"
     RUN_FINISHED = "run.finished"
     PLAN_STARTED = "plan.started"
     PLAN_FINISHED = "plan.finished"

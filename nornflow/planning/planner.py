@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from nornflow.model.device import Way
 from nornflow.model.plan import Method, PlannedStep, Risk
@@ -12,6 +13,7 @@ from nornflow.planning.lockout import Lockout
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.predict import predict
 from nornflow.planning.rollback import returns, rollback_lines
+from nornflow.platforms.load import platform_for
 from nornflow.platforms.platform import Platform
 
 _EXEC = "exec:"
@@ -62,7 +64,7 @@ class Planner:
     `pre` is the running configuration as it was read, `pre_hash` its hash; `configuration` is the predicted one after the
     steps so far, and `after` what each of them is expected to leave. `way` is how the controller reaches the device, `risks`
     are the lines of each step that could cut it. With `supposed`, which says why, `pre` is not what the device has now:
-    its own diff would be of something else, so none is taken.
+    its own diff would be of something else, so none is taken. It can be pickled: other processes plan further steps.
     """
 
     def __init__(self, host: str, pre: str, platform: Platform, way: Way | None = None, *, supposed: str = "") -> None:
@@ -77,7 +79,17 @@ class Planner:
         self.pre_hash = config_hash(pre, platform)
         self.risks: dict[str, tuple[Risk, ...]] = {}
         self.platform = platform
-        self._lockout = Lockout(pre, platform, way or Way())
+        self._way = way or Way()
+        self._typed: list[tuple[str, tuple[str, ...], bool]] = []
+        self._lockout: Lockout | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what cannot be worked out again; the platform by its name."""
+        return {**self.__dict__, "platform": self.platform.name, "_lockout": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what another process planned."""
+        self.__dict__.update(state, platform=platform_for(state["platform"]))
 
     def plan(
         self, step: str, lines: Sequence[str], connection: str = "", native_diff: str | None = None
@@ -91,9 +103,17 @@ class Planner:
         if self.supposed:
             planned = replace(planned, note="; ".join(filter(None, (self.supposed, planned.note))))
         at_once = native_diff is not None or bool(self.platform.exec.commit_line)
-        self.risks[step] = self._lockout.step(step, lines, at_once=at_once)
+        self.risks[step] = self._watched(step, lines, at_once=at_once)
         self._before[step], self.after[step] = before, self.configuration
         return planned
+
+    def _watched(self, step: str, lines: Sequence[str], *, at_once: bool) -> tuple[Risk, ...]:
+        if self._lockout is None:
+            self._lockout = Lockout(self.pre, self.platform, self._way)
+            for before in self._typed:  # in another process
+                self._lockout.step(before[0], before[1], at_once=before[2])
+        self._typed.append((step, tuple(lines), at_once))
+        return self._lockout.step(step, lines, at_once=at_once)
 
     def unseen(self, step: str) -> bool:
         """Tell whether the text model sees no change in what a step does."""

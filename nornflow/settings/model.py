@@ -97,6 +97,18 @@ class LockSettings(_Frozen):
     )
 
 
+class RunnerSettings(_Frozen):
+    """In how many processes the devices of a run are worked on."""
+
+    processes: Whole = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="among how many processes of this machine a run shares its devices; `workers` is for all of them"
+        " together. One process uses one core",
+    )
+
+
 class InventoryPlugin(_Frozen):
     """A Nornir inventory plugin with its options, as in Nornir's own configuration."""
 
@@ -134,6 +146,7 @@ class Settings(_Frozen):
         default=Path(".nornflow"), description="the folder for run records, caches and the files of runs"
     )
     workers: Whole = Field(default=50, ge=1, le=1000, description="on how many devices at once a step works (threads)")
+    runner: RunnerSettings = Field(default=RunnerSettings(), description="how the devices of a run are shared out")
     default_timeout: Whole = Field(
         default=3600, ge=1, le=604_800, description="how long a workflow without its own timeout may take, in seconds"
     )

@@ -20,6 +20,7 @@ from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
+from nornflow.engine.shard import Shard
 from nornflow.engine.tools import Results, Tools
 from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.decision import Decision, GateRequest, Verdict
@@ -36,6 +37,7 @@ from nornflow.policy.profiles import load_profiles
 from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, RememberingObserver
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
+from split_up import Apart, ShardDeaths
 
 CONFIG = "hostname {0}\n!\ninterface Loopback0\n description router id\n!\nntp server 192.0.2.1\nend\n"
 CONFIGURES = frozenset({"device.read", "device.configure"})
@@ -193,6 +195,9 @@ class Stage:
     clock: Callable[[], datetime] | None = None
     ticks: Iterator[int] = field(default_factory=itertools.count)
     """Seconds since the story began: each look at the clock takes one."""
+    processes: int = 0
+    """Among how many processes the devices are shared; 0 is none but the run's own."""
+    shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
         scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
@@ -235,6 +240,14 @@ class Stage:
             profiles[self.profile], sealed_only=self.sealed is not None or profiles[self.profile].sealed_only
         )
         info = RunInfo("run-1", "test", "1.0", "ada", profile, Path("/nowhere"), Path("/nowhere"))
+        if self.processes:
+
+            def born(tools: Tools) -> Shard:
+                return Shard(workflow, fleet.hosts(), info, self.inputs, {}, tools)
+
+            apart = Apart(self.processes, list(self.devices), born, self.shard_deaths)
+            apart.join(info, tools)
+            tools = replace(tools, shards=apart)
         known = {"hosts": fleet.hosts(), "earlier": self.earlier, "sealed": self.sealed}
         return Run(workflow, list(self.devices), self.inputs, info, tools, **known)
 

@@ -19,6 +19,7 @@ from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import RunRecord, RunState
 from nornflow.model.workflow import Amount, OnFailure, Rollout
 from nornflow.testing.fakes import FakeDevice
+from split_up import ShardDeaths
 
 SAVE = "exec:write memory"
 
@@ -133,6 +134,9 @@ class Story:
     questions: list[str] = field(default_factory=list)
     again: str = ""
     turns: Turns | None = None
+    processes: int = 0
+    """Among how many processes each of them shares the devices; 0 is none but itself."""
+    shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
     recover: bool = False
     """Whether the processes after the first only take back what was not confirmed."""
     ticks: Iterator[int] = field(default_factory=itertools.count)
@@ -162,6 +166,7 @@ class Story:
         stage = self.script(Stage(dict(self.devices)))
         stage.say, stage.journal, stage.naps = self.say, paper, self.naps
         stage.turns = self.turns
+        stage.processes, stage.shard_deaths = self.processes, self.shard_deaths
         stage.ticks = self.ticks
         stage.question = lambda text: self.questions.append(text) is None
         if self.deaths:
@@ -236,9 +241,18 @@ def undisturbed(script: Script, devices: dict[str, Mortal]) -> tuple[Story, RunR
     return story, story.live()
 
 
-def both(script: Script, devices: Callable[[], dict[str, Mortal]], *deaths: Death) -> tuple[Story, Story]:
-    """Live through the change without a death and with these deaths; return the two stories, whose ends can be compared."""
+def both(
+    script: Script,
+    devices: Callable[[], dict[str, Mortal]],
+    *deaths: Death,
+    processes: int = 0,
+    shards: ShardDeaths | None = None,
+) -> tuple[Story, Story]:
+    """Live through the change without a death and with these deaths; return the two stories, whose ends can be compared.
+
+    The first is always that of one process.
+    """
     calm, _ = undisturbed(script, devices())
-    story = Story(script, devices(), again="yes")
+    story = Story(script, devices(), again="yes", processes=processes, shard_deaths=shards or ShardDeaths())
     story.live(*deaths)
     return calm, story

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from nornflow.app.build import Project
+from nornflow.app.processes import shared_out
 from nornflow.app.services.approving import answers_about, keep_approvals, remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
@@ -47,11 +48,12 @@ def plan_change(project: Project, request: Request, voices: Voices) -> PlannedCh
 
 def plan_made_ready(project: Project, change: Change, voices: Voices) -> PlannedChange:
     """Plan a change that is made ready."""
-    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user())
-    try:
-        plan, decisions = prepared.run.plan()
-    finally:
-        prepared.close()
+    with shared_out(project, change) as shards:
+        prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), shards=shards)
+        try:
+            plan, decisions = prepared.run.plan()
+        finally:
+            prepared.close()
     return PlannedChange(plan, decisions)
 
 
@@ -83,7 +85,7 @@ def carry_out(
     from nornflow.app.services.resume import dead_runs
 
     run = new_run_id(now())
-    with closing(project.store()) as store, alive(store) as me:
+    with shared_out(project, change) as shards, closing(project.store()) as store, alive(store) as me:
         for dead in dead_runs(store, me):
             voices.notice(told_of(store, dead))
         recorder = RunRecorder(store, run)
@@ -100,6 +102,7 @@ def carry_out(
             turns=turns_of(me, project, locked),
             earlier=earlier,
             sealed=applied.sealed if applied else None,
+            shards=shards,
         )
         me.tell(prepared.tools.emitter.lose)
         try:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Devices, RunStore, StepType
+from nornflow.abc import Devices, Journal, RunStore, StepType
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.caching import results_of
@@ -19,12 +19,15 @@ from nornflow.app.services.given import given_inputs
 from nornflow.app.services.provenance import of_stranger
 from nornflow.app.services.spec import Spec, fingerprints, named_files, rendered_with
 from nornflow.devices.selection import select
+from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
 from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
+from nornflow.engine.shards import Here
+from nornflow.engine.sharing import Sharing
 from nornflow.engine.tools import Premise, Tools
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
@@ -170,6 +173,33 @@ def compiled(project: Project, document: Document, types: Mapping[str, StepType]
     )
 
 
+def tools_for(
+    project: Project, change: Change, info: RunInfo, *, emitter: Emitter, switch: StopSwitch, journal: Journal
+) -> Tools:
+    """Return what steps of a change are done with, in whichever process; it asks nobody, and nothing is remembered."""
+    ids = tuple(step.id for step in change.workflow.steps)
+    return Tools(
+        step_types=change.step_types,
+        profiles=project.profiles,
+        gates=(),
+        devices=change.devices,
+        evaluator=Evaluator(step_ids=ids),
+        renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
+        sandbox=project.sandboxes(info.workspace, Path(change.spec.folder), switch),
+        emitter=emitter,
+        switch=switch,
+        results=None,
+        clock=now,
+        sleep=switch.wait,
+        soak=switch.rest,
+        approve=lambda plan, held: False,
+        question=lambda text: False,
+        default_timeout=float(project.settings.default_timeout),
+        journal=journal,
+        keyed=Vault(project.workspace).digest,
+    )
+
+
 class Prepared:
     """One run, ready to go; nothing has been done yet."""
 
@@ -188,6 +218,7 @@ class Prepared:
         sealed: Sealed | None = None,
         sealing: bool = False,
         premise: Premise | None = None,
+        shards: Sharing | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None or sealing else Mode.PLAN
         workflow, spec, profile = change.workflow, change.spec, change.profile
@@ -196,39 +227,30 @@ class Prepared:
         workspace = RunRecords(project.workspace).folder(run) / "files"
         folders = (workspace, Path(spec.folder), project.folder)
         self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
-        ids = tuple(step.id for step in workflow.steps)
         self._change = change
-        self.tools = Tools(
-            step_types=change.step_types,
-            profiles=project.profiles,
+        emitter = Emitter(
+            run,
+            voices.observers,
+            now,
+            project.redactor,
+            strangers=tuple(project.plugin_host.registries.observers.values()),
+            sink=recorder,
+            lost=partial(voices.switch.stop, "store"),
+        )
+        journal = recorder or NoJournal()
+        self.tools = replace(
+            tools_for(project, change, self.info, emitter=emitter, switch=voices.switch, journal=journal),
             gates=project.gates(mode),
-            devices=change.devices,
-            evaluator=Evaluator(step_ids=ids),
-            renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
-            sandbox=project.sandboxes(workspace, Path(spec.folder), voices.switch),
-            emitter=Emitter(
-                run,
-                voices.observers,
-                now,
-                project.redactor,
-                strangers=tuple(project.plugin_host.registries.observers.values()),
-                sink=recorder,
-                lost=partial(voices.switch.stop, "store"),
-            ),
-            switch=voices.switch,
             results=None if remember is None else results_of(remember, project, folders),
-            clock=now,
-            sleep=voices.switch.wait,
-            soak=voices.switch.rest,
             approve=voices.approve,
             question=voices.question,
-            default_timeout=float(project.settings.default_timeout),
-            journal=recorder or NoJournal(),
             twins=project.twins,
             turns=turns,
-            keyed=Vault(project.workspace).digest,
             premise=premise,
+            shards=shards or Here(),
         )
+        if shards is not None:
+            shards.join(self.info, self.tools)
         self.run = Run(
             workflow,
             spec.targets,

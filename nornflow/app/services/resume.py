@@ -11,6 +11,7 @@ from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.processes import shared_out
 from nornflow.app.services.alive import Alive, alive, turns_of
 from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
@@ -20,6 +21,7 @@ from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
 from nornflow.engine.recovery import Earlier, unconfirmed
+from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
@@ -71,7 +73,8 @@ def resume_run(
             _demand_step(change, wanted.again)
             fence = store.take_over(standing.run, standing.fence, me.id)
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
-            return _go_on(project, store, change, voices, me, standing, fence, wanted)
+            with shared_out(project, change) as shards:
+                return _go_on(project, store, change, voices, me, standing, fence, wanted, shards)
         finally:
             change.close()
 
@@ -85,6 +88,7 @@ def _go_on(
     standing: Standing,
     fence: int,
     wanted: Wanted,
+    shards: Sharing | None,
 ) -> RunRecord:
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
@@ -101,6 +105,7 @@ def _go_on(
         remember=store,
         turns=turns_of(me, project),
         earlier=earlier,
+        shards=shards,
         sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,
     )
     said = partial(answers_about, store, standing.run)

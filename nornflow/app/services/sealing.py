@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.app.build import Project
+from nornflow.app.processes import shared_out
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.plan_files import demand_place, write_plan
@@ -88,12 +89,15 @@ def seal_made(
     `before` is the plan that it goes on from, whose maker does not approve this one either.
     """
     premise = after.premise if after is not None else None
-    prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True, premise=premise)
-    try:
-        plan, decisions = prepared.run.plan()
-        approved, images = prepared.run.kept_plan()
-    finally:
-        prepared.close()
+    with shared_out(project, change, premise) as shards:
+        prepared = Prepared(
+            project, change, voices, run=new_run_id(now()), user=user(), sealing=True, premise=premise, shards=shards
+        )
+        try:
+            plan, decisions = prepared.run.plan()
+            approved, images = prepared.run.kept_plan()
+        finally:
+            prepared.close()
     planned = PlannedChange(plan, decisions)
     _demand_sealable(planned, change.workflow)
     place = replace(

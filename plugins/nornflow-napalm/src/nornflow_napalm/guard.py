@@ -54,6 +54,10 @@ class NapalmGuard(ConnectionGuard):
         name = _DRIVERS.get(platform, platform)
         return {"eos": "web", "nxos": "web", "junos": "netconf", "iosxr_netconf": "netconf"}.get(name, "ssh")
 
+    def load(self) -> None:
+        """Import the driver."""
+        from napalm import get_network_driver  # noqa: F401
+
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in with NAPALM's own driver; a netmiko session below it gets the wire."""
         from napalm import get_network_driver

@@ -93,6 +93,10 @@ class NetmikoGuard(ConnectionGuard):
     def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
         self.read_timeout = read_timeout
 
+    def load(self) -> None:
+        """Import the driver."""
+        from netmiko import ssh_dispatcher  # noqa: F401
+
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in, reach the privileged exec prompt, and return the netmiko connection with the wire below it."""
         from netmiko import ssh_dispatcher

@@ -45,6 +45,10 @@ class ScrapliGuard(ConnectionGuard):
     def __init__(self, *, read_timeout: float = READ_TIMEOUT) -> None:
         self.read_timeout = read_timeout
 
+    def load(self) -> None:
+        """Import the driver."""
+        from nornflow_scrapli.login import log_in  # noqa: F401
+
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in, reach the privileged exec prompt, and return the scrapli driver with the wire below it."""
         from nornflow_scrapli.login import log_in

@@ -1,0 +1,36 @@
+"""Forked processes that share the devices of one run: each drives its own sessions, one of them alone writes the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nornflow.app.build import Project
+    from nornflow.app.processes.forked import Forked
+    from nornflow.app.services.prepared import Change
+    from nornflow.engine.tools import Premise
+
+
+@contextmanager
+def shared_out(project: Project, change: Change, premise: Premise | None = None) -> Iterator[Forked | None]:
+    """Fork the processes that the setting `runner.processes` asks for, and end them with the block; None for one process.
+
+    To be called before this process has threads that hold locks: a forked process has the locks, and not the threads. What is
+    planned on a premise is planned in one process.
+    """
+    count = min(project.settings.runner.processes, len(change.spec.targets))
+    if count < 2 or premise is not None:
+        yield None
+        return
+    from nornflow.app.processes.child import live
+    from nornflow.app.processes.forked import Forked
+    from nornflow.app.processes.zygote import Zygote
+
+    forked = Forked(Zygote(partial(live, project, change, count)), count, change.spec.targets)
+    try:
+        yield forked
+    finally:
+        forked.close()

@@ -1,0 +1,109 @@
+"""One forked process, as the process of the run knows it: what it is at, what it told, and whether it lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+from nornflow.abc import Cancellation
+from nornflow.app.processes.clerk import Clerk
+from nornflow.app.processes.wire import Asked, Begin, Born, End, Failed, Line, Noted, Stop
+from nornflow.engine.shard import Finished, Order
+from nornflow.model.journal import Entry
+from nornflow.model.run import RunInfo
+
+LOOK = 0.1
+"""Seconds between two looks at whether the run shall end while its processes are at work."""
+PATIENCE = 12.0
+"""Seconds that a process gets to close its sessions when the run is over."""
+
+
+class Process:
+    """Listens to a forked process from a thread of its own."""
+
+    def __init__(self, line: Line, info: RunInfo, clerk: Clerk) -> None:
+        self.alive = True
+        self.pid = 0
+        self._line = line
+        self._clerk = clerk
+        self._changed = threading.Condition()
+        self._finished: dict[int, Finished | Failed] = {}
+        self._told: dict[int, list[Entry]] = {}
+        self.send(Begin(info))
+        self._thread = threading.Thread(target=self._listen, daemon=True, name="process")
+        self._thread.start()
+
+    def send(self, message: object) -> None:
+        """Send a message; one that is dead does not hear it."""
+        with suppress(OSError):
+            self._line.send(message)
+
+    def begin(self, order: Order) -> None:
+        """Have an order done."""
+        with self._changed:
+            self._told[order.number] = []
+        self.send(order)
+
+    def wait(self, order: Order, run: Cancellation, cancellation: Cancellation) -> Finished | None:
+        """Wait until an order is done and return what came of it; None when the process died.
+
+        The process is told when the run, or the work on this order, shall end. RuntimeError for a fault of the program.
+        """
+        told = {0: Stop(False, False), order.number: Stop(False, False, order.number)}
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: order.number in self._finished or not self.alive, LOOK)
+                if found := self._finished.pop(order.number, None):
+                    del self._told[order.number]
+                    break
+                if not self.alive:
+                    return None
+            for number, who in ((0, run), (order.number, cancellation)):
+                stop = Stop(who.stopping, who.aborted, number)
+                if stop != told[number]:
+                    told[number] = stop
+                    self.send(stop)
+        if isinstance(found, Failed):
+            raise RuntimeError(f"a process of the run failed:\n{found.error}")
+        return found
+
+    def told(self, order: Order) -> list[Entry]:
+        """Return what the dead process had told of the journal since it began with an order."""
+        with self._changed:
+            return self._told.pop(order.number)
+
+    def end(self) -> None:
+        """Let the process close its sessions and end, and see to it that it does."""
+        self.send(End())
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive() and self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._thread.join()
+        self._line.close()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._take(self._line.receive())
+        except (EOFError, OSError):
+            with self._changed:
+                self.alive = False
+                self._changed.notify_all()
+
+    def _take(self, message: object) -> None:
+        match message:
+            case Born(pid):
+                self.pid = pid
+            case Finished() | Failed():
+                with self._changed:
+                    self._finished[message.number] = message
+                    self._changed.notify_all()
+            case _:
+                if isinstance(message, (Noted, Asked)):
+                    with self._changed:
+                        for told in self._told.values():
+                            told += message.entries
+                self._clerk.take(self._line, message)

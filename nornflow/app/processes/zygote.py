@@ -1,0 +1,86 @@
+"""A process without threads that forks others whenever one is wanted: one that has threads cannot do so safely."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection, Pipe
+
+from nornflow.app.processes.wire import Line
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Zygote:
+    """Forks processes that do `live` with their end of a pipe, all with what this process had when the zygote was made.
+
+    They all die with this process, at once: whoever is killed is dead with all of its processes. Interrupts of the terminal
+    are this process's to heed.
+    """
+
+    def __init__(self, live: Callable[[Line], None]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        parent = os.getpid()
+        self._pid = os.fork()
+        if not self._pid:
+            self._socket.close()
+            _forever(lambda: _serve(theirs, live), parent)
+        theirs.close()
+
+    def fork(self) -> Line:
+        """Fork one more process and return the way to it; OSError when the zygote is dead."""
+        ours, theirs = Pipe()
+        with theirs:
+            socket.send_fds(self._socket, [b"1"], [theirs.fileno()])
+        return Line(ours)
+
+    def end(self) -> None:
+        """End the zygote, and with it whoever of the forked processes is still there."""
+        self._socket.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def _serve(wanted: socket.socket, live: Callable[[Line], None]) -> None:
+    me = os.getpid()
+    signal.signal(signal.SIGCHLD, _reap)
+    while True:
+        word, fds, _, _ = socket.recv_fds(wanted, 1, 1)
+        if not word:
+            _reap()
+            return
+        if not os.fork():
+            wanted.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            line = Line(Connection(fds[0]))
+            _forever(partial(live, line), me)
+        os.close(fds[0])
+
+
+def _reap(*_: object) -> None:
+    """Take note of forked processes that ended: what they used counts as used by this one, and so by the run's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _forever(life: Callable[[], None], parent: int) -> None:
+    """Live a forked process's life; it never returns into the code that it was forked in."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:  # it did not die before that
+            life()
+            code = 0
+    except BaseException:  # noqa: BLE001 - nothing may come back into the parent's code from here
+        traceback.print_exc()
+    finally:
+        os._exit(code)

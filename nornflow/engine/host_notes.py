@@ -1,0 +1,77 @@
+"""What a run knows of one device, as one value: taken from one process and put into another that goes on with the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from nornflow.engine.plan_notes import PlanNotes
+from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.progress import PreImage, Progress
+from nornflow.model.confirm import Armed, Hold
+from nornflow.model.run import StepResult
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HostNotes:
+    """What is known of a device: results by step, its pre-image, what was left open by step, and how it is to be confirmed."""
+
+    plan: PlanNotes
+    results: Mapping[str, StepResult] = field(default_factory=dict)
+    image: PreImage | None = None
+    taken_back: bool = False
+    open: Mapping[str, str] = field(default_factory=dict)
+    rolling: bool = False
+    armed: Armed | None = None
+    hold: Hold | None = None
+    held_save: tuple[str, str, str] | None = None
+    used: float = 0.0
+
+
+def take_notes(progress: Progress, planned: PlannedWork, host: str, *, planner: bool) -> HostNotes:
+    """Return what is known of a device, for work on one step; with its `planner` where other steps are planned on it."""
+    open = progress.past.open
+    return HostNotes(
+        planned.notes(host, planner=planner),
+        {step: found[host] for step, found in progress.host_results.items() if host in found},
+        progress.pre_images.get(host),
+        host in progress.taken_back,
+        {step.id: open[step.id, host] for step in progress.workflow.steps if (step.id, host) in open},
+        host in progress.past.rolling,
+        progress.armed.get(host),
+        progress.holds.get(host),
+        progress.held_saves.get(host),
+        progress.times.used(host),
+    )
+
+
+def put_notes(progress: Progress, planned: PlannedWork, host: str, notes: HostNotes, *, results: bool) -> None:
+    """Know of a device what the notes say, and nothing else; `results` are taken where they are not recorded otherwise."""
+    planned.put_notes(host, notes.plan)
+    if results:
+        for step in progress.workflow.every_step:
+            found = progress.host_results.get(step.id, {})
+            if step.id in notes.results:
+                progress.record(step, {host: notes.results[step.id]})
+            else:
+                found.pop(host, None)
+    _put(progress.pre_images, host, notes.image)
+    _put(progress.armed, host, notes.armed)
+    _put(progress.holds, host, notes.hold)
+    _put(progress.held_saves, host, notes.held_save)
+    for step in progress.workflow.steps:
+        _put(progress.past.open, (step.id, host), notes.open.get(step.id))
+    for group, there in ((progress.taken_back, notes.taken_back), (progress.past.rolling, notes.rolling)):
+        (group.add if there else group.discard)(host)
+    progress.times.use(host, max(0.0, notes.used - progress.times.used(host)))
+
+
+def _put(where: dict[K, T], key: K, what: T | None) -> None:
+    if what is None:
+        where.pop(key, None)
+    else:
+        where[key] = what

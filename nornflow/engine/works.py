@@ -1,0 +1,22 @@
+"""The work of every step of a run, bound to one pass over its graph."""
+
+from __future__ import annotations
+
+from nornflow.engine.progress import Progress
+from nornflow.engine.tools import Tools
+from nornflow.engine.work import StepWork
+from nornflow.policy.lowering import lower
+from nornflow.policy.profiles import profile_named
+
+
+def works_of(progress: Progress, tools: Tools) -> dict[str, StepWork]:
+    """Return each step's work by its id; the comparison of a snapshot is the engine's own and has none."""
+    workflow, run = progress.workflow, progress.run
+    comparison = workflow.snapshot.compare if workflow.snapshot else None
+    works = {}
+    for step in workflow.every_step:
+        if step is comparison:
+            continue
+        profile = lower(run.profile, profile_named(tools.profiles, step.profile)) if step.profile else run.profile
+        works[step.id] = StepWork(step, tools.step_types[step.type], profile, tools, run, progress)
+    return works

@@ -1,0 +1,100 @@
+"""A run whose devices are shared among processes, without a process: all that goes there and back is pickled, and any may die."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from nornflow.abc import Cancellation, Journal
+from nornflow.engine.shard import Finished, Order, Shard
+from nornflow.engine.sharing import Died, Sharing
+from nornflow.engine.tools import Tools
+from nornflow.model.journal import Entry
+from nornflow.model.run import RunInfo
+
+
+class ShardDied(BaseException):
+    """One of the processes is gone; the run is not."""
+
+
+@dataclass
+class ShardDeaths:
+    """At which entries of the journal, counted over all processes, one dies: before or after it is told."""
+
+    at: dict[int, bool] = field(default_factory=dict)
+    count: int = 0
+    come: int = 0
+
+    def now(self) -> None:
+        self.come += 1
+        raise ShardDied
+
+
+class _Telling(Journal):
+    """The run's journal, with what one process told it since it began with an order."""
+
+    def __init__(self, journal: Journal, deaths: ShardDeaths) -> None:
+        self._journal = journal
+        self._deaths = deaths
+        self.told: list[Entry] = []
+
+    def write(self, *entries: Entry) -> None:
+        self._take(self._journal.write, entries)
+
+    def note(self, *entries: Entry) -> None:
+        self._take(self._journal.note, entries)
+
+    def _take(self, keep: Callable[..., None], entries: Sequence[Entry]) -> None:
+        if not entries:
+            keep()
+        for entry in entries:
+            self._deaths.count += 1
+            after = self._deaths.at.get(self._deaths.count)
+            if after is False:
+                self._deaths.now()
+            keep(entry)
+            self.told.append(entry)
+            if after:
+                self._deaths.now()
+
+
+class Apart(Sharing):
+    """Each process is a shard of its own, which knows what it is told and nothing else."""
+
+    def __init__(self, count: int, targets: Sequence[str], born: Callable[[Tools], Shard], deaths: ShardDeaths) -> None:
+        super().__init__(count, targets)
+        self._numbers = range(count)
+        self._born = born
+        self._deaths = deaths
+        self._shards: dict[int, Shard] = {}
+        self._ends: dict[int, Finished | Died] = {}
+
+    def join(self, run: RunInfo, tools: Tools) -> None:
+        self._journal = _Telling(tools.journal, self._deaths)
+        self._tools = replace(tools, journal=self._journal, results=None, gates=(), twins=(), turns=None)
+        self.replace_dead()
+
+    def begin(self, process: int, order: Order) -> None:
+        self._journal.told = []
+        heard = pickle.loads(pickle.dumps(order))
+        try:
+            found = self._shards[process].do(heard, self._tools.switch)
+        except ShardDied:
+            del self._shards[process]
+            self._ends[order.number] = Died(self._journal.told)
+        else:
+            self._ends[order.number] = pickle.loads(pickle.dumps(found))
+
+    def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died:
+        return self._ends.pop(order.number)
+
+    def start_pass(self) -> None:
+        for shard in self._shards.values():
+            shard.start_pass()
+
+    def replace_dead(self) -> bool:
+        for number in self._numbers:
+            if number not in self._shards:
+                self._shards[number] = self._born(self._tools)
+        return True

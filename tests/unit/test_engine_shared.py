@@ -1,0 +1,62 @@
+"""A run whose devices are shared among processes: what it does and how it ends is what one process would have done."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from change_shapes import DEATHS, Shape, devices_of, shapes
+from engine_stage import fates
+from engine_stage import network as small
+from mortal import Death, both, growing, network, sent
+from nornflow.model.event import EventKind
+from nornflow.model.run import HostState, RunState
+from split_up import ShardDeaths
+
+SHARD_DEATHS = st.dictionaries(st.integers(1, 30), st.booleans(), max_size=2)
+
+
+@settings(max_examples=100)
+@given(shapes(), st.integers(2, 3), SHARD_DEATHS)
+def test_whatever_the_run_and_whichever_process_dies_the_end_is_the_same(
+    shape: Shape, processes: int, dying: dict[int, bool]
+) -> None:
+    calm, story = both(shape.script, lambda: devices_of(shape), processes=processes, shards=ShardDeaths(dying))
+    assert story.end == calm.end
+
+
+@settings(max_examples=50)
+@given(shapes(), st.lists(DEATHS, min_size=1, max_size=2), SHARD_DEATHS)
+def test_nor_does_it_matter_when_the_run_itself_dies_with_them(
+    shape: Shape, deaths: list[Death], dying: dict[int, bool]
+) -> None:
+    calm, story = both(shape.script, lambda: devices_of(shape), *deaths, processes=2, shards=ShardDeaths(dying))
+    assert story.end == calm.end
+
+
+def test_a_process_that_dies_costs_no_device_anything_and_no_line_is_sent_twice() -> None:
+    deaths = ShardDeaths({5: True, 9: False})
+    calm, story = both(growing, lambda: network(6), processes=2, shards=deaths)
+    assert deaths.come == 2
+    assert story.end == calm.end
+    assert sent(story) == sent(calm)
+
+
+def test_a_device_that_processes_go_on_to_die_of_is_given_up_and_the_others_go_on() -> None:
+    stage = small(4).step("look", "fake.check", condition="true")
+    stage.processes = 2
+
+    def deadly(step: str, host: str) -> None:
+        if host == "r3":
+            stage.shard_deaths.now()
+
+    run = stage.prepare()
+    stage.fleet.before = deadly
+    record = run.execute()
+    assert record.state is RunState.FAILED
+    assert fates(record) == {"r1": "ok", "r2": "ok", "r3": "failed", "r4": "ok"}
+    (look,) = record.steps
+    assert look.hosts["r3"].state is HostState.FAILED
+    assert look.hosts["r3"].error == "r3: 3 processes of the run died while they worked on it"
+    assert stage.shard_deaths.come == 3
+    assert len(stage.observer.of(EventKind.STEP_FINISHED)) == 1
