@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from nornflow.abc import DeviceSession
+from nornflow.abc import Cancellation, DeviceSession
 from nornflow.engine.own_way import REVERT
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
+from nornflow.engine.shards import Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import DeviceError, PlanStale
+from nornflow.errors import DeviceError, NornFlowError, PlanStale
 from nornflow.model.confirm import Armed, Hold, OwnTimer
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Grant, Mode
@@ -20,6 +22,8 @@ from nornflow.platforms.load import platform_for
 
 ARM = "exec:arm timer"
 CONFIRM = "exec:confirm commit"
+TIMEOUT = 120.0
+"""Seconds that a device gets to be armed, looked at, or confirmed."""
 
 
 class ArmedDevices:
@@ -38,6 +42,20 @@ class ArmedDevices:
         self._planned = planned
         self._tools = tools
         self._seconds = seconds
+
+    def here(self, round: Round, cancellation: Cancellation) -> Done:
+        """Work on the devices of a round in this process."""
+        devices = self._tools.devices
+        assert devices is not None  # a round has devices
+        units: dict[Work, Callable[[DeviceSession], None]] = {
+            Work.ARM: self.arm,
+            Work.LOOK: partial(self.look, resumed=round.resumed),
+            Work.CONFIRM: partial(self.confirm, resumed=round.resumed),
+            Work.SAVE: self.save,
+            Work.LET_GO: self.let_go,
+        }
+        answers = devices.run("confirm", round.hosts, units[round.work], timeout=TIMEOUT, cancellation=cancellation)
+        return Done(errors={host: answer for host, answer in answers.items() if isinstance(answer, NornFlowError)})
 
     def arm(self, session: DeviceSession) -> None:
         """Begin the device's timer; PlanStale when it is not any more what was planned against, and DeviceError."""

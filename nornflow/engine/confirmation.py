@@ -7,22 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from nornflow.abc import DeviceSession
+from nornflow.abc import Cancellation
 from nornflow.engine.armed_devices import ArmedDevices
 from nornflow.engine.held_batch import HeldBatch
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, few
 from nornflow.engine.recovery import leave_open
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepCancelled
+from nornflow.errors import StepCancelled
 from nornflow.model.confirm import CONTROLLER, Armed, Hold, OwnTimer
 from nornflow.model.event import EventKind
 from nornflow.model.workflow import Confirm
-
-TIMEOUT = 120.0
-"""Seconds that a device gets to be armed, looked at, or confirmed."""
 
 
 class Confirmation:
@@ -126,7 +124,7 @@ class Confirmation:
             if (armed := progress.armed.get(host)) and armed.native and not armed.with_commit and armed.open
         ]
         hosts = [host for host in hosts if host not in progress.pre_images]
-        return self._on(held, hosts, self._devices.arm, "could not be armed")
+        return self._on(held, hosts, Work.ARM, "could not be armed")
 
     def failing(self, held: HeldBatch) -> bool:
         """Tell whether the batch cannot be confirmed, by what is known so far."""
@@ -180,18 +178,19 @@ class Confirmation:
         hosts = [host for host in held.hosts if (armed := progress.armed.get(host)) and armed.open]
         saving = [host for host in held.hosts if host in progress.held_saves]
         return (
-            self._on(held, hosts, partial(self._devices.look, resumed=held.resumed), "cannot be confirmed")
+            self._on(held, hosts, Work.LOOK, "cannot be confirmed")
             or (f"it was not verified within {self._within:g} s" if held.expired else "")
-            or self._on(held, hosts, partial(self._devices.confirm, resumed=held.resumed), "could not be confirmed")
-            or self._on(held, saving, self._devices.save, "is confirmed, and could not be saved")
+            or self._on(held, hosts, Work.CONFIRM, "could not be confirmed")
+            or self._on(held, saving, Work.SAVE, "is confirmed, and could not be saved")
         )
 
-    def _on(self, held: HeldBatch, hosts: Sequence[str], unit: Callable[[DeviceSession], None], what: str) -> str:
+    def _on(self, held: HeldBatch, hosts: Sequence[str], work: Work, what: str) -> str:
         """Do something on devices side by side; the answer says which of them failed, and why."""
         if not hosts or self._tools.devices is None:
             return ""
-        answers = self._tools.devices.run("confirm", hosts, unit, timeout=TIMEOUT, cancellation=held)
-        bad = [(host, answer) for host in hosts if isinstance(answer := answers[host], NornFlowError)]
+        round = Round(work, tuple(hosts), resumed=held.resumed)
+        errors = self._shared(round, held).errors
+        bad = [(host, errors[host]) for host in hosts if host in errors]
         if not bad:
             return ""
         if held.expired and all(isinstance(error, StepCancelled) for _, error in bad):
@@ -199,6 +198,10 @@ class Confirmation:
         host, error = bad[0]
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         return f"{host}{more} {what}: {error.message}".partition("\n")[0]
+
+    def _shared(self, round: Round, cancellation: Cancellation) -> Done:
+        here = partial(self._devices.here, cancellation=cancellation)
+        return self._tools.shards.do(round, Desk(self._progress), here, cancellation)
 
     def _refuse(self, number: int, batch: Sequence[str], why: str) -> None:
         tools, progress = self._tools, self._progress
@@ -231,8 +234,6 @@ class Confirmation:
         native = [host for host in armed if progress.armed[host].native]
         native = [host for host in native if host in progress.pre_images or not progress.armed[host].with_commit]
         if native and self._tools.devices is not None:
-            self._tools.devices.run(
-                "confirm", native, self._devices.let_go, timeout=TIMEOUT, cancellation=self._tools.switch.rollbacks
-            )
+            self._shared(Round(Work.LET_GO, tuple(native)), self._tools.switch.rollbacks)
         for host in armed:
             progress.armed[host].reverted_at = self._tools.clock()

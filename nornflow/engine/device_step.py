@@ -13,7 +13,7 @@ from nornflow.engine.cut_off import CutOff
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.engine.settle import LOOK
-from nornflow.engine.shards import Desk, Done, Round
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
@@ -116,7 +116,7 @@ class DeviceStep:
             raise StepError("this workflow needs devices", hint="give the project an inventory")
         desk = Desk(self._progress, self._planned)
         done = self._tools.shards.do(
-            Round(self._step.id, tuple(hosts), attempt, last), desk, self.here, self._cancellation
+            Round(Work.APPLY, tuple(hosts), self._step.id, attempt, last), desk, self.here, self._cancellation
         )
         self._told |= done.told
         self._kept |= done.kept
@@ -141,7 +141,7 @@ class DeviceStep:
             answer = answers[host]
             result = answer if isinstance(answer, StepResult) else self._ended_from_outside(host, answer)
             found[host] = result if result.attempts == attempt else replace(result, attempts=attempt)
-        return Done(found, self._told & found.keys(), self._kept & found.keys())
+        return Done(found, told=self._told & found.keys(), kept=self._kept & found.keys())
 
     def _ended_from_outside(self, host: str, error: NornFlowError) -> StepResult:
         """Return the result of a device whose work was cut off: it may have changed, so it is not simply "failed"."""

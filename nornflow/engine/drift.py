@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nornflow.abc import DeviceSession
+from nornflow.engine.progress import Progress
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.errors import NornFlowError, PlanStale
 from nornflow.model.event import EventKind
@@ -44,14 +46,43 @@ class Sealed:
     still: Callable[[], None] = lambda: None
 
 
+class Reading:
+    """Reads devices over the connections that their plans were made over."""
+
+    def __init__(self, progress: Progress, tools: Tools) -> None:
+        self._plans = progress.plans
+        self._tools = tools
+
+    def here(self, round: Round) -> Done:
+        """Read the devices of a round in this process; a result's `stdout` is the running configuration."""
+        devices = self._tools.devices
+        assert devices is not None  # a round has devices
+        answers = devices.run("drift", round.hosts, self._unit, timeout=READ_TIMEOUT, cancellation=self._tools.switch)
+        return Done(
+            {host: StepResult(stdout=answer) for host, answer in answers.items() if isinstance(answer, str)},
+            {host: answer for host, answer in answers.items() if isinstance(answer, NornFlowError)},
+        )
+
+    def _unit(self, session: DeviceSession) -> str:
+        return session.read_config(connection_of(self._plans.get(session.host.name)))
+
+
+def connection_of(plan: HostPlan | None) -> str:
+    """Return over which connection a plan read its device, empty when nothing of it was compared."""
+    if plan is None or not plan.changes or not plan.pre_hash:
+        return ""
+    return next((step.connection for step in plan.steps if step.pre_hash), "")
+
+
 class Drift:
     """Reads the devices that a plan would change and compares them with what it was made on.
 
     `early` are the devices that are as they were before another plan that has to be applied first.
     """
 
-    def __init__(self, plan: Plan, sealed: Sealed, tools: Tools) -> None:
-        self._plans = {host.host: host for host in plan.hosts}
+    def __init__(self, plan: Plan, sealed: Sealed, progress: Progress, tools: Tools) -> None:
+        self._plans = progress.plans = {host.host: host for host in plan.hosts}
+        self._progress = progress
         self._sealed = sealed
         self._tools = tools
         self.early: set[str] = set()
@@ -59,35 +90,25 @@ class Drift:
     def check(self, hosts: Sequence[str]) -> tuple[dict[str, StepResult], dict[str, NornFlowError]]:
         """Return which devices are stale, with the diff of the drift, and which could not be read."""
         stale = {host: _stale(why) for host in hosts if (why := self._sealed.outdated.get(host))}
-        todo = [host for host in hosts if host not in stale and self._connection(host)]
+        todo = [host for host in hosts if host not in stale and connection_of(self._plans.get(host))]
         unreadable: dict[str, NornFlowError] = {}
         if todo and self._tools.devices is not None:
-            answers = self._tools.devices.run(
-                "drift", todo, self._unit, timeout=READ_TIMEOUT, cancellation=self._tools.switch
-            )
-            for host in todo:
-                answer = answers[host]
-                if isinstance(answer, NornFlowError):
-                    unreadable[host] = answer
-                elif answer is not None:
-                    stale[host] = _stale(f"{host}: {answer}", _EARLY if host in self.early else _AGAIN)
+            reading = Reading(self._progress, self._tools)
+            round = Round(Work.READ, tuple(todo))
+            done = self._tools.shards.do(round, Desk(self._progress), reading.here, self._tools.switch)
+            unreadable = dict(done.errors)
+            for host, read in done.results.items():
+                drifted = self._drifted(host, read.stdout)
+                if drifted is not None:
+                    stale[host] = _stale(f"{host}: {drifted}", _EARLY if host in self.early else _AGAIN)
         for host, result in stale.items():
             self._tools.emitter.emit(EventKind.DRIFT_FOUND, result.error, host=host, state=result.state.value)
         self._tools.emitter.emit(EventKind.DRIFT_CHECKED, hosts=len(todo), stale=sorted(stale))
         return stale, unreadable
 
-    def _connection(self, host: str) -> str:
-        """Return over which connection the plan read the device, empty when nothing of it was compared."""
-        plan: HostPlan | None = self._plans.get(host)
-        if plan is None or not plan.changes or not plan.pre_hash:
-            return ""
-        return next((step.connection for step in plan.steps if step.pre_hash), "")
-
-    def _unit(self, session: DeviceSession) -> str | None:
+    def _drifted(self, host: str, now: str) -> str | None:
         """Return what has drifted in words, None when nothing has."""
-        host = session.host.name
-        platform = platform_for(session.host.nos)
-        now = session.read_config(self._connection(host))
+        platform = platform_for(self._progress.hosts[host].nos)
         digest = self._plans[host].pre_hash
         if config_hash(now, platform) == digest:
             return None

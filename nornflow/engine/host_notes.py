@@ -10,6 +10,7 @@ from nornflow.engine.plan_notes import PlanNotes
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.model.confirm import Armed, Hold
+from nornflow.model.plan import HostPlan
 from nornflow.model.run import StepResult
 
 K = TypeVar("K")
@@ -18,9 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class HostNotes:
-    """What is known of a device: results by step, its pre-image, what was left open by step, and how it is to be confirmed."""
+    """What is known of a device: results by step, its pre-image, what was left open by step, and how it is to be confirmed.
 
-    plan: PlanNotes
+    `step` is what is planned of the step at work, `plan` the plan of all of them as it is applied.
+    """
+
+    step: PlanNotes | None = None
+    plan: HostPlan | None = None
     results: Mapping[str, StepResult] = field(default_factory=dict)
     image: PreImage | None = None
     taken_back: bool = False
@@ -32,11 +37,12 @@ class HostNotes:
     used: float = 0.0
 
 
-def take_notes(progress: Progress, planned: PlannedWork, host: str, *, planner: bool) -> HostNotes:
-    """Return what is known of a device, for work on one step; with its `planner` where other steps are planned on it."""
+def take_notes(progress: Progress, planned: PlannedWork | None, host: str, *, planner: bool = False) -> HostNotes:
+    """Return what is known of a device, with what is planned of a step, and the `planner` while there is more to plan."""
     open = progress.past.open
     return HostNotes(
-        planned.notes(host, planner=planner),
+        None if planned is None else planned.notes(host, planner=planner),
+        progress.plans.get(host),
         {step: found[host] for step, found in progress.host_results.items() if host in found},
         progress.pre_images.get(host),
         host in progress.taken_back,
@@ -49,9 +55,10 @@ def take_notes(progress: Progress, planned: PlannedWork, host: str, *, planner: 
     )
 
 
-def put_notes(progress: Progress, planned: PlannedWork, host: str, notes: HostNotes, *, results: bool) -> None:
+def put_notes(progress: Progress, planned: PlannedWork | None, host: str, notes: HostNotes, *, results: bool) -> None:
     """Know of a device what the notes say, and nothing else; `results` are taken where they are not recorded otherwise."""
-    planned.put_notes(host, notes.plan)
+    if planned is not None and notes.step is not None:
+        planned.put_notes(host, notes.step)
     if results:
         for step in progress.workflow.every_step:
             found = progress.host_results.get(step.id, {})

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from nornflow.engine.record import Ledger
 from nornflow.engine.recovery import Recovery
 from nornflow.engine.settle import LOOK
-from nornflow.engine.shards import Desk, Done, Round
+from nornflow.engine.shards import Desk, Done, Round, Work
+from nornflow.errors import DeviceError, NornFlowError
 from nornflow.model.journal import Entry
 from nornflow.model.run import HostState, StepResult
 
@@ -24,32 +25,48 @@ class LostShard:
         self._desk = desk
         self._deaths: Counter[str] = Counter()
 
+    def died_of(self, host: str) -> bool:
+        """Tell whether a process died while it had the device: what it had done and not told, nobody knows."""
+        return self._deaths[host] > 0
+
     def settle(self, hosts: Sequence[str], told: Sequence[Entry]) -> tuple[Done, list[str]]:
         """Take what was told of devices of a process that died; return what is done there, and the devices to go on with.
 
         What another process finds open it settles by reading the device, as a resumed run does.
         """
-        step, progress = self._round.step, self._desk.progress
-        recovery = Recovery(progress, Ledger(), {step: self._desk.planned})
+        round, progress, ledger = self._round, self._desk.progress, Ledger()
+        works = {round.step: self._desk.planned} if self._desk.planned is not None else {}
+        recovery = Recovery(progress, ledger, works)
         for entry in told:
-            if entry.host in hosts and entry.step in (step, ""):
+            if entry.host in hosts and entry.step in (round.step, ""):
                 recovery.play_entry(entry)
         results: dict[str, StepResult] = {}
+        errors: dict[str, NornFlowError] = {}
         further: list[str] = []
-        known = {} if self._round.planning else progress.host_results.get(step, {})
+        known = progress.host_results.get(round.step, {}) if round.work is Work.APPLY else {}
         for host in hosts:
             self._deaths[host] += 1
             if host in known:
                 results[host] = known[host]
+            elif round.work is Work.ROLLBACK and host in ledger.rollbacks:
+                if error := ledger.rollbacks[host]:
+                    errors[host] = error
             elif self._deaths[host] < ATTEMPTS:
                 further.append(host)
             else:
-                results |= self.give_up((host,)).results
-        return Done(results, kept=frozenset(host for host in results if host in known)), further
+                given_up = self.give_up((host,))
+                results |= given_up.results
+                errors |= given_up.errors
+        return Done(results, errors, kept=frozenset(host for host in results if host in known)), further
 
     def give_up(self, hosts: Sequence[str]) -> Done:
-        """Return how the step ends on devices that no further process is given."""
-        return Done({host: self._given_up(host) for host in hosts})
+        """Return how the round ends on devices that no further process is given."""
+        if self._round.of_step:
+            return Done({host: self._given_up(host) for host in hosts})
+        return Done(errors={host: DeviceError(self._died_of(host), hint=LOOK) for host in hosts})
+
+    def _died_of(self, host: str) -> str:
+        return f"{host}: {self._deaths[host]} processes of the run died while they worked on it"
 
     def _given_up(self, host: str) -> StepResult:
         open = self._desk.progress.past.open.pop((self._round.step, host), None) is not None
@@ -58,10 +75,8 @@ class LostShard:
         return StepResult(
             HostState.UNKNOWN if open else HostState.FAILED,
             changed=open,
-            error=f"{host}: {self._deaths[host]} processes of the run died while they worked on it",
+            error=self._died_of(host),
             reason="process-died",
-            hint=LOOK
-            if open
-            else "see what the connection's driver does there: runner.processes: 1 shows it in the run's own process",
+            hint=LOOK if open else "see what the connection's driver does there, with runner.processes: 1",
             attempts=self._round.attempt,
         )

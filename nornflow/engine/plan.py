@@ -11,7 +11,7 @@ from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.own_way import way_back
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
 from nornflow.engine.progress import UNPLANNED, Progress
-from nornflow.engine.shards import Desk, Done, Round
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import AuthenticationFailed, NornFlowError, NotWhilePlanning, StepError, StepTimeout, Unreachable
@@ -120,7 +120,7 @@ class Planning:
         desk = Desk(self._progress, self._planned[step.id])
 
         def attempt(hosts: Sequence[str], number: int, last: bool) -> Mapping[str, StepResult]:
-            round = Round(step.id, tuple(hosts), number, last, planning=True)
+            round = Round(Work.PLAN, tuple(hosts), step.id, number, last)
             done = self._tools.shards.do(round, desk, self.here, self._tools.switch)
             told.update(done.told)
             self._unplanned.update(done.unplanned)
@@ -162,7 +162,7 @@ class Planning:
             host: answer if isinstance(answer, StepResult) else self._result_of(step, work, answer, host)
             for host, answer in answers.items()
         }
-        return Done(found, told, unplanned=dict(self._unplanned))
+        return Done(found, told=told, unplanned=dict(self._unplanned))
 
     def _tell(self, step: Step, host: str, result: StepResult) -> None:
         self._tools.emitter.emit(

@@ -8,6 +8,7 @@ from typing import Any
 from nornflow.abc import DeviceSession
 from nornflow.engine.own_way import OVERTIME, REVERT, OwnWay
 from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, RollbackFailed, StepError
@@ -84,13 +85,11 @@ class Rollback:
             return {}
         self._tools.emitter.emit(EventKind.ROLLBACK_STARTED, hosts=list(hosts))
         # a cancelled run still takes back what it did: the rollback does not listen to the run's switch, only to its own
-        answers = self._tools.devices.run(
-            "rollback", hosts, self._unit, timeout=self._patience(hosts), cancellation=self._tools.switch.rollbacks
-        )
+        round = Round(Work.ROLLBACK, tuple(hosts))
+        done = self._tools.shards.do(round, Desk(self._progress), self.here, self._tools.switch.rollbacks)
         ends: dict[str, NornFlowError | None] = {}
         for host in hosts:
-            answer = answers[host]
-            ends[host] = answer if isinstance(answer, NornFlowError) else None
+            ends[host] = done.errors.get(host)
             if ends[host] is None and host in self._progress.armed:
                 self._progress.armed[host].reverted_at = self._tools.clock()
             if ends[host] is not None and host not in self._beyond and self._tools.emitter.failure is None:
@@ -102,6 +101,16 @@ class Rollback:
                 state="rollback_failed" if ends[host] else "rolled_back",
             )
         return ends
+
+    def here(self, round: Round) -> Done:
+        """Roll the devices of a round back in this process."""
+        devices, hosts = self._tools.devices, round.hosts
+        assert devices is not None  # a round has devices
+        self._beyond = {host: step for host in hosts if (step := self._beyond_lines(host))}
+        answers = devices.run(
+            "rollback", hosts, self._unit, timeout=self._patience(hosts), cancellation=self._tools.switch.rollbacks
+        )
+        return Done(errors={host: answer for host, answer in answers.items() if isinstance(answer, NornFlowError)})
 
     def _patience(self, hosts: Sequence[str]) -> float:
         """Return how many seconds a device gets: also for its own timer, where it cannot be reached before that is over."""

@@ -43,7 +43,7 @@ def leave_drifted(
     ledger = working.ledger
     without = ledger.left_out.keys() | ledger.unplanned
     hosts = [host for host in targets if host not in without]
-    drift = Drift(plan, sealed, tools)
+    drift = Drift(plan, sealed, working.progress, tools)
     stale, unreadable = drift.check(hosts)
     if tools.switch.finishing:
         return True

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nornflow.abc import Cancellation
+from nornflow.engine.armed_devices import ArmedDevices
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.drafts import Drafts
+from nornflow.engine.drift import Reading
 from nornflow.engine.host_notes import HostNotes, put_notes, take_notes
 from nornflow.engine.plan import Planning
 from nornflow.engine.progress import Progress
-from nornflow.engine.shards import Done, Round
+from nornflow.engine.rollback import Rollback
+from nornflow.engine.shards import Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.works import works_of
 from nornflow.model.device import HostView
+from nornflow.model.plan import HostPlan
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.workflow import Workflow
 
@@ -68,25 +73,48 @@ class Shard:
     def start_pass(self) -> None:
         """Start with empty results."""
         progress = self._progress = Progress(self._workflow, *self._about)
+        self._plans: dict[str, HostPlan] = {}
+        progress.plans = self._plans
         self._works = works_of(progress, self._tools)
         self._drafts.bind(self._works, progress)
 
     def do(self, order: Order, cancellation: Cancellation) -> Finished:
         """Do a round, and return what came of it."""
         round, progress = order.round, self._progress
-        planned = self._drafts.works[round.step]
+        planned = self._drafts.works[round.step] if round.of_step else None
         for host, notes in order.notes.items():
             put_notes(progress, planned, host, notes, results=True)
+            if notes.plan is not None:
+                self._know(notes.plan)
         for step, result in order.results.items():
             progress.record(self._workflow.step(step), result)
         progress.batch, progress.over = order.batch, order.over
-        if round.planning:
-            profile = progress.run.profile.name
-            done = Planning(progress, self._works, self._drafts.works, self._tools, profile).here(round)
-        else:
-            done = DeviceStep(self._works[round.step], planned, progress, self._tools, cancellation).here(round)
-        return Finished(order.number, done, self._taken(round.step, round.hosts, planning=round.planning))
+        done = self._done(round, cancellation)
+        planner = round.work is Work.PLAN
+        return Finished(
+            order.number, done, {host: take_notes(progress, planned, host, planner=planner) for host in round.hosts}
+        )
 
-    def _taken(self, step: str, hosts: Sequence[str], *, planning: bool) -> dict[str, HostNotes]:
-        planned = self._drafts.works[step]
-        return {host: take_notes(self._progress, planned, host, planner=planning) for host in hosts}
+    def _done(self, round: Round, cancellation: Cancellation) -> Done:
+        progress, works, planned, tools = self._progress, self._works, self._drafts.works, self._tools
+        match round.work:
+            case Work.PLAN:
+                return Planning(progress, works, planned, tools, progress.run.profile.name).here(round)
+            case Work.APPLY:
+                return DeviceStep(works[round.step], planned[round.step], progress, tools, cancellation).here(round)
+            case Work.READ:
+                return Reading(progress, tools).here(round)
+            case Work.ROLLBACK:
+                return Rollback(progress, works, tools).here(round)
+            case _:
+                confirm = self._workflow.confirm
+                seconds = math.ceil(confirm.within) if confirm is not None else 0
+                return ArmedDevices(progress, works, planned, tools, seconds).here(round, cancellation)
+
+    def _know(self, plan: HostPlan) -> None:
+        """Know what every step is to do on a device, though this process has planned none of it."""
+        self._plans[plan.host] = plan
+        for step in plan.steps:
+            work = self._drafts.works[step.step]
+            work.planned.setdefault(plan.host, step)
+            work.recall({}, {plan.host: plan.pre_hash})

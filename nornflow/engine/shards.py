@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from nornflow.abc import Cancellation
+from nornflow.errors import NornFlowError
 from nornflow.model.run import StepResult
 
 if TYPE_CHECKING:
@@ -15,25 +17,50 @@ if TYPE_CHECKING:
     from nornflow.engine.progress import Progress
 
 
+class Work(StrEnum):
+    """What is done on devices: a step is planned or applied; a device is read, taken back, or confirmed in its parts."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    READ = "read"
+    ROLLBACK = "rollback"
+    ARM = "arm"
+    LOOK = "look"
+    CONFIRM = "confirm"
+    SAVE = "save"
+    LET_GO = "let go"
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One attempt at a step on some devices: the so-manieth (from 1), perhaps the last; of the plan, or of the change."""
+    """Work on some devices. Of a step: one attempt, the so-manieth (from 1), perhaps the last.
 
-    step: str
+    `resumed` says that a process before may have done it on these devices, or a part of it.
+    """
+
+    work: Work
     hosts: tuple[str, ...]
-    attempt: int
-    last: bool
-    planning: bool = False
+    step: str = ""
+    attempt: int = 1
+    last: bool = True
+    resumed: bool = False
+
+    @property
+    def of_step(self) -> bool:
+        """Tell whether it is an attempt at a step, whose results count."""
+        return self.work in (Work.PLAN, Work.APPLY)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a round, for each of its devices; of which ones it was `told` already, and which the journal has (`kept`).
+    """What came of a round. Each of its devices has a result or an error, or neither: then it went well.
 
-    `unplanned` are steps whose change is not known while planning, with the reason.
+    `told` are devices of which it was told already, `kept` those that the journal has; `unplanned` are steps whose change is
+    not known while planning, with the reason.
     """
 
-    results: Mapping[str, StepResult]
+    results: Mapping[str, StepResult] = field(default_factory=dict)
+    errors: Mapping[str, NornFlowError] = field(default_factory=dict)
     told: frozenset[str] | set[str] = frozenset()
     kept: frozenset[str] | set[str] = frozenset()
     unplanned: Mapping[str, str] = field(default_factory=dict)
@@ -41,10 +68,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a round is worked on with: what the run knows so far, and the plan of the step."""
+    """What a round is worked on with: what the run knows so far, and the plan of its step, if it is of one."""
 
     progress: Progress
-    planned: PlannedWork
+    planned: PlannedWork | None = None
 
 
 class Shards(ABC):

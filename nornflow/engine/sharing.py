@@ -12,7 +12,7 @@ from nornflow.engine.host_notes import put_notes, take_notes
 from nornflow.engine.lost_shard import LostShard
 from nornflow.engine.progress import Progress
 from nornflow.engine.shard import Finished, Order
-from nornflow.engine.shards import Desk, Done, Round, Shards
+from nornflow.engine.shards import Desk, Done, Round, Shards, Work
 from nornflow.engine.tools import Tools
 from nornflow.model.journal import Entry
 from nornflow.model.run import RunInfo
@@ -106,11 +106,11 @@ class Sharing(Shards):
     def _order(self, hosts: tuple[str, ...], work: _Work) -> Order:
         round, progress = work.round, work.desk.progress
         # a device that another process planned so far may be gone on with: its planner comes along
-        notes = {host: take_notes(progress, work.desk.planned, host, planner=round.planning) for host in hosts}
+        notes = {host: take_notes(progress, work.desk.planned, host, planner=round.work is Work.PLAN) for host in hosts}
         with self._lock:
             self._orders += 1
             number = self._orders
-        mine = replace(round, hosts=hosts)
+        mine = replace(round, hosts=hosts, resumed=round.resumed or any(map(work.lost.died_of, hosts)))
         return Order(number, mine, notes, dict(progress.results), progress.batch, progress.over)
 
     def _enter(self, progress: Progress) -> None:
@@ -133,7 +133,8 @@ class _Work:
 def _together(round: Round, parts: Sequence[Done]) -> Done:
     results = {host: result for part in parts for host, result in part.results.items()}
     return Done(
-        {host: results[host] for host in round.hosts},
+        {host: results[host] for host in round.hosts if host in results},
+        {host: error for part in parts for host, error in part.errors.items()},
         frozenset(host for part in parts for host in part.told),
         frozenset(host for part in parts for host in part.kept),
         {step: why for part in parts for step, why in part.unplanned.items()},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine_stage import CONFIG, Stage
-from mortal import Mortal
+from engine_stage import CONFIG, Stage, fates
+from mortal import Mortal, Story
 from nornflow.model.confirm import OwnTimer
 from nornflow.model.event import EventKind
-from nornflow.model.workflow import Confirm
+from nornflow.model.run import RunRecord
+from nornflow.model.workflow import Amount, Confirm, Matching, Rollout
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice
@@ -45,3 +46,25 @@ def back(devices: Mapping[str, FakeDevice]) -> dict[str, bool]:
 
 def told(stage: Stage, kind: EventKind) -> list[str]:
     return [event.host or event.message for event in stage.observer.of(kind)]
+
+
+def script(stage: Stage) -> Stage:
+    return held(stage, rollout=Rollout(batches=(Amount(1), Amount(3))))
+
+
+def script_with_a_bad_one(stage: Stage) -> Stage:
+    return held(stage, bad="r4", rollout=Rollout(batches=(Amount(1), Amount(3))))
+
+
+def script_with_checks(stage: Stage) -> Stage:
+    held(stage, rollout=Rollout(batches=(Matching("name == 'r2'"), Amount(3)), soak=5))
+    return stage.step("well", "fake.check", condition="host.name != 'r4'", check=True)
+
+
+MIXED = (COMMIT_TIMER, None, COMMIT_TIMER, DEAD_MAN)
+
+
+def ends(story: Story, record: RunRecord) -> tuple[object, ...]:
+    configs = {name: normalise(device.config, IOS) for name, device in story.devices.items()}
+    saved = {name: SAVE in device.received for name, device in story.devices.items()}
+    return record.state, fates(record), configs, saved, [name for name, d in story.devices.items() if d.armed]

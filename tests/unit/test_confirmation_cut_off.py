@@ -11,34 +11,22 @@ from engine_stage import Stage, fates
 from mortal import Death, Story
 from nornflow.model.confirm import OwnTimer
 from nornflow.model.journal import EntryKind
-from nornflow.model.run import RunRecord, RunState
-from nornflow.model.workflow import Amount, Matching, Rollout
-from nornflow.planning.normalise import normalise
-from on_trial import COMMIT_TIMER, DEAD_MAN, IOS, LONG, SAVE, back, held, network
+from nornflow.model.run import RunState
+from on_trial import (
+    COMMIT_TIMER,
+    DEAD_MAN,
+    LONG,
+    MIXED,
+    back,
+    ends,
+    held,
+    network,
+    script,
+    script_with_a_bad_one,
+    script_with_checks,
+)
 
 # ------------------------------------------------------------------ processes that die
-
-
-def script(stage: Stage) -> Stage:
-    return held(stage, rollout=Rollout(batches=(Amount(1), Amount(3))))
-
-
-def script_with_a_bad_one(stage: Stage) -> Stage:
-    return held(stage, bad="r4", rollout=Rollout(batches=(Amount(1), Amount(3))))
-
-
-def script_with_checks(stage: Stage) -> Stage:
-    held(stage, rollout=Rollout(batches=(Matching("name == 'r2'"), Amount(3)), soak=5))
-    return stage.step("well", "fake.check", condition="host.name != 'r4'", check=True)
-
-
-MIXED = (COMMIT_TIMER, None, COMMIT_TIMER, DEAD_MAN)
-
-
-def ends(story: Story, record: RunRecord) -> tuple[object, ...]:
-    configs = {name: normalise(device.config, IOS) for name, device in story.devices.items()}
-    saved = {name: SAVE in device.received for name, device in story.devices.items()}
-    return record.state, fates(record), configs, saved, [name for name, d in story.devices.items() if d.armed]
 
 
 @pytest.mark.parametrize("change", [script, script_with_a_bad_one, script_with_checks])

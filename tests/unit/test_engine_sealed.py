@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from engine_stage import CONFIG, OneFirst, Stage, changing, fates
-from mortal import Death, Mortal, Script, Story, both, growing, network, seen, sent, undisturbed
-from nornflow.engine.drift import Sealed
+from mortal import Death, Mortal, Story, both, growing, network, seen, sent, undisturbed
 from nornflow.errors import ApprovalRequired
 from nornflow.model.event import Event, EventKind
 from nornflow.model.run import RunState
 from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
 from nornflow.testing.fakes import RememberingObserver
-
-
-def plan_for(script: Script, devices: dict[str, Mortal], **keys: Any) -> Sealed:
-    """Plan the change on these devices and return it as a plan file would give it back."""
-    run = script(Stage(dict(devices))).prepare()
-    run.plan()
-    approved, images = run.kept_plan()
-    return Sealed(json.loads(json.dumps(approved)), lambda host, digest: images.get(host), **{"answered": True, **keys})
-
-
-def applying(script: Script, sealed: Sealed) -> Script:
-    def sealed_script(stage: Stage) -> Stage:
-        stage.sealed = sealed
-        return script(stage)
-
-    return sealed_script
+from sealed_stage import applying, plan_for
 
 
 def test_applies_without_planning_and_without_a_question() -> None:

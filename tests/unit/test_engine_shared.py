@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from change_shapes import DEATHS, Shape, devices_of, shapes
-from engine_stage import fates
+from engine_stage import changing, fates
 from engine_stage import network as small
-from mortal import Death, both, growing, network, sent
+from mortal import Death, Mortal, Story, both, growing, network, sent
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunState
+from on_trial import MIXED, ends, script, script_with_a_bad_one, script_with_checks
+from on_trial import network as on_trial
+from sealed_stage import applying, plan_for
 from split_up import ShardDeaths
 
 SHARD_DEATHS = st.dictionaries(st.integers(1, 30), st.booleans(), max_size=2)
@@ -60,3 +67,29 @@ def test_a_device_that_processes_go_on_to_die_of_is_given_up_and_the_others_go_o
     assert look.hosts["r3"].error == "r3: 3 processes of the run died while they worked on it"
     assert stage.shard_deaths.come == 3
     assert len(stage.observer.of(EventKind.STEP_FINISHED)) == 1
+
+
+@pytest.mark.parametrize("change", [script, script_with_a_bad_one, script_with_checks])
+def test_a_change_on_trial_is_armed_and_confirmed_by_whoever_has_the_device(change: Any) -> None:
+    calm = Story(change, on_trial(*MIXED))
+    expected = ends(calm, calm.live())
+    counts = ShardDeaths()
+    shared = Story(change, on_trial(*MIXED), processes=2, shard_deaths=counts)
+    assert ends(shared, shared.live()) == expected
+    assert counts.count > 8
+    for entry, after in itertools.product(range(1, counts.count + 1), (False, True)):
+        story = Story(change, on_trial(*MIXED), processes=2, shard_deaths=ShardDeaths({entry: after}))
+        assert ends(story, story.live()) == expected, (entry, after)
+
+
+def test_devices_of_a_sealed_plan_are_read_by_their_processes_and_drifted_ones_left_alone() -> None:
+    def drifted() -> dict[str, Mortal]:
+        devices = network(4)
+        devices["r2"].config += "snmp-server location here\n"
+        return devices
+
+    script = applying(changing, plan_for(changing, network(4)))
+    calm, story = both(script, drifted, processes=2)
+    assert story.end == calm.end
+    assert sent(story) == sent(calm)
+    assert story.devices["r2"].received == []
