@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from nornflow.model.sandbox import ProgramResult as ProgramResult
     from nornflow.model.surface import Candidate as Candidate
     from nornflow.model.surface import Surface as Surface
+    from nornflow.model.wait import Awaited as Awaited
+    from nornflow.model.wait import Wait as Wait
+    from nornflow.model.wait import WaitKind as WaitKind
     from nornflow.model.workflow import Scope as Scope
     from nornflow.model.workflow import Workflow as Workflow
     from nornflow.redaction import Secret as Secret
@@ -84,6 +87,7 @@ _HOME = {
     "nornflow.model.run": "HostState RunInfo StepResult",
     "nornflow.model.sandbox": "HttpResult ProgramResult",
     "nornflow.model.surface": "Candidate Surface",
+    "nornflow.model.wait": "Awaited Wait WaitKind",
     "nornflow.model.workflow": "Scope Workflow",
     "nornflow.redaction": "Secret",
     "nornflow.registration": "Check Command Expression TemplateFilter Verbatim Words as_step_result device_step run_step",

@@ -11,6 +11,7 @@ NornFlowError                    exit 1   base; never raised itself
 │   └── GuardDenied              exit 3   the connection guard stopped an action below Nornir
 │       └── LockLost             exit 1   the run does not hold the device (any more): nothing was sent
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
+├── StillWaiting                 exit 4   the run waits for people, a time or a signal, and that has not come yet
 ├── PlanStale                    exit 5   the device is not as the plan saw it
 ├── PlanInvalid                  exit 2   a plan file is damaged, changed or of another format
 ├── DevicesHeld                  exit 1   another run holds devices, and this one was not to wait (any longer)
@@ -24,6 +25,8 @@ NornFlowError                    exit 1   base; never raised itself
     ├── StepTimeout                       the step's time was over
     ├── ResourceExhausted                 the child hit its memory, file size or output limit
     ├── StepCancelled                     the run was cancelled while the step worked
+    ├── Rejected                          people were asked, and one said no
+    ├── Expired                           what the step waited for did not come in time
     ├── RollbackFailed                    the device is not back at its pre-image
     └── DeviceError                       the device or the way to it
         ├── AuthenticationFailed
@@ -118,6 +121,13 @@ class ApprovalRequired(NornFlowError):
     reason = "approval-required"
 
 
+class StillWaiting(NornFlowError):
+    """A run cannot be gone on with yet: nobody has said yes, its time has not come, or no signal has."""
+
+    exit_code = 4
+    reason = "waiting"
+
+
 class PlanStale(NornFlowError):
     """The device's configuration is not the one that the plan was made against."""
 
@@ -190,6 +200,18 @@ class StepCancelled(StepError):
     """The run was cancelled while the step was at work."""
 
     reason = "cancelled"
+
+
+class Rejected(StepError):
+    """People were asked before the step, and one of them said no."""
+
+    reason = "rejected"
+
+
+class Expired(StepError):
+    """What the step waited for did not come in time."""
+
+    reason = "expired"
 
 
 class RollbackFailed(StepError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +22,7 @@ from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore
 from nornflow.abc.twin import Stage as Stage
 from nornflow.abc.twin import Twin as Twin
+from nornflow.abc.waits import Waits as Waits
 from nornflow.errors import DeviceError, ExpressionError
 from nornflow.model.cached import Doing
 from nornflow.model.decision import Decision, GateRequest
@@ -31,6 +32,7 @@ from nornflow.model.permission import Mode
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.model.surface import Surface
+from nornflow.model.wait import Awaited, Wait
 from nornflow.model.workflow import Scope
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ class StepContext:
     template string with it (a string that is one whole `{{ }}` keeps its type), `evaluate` evaluates an expression, both
     take further names as keywords and raise ExpressionError. `emit` shows a line of live output. `nornir_task` imports
     the Nornir task of a dotted path when the profile allows it (PolicyDenied otherwise). `change` is there while a step
-    applies configuration lines that were planned: what it found, and what it may ask of the engine.
+    applies configuration lines that were planned: what it found, and what it may ask of the engine. `wait` is what the step
+    waited for (`StepType.awaits`), with who answered what and the data of a signal. `clock` gives the time in UTC.
     """
 
     mode: Mode
@@ -120,6 +123,8 @@ class StepContext:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     change: Change | None = None
+    wait: Wait | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def render_text(self, text: str, **more: Any) -> str:
         """Render a template whose result is a text, as a file's: ExpressionError when it is one `{{ }}` that gives null."""
@@ -164,6 +169,18 @@ class StepType(ABC):
     def plan(self, context: StepContext, params: Any) -> StepResult | None:
         """Work out what `apply` would do without doing it; None says that the step has no plan."""
         return self.apply(context, params) if self.scope is Scope.DEVICE else None
+
+    def awaits(self, context: StepContext, params: Any) -> Awaited | None:
+        """Return what must come before `apply` is called, None when nothing must; only steps of the run are asked.
+
+        While it has not come the run waits without a process. `apply` finds in `context.wait` what came of it; it is not
+        called when people said no or it took too long. It may be called again when a moment was missed (`Awaited.latest`).
+        """
+        return None
+
+    def waits(self, params: Mapping[str, Any]) -> bool:
+        """Tell whether a step with these (unrendered) parameters may wait without a process; so does who has `awaits`."""
+        return type(self).awaits is not StepType.awaits
 
     def needs(self, params: Mapping[str, Any]) -> frozenset[str]:
         """Return the permissions this step needs with these (unrendered) parameters; by default `permissions`."""

@@ -26,11 +26,15 @@ def command(run: str, level: str | None, until_end: bool, form: str) -> None:
     """Have RUN (the beginning of its id is enough) end early; say how.
 
     A run that waits (for its turn, for a device, for an answer, between two batches) ends at once. A run can be
-    cancelled again to end earlier, but never later.
+    cancelled again to end earlier, but never later. One that waits for people, a time or a signal has no process: this
+    one takes back what has to be, and ends it.
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.cancel import cancel_run
+    from nornflow.app.services.going_on import end_waiting
+    from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import show, show_json
+    from nornflow.cli.screen import screen_for
     from nornflow.errors import UsageError
     from nornflow.model.plain import plain
     from nornflow.model.wish import Level
@@ -40,7 +44,11 @@ def command(run: str, level: str | None, until_end: bool, form: str) -> None:
             "it is not said how the run is to end",
             hint="give one of --after-batch, --after-device and --now-and-roll-back",
         )
-    found = cancel_run(load_project(), run, Level(level), until_end=until_end)
+    project = load_project()
+    found = cancel_run(project, run, Level(level), until_end=until_end)
+    if found.waits:
+        with screen_for(answer=False, mask=project.redactor.text) as screen, stopping_on_interrupt() as switch:
+            found = end_waiting(project, found, screen.voices(switch))
     if form == "json":
         show_json({**plain(found), "ended": found.ended})
     elif found.ended:

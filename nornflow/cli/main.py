@@ -16,7 +16,7 @@ from nornflow.errors import NornFlowError
 
 COMMANDS = {
     "apply": "apply a sealed plan, exactly as it was approved",
-    "approve": "approve a sealed plan",
+    "approve": "approve a sealed plan, or what a run waits for",
     "cache": "show and remove results that later runs may use",
     "config": "show, explain and check settings",
     "db": "look after the database that remembers runs",
@@ -30,7 +30,7 @@ COMMANDS = {
     "policy": "explain what a profile allows a workflow",
     "profile": "list and show security profiles",
     "recover": "take back what dead runs changed and nobody confirmed",
-    "reject": "reject a sealed plan",
+    "reject": "reject a sealed plan, or what a run waits for",
     "rollback": "take back what a run changed, any time later",
     "run": "plan, apply, verify and, when it must be, take back a change",
     "runs": "list, show, follow and compare runs",

@@ -6,12 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nornflow.app.reports.markdown import block, code, escaped, table
 from nornflow.app.reports.shown import confirm_lines
+from nornflow.app.services.waiting import advice, told
 from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff
@@ -36,10 +38,22 @@ def record_text(record: RunRecord) -> Iterator[str]:
             yield from _host_lines(host)
     for name, value in record.outputs.items():
         yield f"output {name}: {_as_yaml(value)}"
+    yield from _wait_lines(record)
     if record.error:
         yield f"error: {record.error}"
     if record.hint and record.hint not in {host.hint for host in record.hosts}:
         yield f"hint: {record.hint}"
+
+
+def _wait_lines(record: RunRecord) -> Iterator[str]:
+    """Yield what the run waits for, and what goes on with it."""
+    now = datetime.now(UTC)
+    for wait in record.waits:
+        yield told(wait, now)
+        if wait.asked.text:
+            yield f"    {indented(wait.asked.text)}"
+    if record.waits:
+        yield f"hint: {advice(record.waits, record.id)}"
 
 
 def _as_yaml(value: Any) -> str:

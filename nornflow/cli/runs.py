@@ -10,12 +10,13 @@ import click
 
 from nornflow.cli.cancel import command as cancel
 from nornflow.cli.resume import command as resume
+from nornflow.cli.signal import command as signal
 
 if TYPE_CHECKING:
     from nornflow.model.history import RunQuery
 
 STATES = (
-    *("pending", "planning", "awaiting_approval", "queued", "running", "succeeded", "failed"),
+    *("pending", "planning", "awaiting_approval", "queued", "running", "waiting", "succeeded", "failed"),
     *("rolled_back", "rollback_failed", "cancelled", "timed_out", "denied"),
 )
 """The values of `model.run.RunState`, which is not imported to show help."""
@@ -44,6 +45,7 @@ command.add_command(cancel)
 def list_runs(workflow: str, status: str | None, user: str, since: str, host: str, last: int, form: str) -> None:
     """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
+    from nornflow.app.services.deciding import pending
     from nornflow.app.services.history import cut_off, history
     from nornflow.app.services.locks import queue_places
     from nornflow.cli.output import show, show_json, tell
@@ -53,10 +55,16 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
     query = _query(workflow, since, status=RunState(status) if status else None, user=user, host=host, last=last)
     with history(load_project()) as store:
         found, places, dead = store.runs(query), queue_places(store), cut_off(store)
+        waits = pending(store, datetime.now(UTC))
     if form == "json":
-        show_json([summary_json(run, places.get(run.id), cut_off=run.id in dead) for run in found])
+        show_json(
+            [
+                summary_json(run, places.get(run.id), cut_off=run.id in dead, waits=waits.get(run.id, ()))
+                for run in found
+            ]
+        )
         return
-    for line in summary_lines(found, places, dead):
+    for line in summary_lines(found, places, dead, waits):
         show(line)
     if len(found) == last:
         tell(f"these are the newest {last}; --last shows more")
@@ -195,6 +203,7 @@ def show_statistics(by: str, workflow: str, since: str, form: str) -> None:
 
 
 command.add_command(resume)
+command.add_command(signal)
 
 
 def _query(workflow: str, since: str, **more: object) -> RunQuery:

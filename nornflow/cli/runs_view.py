@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from nornflow.app.services.compare import Pair, RunDifference
@@ -16,19 +17,33 @@ from nornflow.model.plan import Plan
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6
+_NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool) -> dict[str, Any]:
+def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool, waits: Sequence[str] = ()) -> dict[str, Any]:
     """Return a run of a list as JSON types; `queue` says where it stands in which queue, null when it waits in none.
 
-    `cut_off` says that its process is dead.
+    `cut_off` says that its process is dead, `waits` what it waits for without one.
     """
     shown: dict[str, Any] = plain(run)
-    return {**shown, "queue": {"place": place.place, "of": place.of} if place else None, "cut_off": cut_off}
+    return {
+        **shown,
+        "queue": {"place": place.place, "of": place.of} if place else None,
+        "cut_off": cut_off,
+        "waits": list(waits),
+    }
 
 
-def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place], dead: Collection[str] = ()) -> Iterator[str]:
-    """Yield a line for each run, with its place in the queue if it waits in one; `dead` are those cut off."""
+def summary_lines(
+    runs: Sequence[RunSummary],
+    places: Mapping[str, Place],
+    dead: Collection[str] = (),
+    waits: Mapping[str, Sequence[str]] = _NOTHING,
+) -> Iterator[str]:
+    """Yield a line for each run, with its place in the queue if it waits in one; `dead` are those cut off.
+
+    Below one that waits without a process stands for what.
+    """
     columns = [(f"{run.workflow} {run.version}", run.user, run.profile) for run in runs]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
     for run, row in zip(runs, columns, strict=True):
@@ -37,6 +52,7 @@ def summary_lines(runs: Sequence[RunSummary], places: Mapping[str, Place], dead:
         queue = _queue(places.get(run.id))
         settle = f"  cut off: nornflow runs resume {run.id}" if run.id in dead else ""
         yield f"{run.id}  {run.state:<16} {words}{devices}{settle or queue}".rstrip()
+        yield from (f"    {words}" for words in waits.get(run.id, ()))
     if not runs:
         yield "no runs"
 

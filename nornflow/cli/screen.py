@@ -183,6 +183,11 @@ class Screen(Observer):
             self.line(f"drift check: {data['hosts']} devices read, {len(data['stale'])} stale")
         elif kind is EventKind.QUEUE_WAITING:
             self.line(f"waiting, place {data['place']} in the queue: {event.message}", "yellow")
+        elif kind is EventKind.WAIT_OPENED:
+            who = event.step or f"batch {data['batch']}"
+            self.line(f"  {who} waits: {indented(event.message) or data['of']}", "yellow")
+        elif kind is EventKind.WAIT_ENDED:
+            self.line(f"  {indented(event.message)}")
         elif kind in (EventKind.LOCK_SKIPPED, EventKind.LOCK_LOST):
             self.line(f"! {event.host}: {event.message.removeprefix(f'{event.host}: ')}", "yellow")
         elif kind in (EventKind.OBSERVER_FAILED, EventKind.RESOURCE_EXCEEDED):
@@ -209,13 +214,13 @@ class Screen(Observer):
                 "the change waits for approval: there is no terminal to ask on",
                 hint="look at the plan, then give --yes",
             )
-        return self._question("apply exactly this plan?" if not held else "approve and apply exactly this plan?")
+        return bool(self._question("apply exactly this plan?" if not held else "approve and apply exactly this plan?"))
 
-    def _question(self, text: str) -> bool:
+    def _question(self, text: str) -> bool | None:
         if self._yes:
             return True
         if not self._ask:
-            return False
+            return None
         with self._bar_away():
             self._console.print(f"{text} [y/N] ", markup=False, highlight=False, end="")
             answer = answered(behind(sys.stdin).fileno(), self._until)
@@ -250,6 +255,8 @@ _HANDLERS: dict[EventKind, Any] = {
     EventKind.DRIFT_FOUND: Screen.told,
     EventKind.DRIFT_CHECKED: Screen.told,
     EventKind.QUEUE_WAITING: Screen.told,
+    EventKind.WAIT_OPENED: Screen.told,
+    EventKind.WAIT_ENDED: Screen.told,
     EventKind.LOCK_SKIPPED: Screen.told,
     EventKind.LOCK_LOST: Screen.told,
     EventKind.OBSERVER_FAILED: Screen.told,

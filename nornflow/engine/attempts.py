@@ -16,6 +16,8 @@ _FINAL = frozenset(
         "line-rejected",
         "stale",
         "cancelled",
+        "rejected",
+        "expired",
         "expression",
         "injection-blocked",
         "not-while-planning",

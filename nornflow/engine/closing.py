@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,9 @@ from nornflow.engine.graph import device_phases
 from nornflow.engine.record import host_records, step_records
 from nornflow.engine.stepping import Working
 from nornflow.engine.tools import Tools
-from nornflow.errors import NornFlowError
+from nornflow.errors import NornFlowError, StillWaiting
 from nornflow.model.run import HostRecord, HostState, RunInfo, RunRecord, RunState
+from nornflow.model.wait import Wait
 from nornflow.model.workflow import Workflow
 
 
@@ -76,3 +77,15 @@ def _hosts(state: RunState, workflow: Workflow, targets: Sequence[str], working:
     if state is RunState.DENIED:
         return tuple(HostRecord(host, HostState.SKIPPED, error="denied", reason="denied") for host in targets)
     return host_records(targets, body, working.progress, working.ledger)
+
+
+def as_it_waits(record: RunRecord, waits: Sequence[Wait]) -> RunRecord:
+    """Return the record of a run that waits: what is not done yet on a device is still to be done."""
+    early = (HostState.SKIPPED, "not-reached"), (HostState.CANCELLED, "cancelled")
+    hosts = tuple(
+        HostRecord(host.host, HostState.PENDING, host.batch, diff=host.diff)
+        if (host.state, host.reason) in early
+        else host
+        for host in record.hosts
+    )
+    return replace(record, waits=tuple(waits), exit_code=StillWaiting.exit_code, hosts=hosts)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nornflow.engine.batches import Batching
 from nornflow.engine.confirmation import Confirmation
 from nornflow.engine.given_up import GivenUp
-from nornflow.engine.graph import device_phases
+from nornflow.engine.graph import device_phases, rescue_groups
 from nornflow.engine.record import host_records
 from nornflow.engine.recovery import Recovered, leave_open
 from nornflow.engine.rollback import Rollback
@@ -15,9 +15,10 @@ from nornflow.engine.rollout import InBatches
 from nornflow.engine.stepping import Stepping, Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
+from nornflow.engine.waiting import Waiting
 from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS
-from nornflow.model.workflow import OnFailure, Workflow
+from nornflow.model.workflow import On, OnFailure, Workflow
 
 
 class Deployment:
@@ -33,6 +34,7 @@ class Deployment:
         recovered: Recovered,
         *,
         plan: Plan | None,
+        plan_hash: str,
         resumed: bool,
         recover: bool = False,
     ) -> None:
@@ -44,7 +46,9 @@ class Deployment:
         self._tools = tools
         self._recovered = recovered
         self._first, self._body, self._last = device_phases(workflow.steps)
-        self._stepping = Stepping(working, tools, resumed=resumed)
+        self._waiting = Waiting(tools, plan_hash, self._hopeless)
+        self._stepping = Stepping(working, tools, self._waiting, resumed=resumed)
+        self._rescuers = frozenset().union(*rescue_groups(workflow.steps).values())
         without = self._ledger.unplanned | self._ledger.left_out.keys()
         hosts = [host for host in targets if host not in without]
         self._given_up = GivenUp(self._body, working, tools)
@@ -63,6 +67,7 @@ class Deployment:
             tools,
             recovered,
             self._roll_back,
+            self._waiting,
             self._confirmation,
         )
 
@@ -79,7 +84,7 @@ class Deployment:
     def go(self) -> None:
         """Do the steps before the devices, the batches and the steps after them, and take back what must not stay.
 
-        Of a run that is only recovered nothing is done any more but the last of these.
+        Of a run that is only recovered nothing is done any more but the last of these. Suspended when it waits for something.
         """
         self._given_up.end_what_was_open()
         if not self._recover:
@@ -111,6 +116,13 @@ class Deployment:
             hosts = [host for host in self._targets if (step.id, host) in self._progress.past.open]
             if hosts:
                 self._stepping.finish(step, hosts)
+
+    def _hopeless(self, step: str) -> bool:
+        """Tell whether the run fails whatever comes of a step; one that may rescue it is always asked about."""
+        edges = self._workflow.step(step).after if step else ()
+        if step in self._rescuers or any(edge.on in (On.FAILED, On.FINISHED) for edge in edges):
+            return False
+        return self._run_failed() or (self._progress.batch > 0 and self._batches.too_many_failed())
 
     def _run_failed(self) -> bool:
         return self._progress.failure(None) is not None

@@ -32,7 +32,7 @@ class Sealed:
     the inventory does not mean the same ones any more. With `strict` one stale device keeps all from being changed;
     `answered` says that the approvals are there and nobody is to be asked; `still` raises ApprovalRequired when they are not
     any more: devices may have been waited for. `after` is the hash of a plan that comes before this one, `awaited` the hash
-    of the configuration by device that they had when it was still to be applied.
+    of the configuration by device that they had when it was still to be applied. `hash` is that of the plan.
     """
 
     approved: Mapping[str, Any]
@@ -44,6 +44,7 @@ class Sealed:
     after: str = ""
     awaited: Mapping[str, str] = field(default_factory=dict)
     still: Callable[[], None] = lambda: None
+    hash: str = ""
 
 
 class Reading:

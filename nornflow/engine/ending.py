@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
+from nornflow.engine.recovery import Earlier
 from nornflow.engine.thresholds import Thresholds
-from nornflow.errors import ApprovalRequired, NornFlowError, PolicyDenied, StepCancelled, StepError
+from nornflow.engine.tools import Tools
+from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, PolicyDenied, StepCancelled, StepError
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunState
 from nornflow.model.wish import Wish
@@ -68,6 +70,40 @@ def end_for(error: NornFlowError) -> RunState:
     return RunState.FAILED
 
 
+def cut_state(tools: Tools) -> RunState:
+    """Return the state of a run that ends early: its record could not be kept, its time is over, or somebody ended it."""
+    if tools.emitter.failure is not None:
+        return RunState.FAILED
+    return RunState.TIMED_OUT if tools.switch.reason == "timeout" else RunState.CANCELLED
+
+
+def end_state(rollbacks: Mapping[str, NornFlowError | None], cut: RunState | None, *, failed: bool) -> RunState:
+    """Return how a run has ended that was carried out: `cut` is the state of one that ended early."""
+    if any(error is not None for error in rollbacks.values()):
+        return RunState.ROLLBACK_FAILED
+    if cut is not None:
+        return cut
+    if not failed:
+        return RunState.SUCCEEDED
+    return RunState.ROLLED_BACK if rollbacks else RunState.FAILED
+
+
+def keeps_open(error: NornFlowError, earlier: Earlier | None) -> bool:
+    """Tell whether a run that another process began stays as it is after an error: it is not allowed now, or has no turn."""
+    if earlier is None:
+        return False
+    denied = isinstance(error, (PolicyDenied, ApprovalRequired)) and earlier.applying
+    return denied or (isinstance(error, DevicesHeld) and earlier.state is RunState.WAITING)
+
+
+def left_as_it_is(error: NornFlowError, run: str, emitter: Emitter) -> NornFlowError:
+    """Tell that a run was not gone on with, and return the error that says so too."""
+    emitter.emit(EventKind.RUN_LEFT, error.message)
+    error.message = f"run {run} was not gone on with, and stays as it is: {error.message}"
+    error.hint = f"{error.hint + '; ' if error.hint else ''}then: nornflow runs resume {run}"
+    return error
+
+
 def too_many_stale(ledger: Ledger, progress: Progress, thresholds: Thresholds) -> NornFlowError | None:
     """Return the error of a run that did all it could where more devices were stale than it bears; the rest stays."""
     stale = {host for host, result in ledger.left_out.items() if result.state is HostState.STALE}
@@ -98,6 +134,8 @@ def why_it_ended(
     if wish is not None:
         so_far = "" if ledger.batch_of else "; nothing had been sent to a device"
         return f"{wish}{so_far}", "run the change again: it is planned anew"
+    if ledger.stopped:
+        return ledger.stopped, "what was changed stays; run the change again for the rest"
     if ledger.unconfirmed:
         number, why = next(iter(ledger.unconfirmed.items()))
         return f"batch {number} was not confirmed: {why}", "its devices were taken back; run the change again"

@@ -99,16 +99,17 @@ def device_phases(steps: Sequence[Step]) -> tuple[list[Step], list[Step], list[S
 
 
 def walk(
-    steps: Sequence[Step], execute: Callable[[Step], None], ended: Callable[[Step], None], cancellation: Cancellation
+    steps: Sequence[Step], execute: Callable[[Step], bool], ended: Callable[[Step], None], cancellation: Cancellation
 ) -> None:
     """Execute each step once all its predecessors among `steps` have ended; no new step starts after a stop.
 
-    `execute` must not raise for a step that fails (it records the failure); what it raises is a bug and is raised here.
+    `execute` must not raise for a step that fails (it records the failure); what it raises is a bug and is raised here. It is
+    False for a step that has not ended, because it waits: what comes behind it is left alone.
     """
     before: Mapping[str, frozenset[str]] = predecessors(steps)
     waiting = list(steps)
     done: set[str] = set()
-    running: dict[Future[None], Step] = {}
+    running: dict[Future[bool], Step] = {}
     with ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="step") as pool:
         while waiting or running:
             ready = [] if cancellation.stopping else [step for step in waiting if before[step.id] <= done]
@@ -119,6 +120,6 @@ def walk(
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 step = running.pop(future)
-                future.result()
-                done.add(step.id)
-                ended(step)
+                if future.result():
+                    done.add(step.id)
+                    ended(step)

@@ -248,6 +248,13 @@ def devices_to_lock(plan: Plan, steps: Sequence[Step], targets: Sequence[str]) -
     return tuple(host for host in targets if writes(host))
 
 
+def demand_none_of(begun: Collection[str], left_out: Mapping[str, StepResult]) -> None:
+    """Raise DevicesHeld when a device would be left out that was at work: it may be half done."""
+    for host in left_out:
+        if host in begun:
+            raise DevicesHeld(f"{host} cannot be left out, it was at work: {left_out[host].error}")
+
+
 def in_order(plan: Plan | None, locked: Collection[str]) -> tuple[str, ...]:
     """Return the devices on which a plan has nothing to do: it found them as it wants them."""
     hosts = plan.hosts if plan is not None else ()

@@ -58,7 +58,12 @@ class Planning:
         cone = ancestors(self._workflow.steps, configuring) | set(configuring)
         steps = [step for step in self._workflow.steps if step.id in cone]
         emitter.emit(EventKind.PLAN_STARTED, hosts=len(hosts), steps=[step.id for step in steps])
-        walk(steps, lambda step: self._execute(step, hosts), lambda step: None, self._tools.switch)
+
+        def execute(step: Step) -> bool:
+            self._execute(step, hosts)
+            return True
+
+        walk(steps, execute, lambda step: None, self._tools.switch)
         for step in self._workflow.steps:
             if step.scope is Scope.RUN and not step.check and step.id not in self._unplanned:
                 self._unplanned[step.id] = f"{step.type} runs once, when the change is applied"

@@ -34,6 +34,8 @@ class Ledger:
     given_up: dict[str, StepResult] = field(default_factory=dict)
     rollbacks: dict[str, NornFlowError | None] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
+    stopped: str = ""
+    """Why no further batch was begun, when people were asked and did not say yes."""
     unconfirmed: dict[int, str] = field(default_factory=dict)
     """Batches that did not stand, each with the reason."""
 

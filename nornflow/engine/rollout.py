@@ -13,9 +13,11 @@ from nornflow.engine.snapshots import Snapshots
 from nornflow.engine.stepping import Stepping, Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
+from nornflow.engine.waiting import Suspended, Waiting, why
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Batch
 from nornflow.model.run import BatchRecord
+from nornflow.model.wait import Awaited, WaitEnd, WaitKind
 from nornflow.model.workflow import OnFailure, Scope, Step
 
 
@@ -35,6 +37,7 @@ class InBatches:
         tools: Tools,
         recovered: Recovered,
         roll_back: Callable[[Sequence[str]], None],
+        waiting: Waiting,
         confirmation: Confirmation | None = None,
     ) -> None:
         self.short = False
@@ -47,6 +50,7 @@ class InBatches:
         self._tools = tools
         self._recovered = recovered
         self._roll_back = roll_back
+        self._waiting = waiting
         self._confirmation = confirmation
         self._given_up = GivenUp(body, working, tools)
         self._snapshots = Snapshots(working.progress, working.planned, working.ledger, tools, stepping.walk)
@@ -66,7 +70,7 @@ class InBatches:
             if batch.number in self._recovered.done:
                 continue
             last = batch.number == len(parts)
-            if not self._do(batch, len(parts)) or last:
+            if not self._was_asked_about(batch) and (not self._do(batch, len(parts)) or last):
                 return
             self._pause_after(batch, len(parts))
             if self._tools.switch.finishing:
@@ -102,7 +106,11 @@ class InBatches:
 
     def _change(self, batch: Batch, going: Sequence[str]) -> None:
         if going:
-            self._stepping.walk(self._body, going)
+            try:
+                self._stepping.walk(self._body, going)
+            except Suspended:
+                self._take_back_failed(batch)  # they do not stay as they are for days
+                raise
             self._snapshots.after(going)
         self._take_back_failed(batch)
 
@@ -169,12 +177,29 @@ class InBatches:
             soak(rollout.soak)
 
     def _pause_after(self, batch: Batch, of: int) -> None:
-        """Ask a human whether to go on, where the rollout wants that; the waiting ends when the run shall."""
-        if batch.number not in self._rollout.pause_after or self._tools.switch.finishing:
+        """Ask a human whether to go on, where the rollout wants that; the waiting ends when the run shall.
+
+        Suspended when there is nobody to ask here, or others than whoever is here have to say yes.
+        """
+        rollout = self._rollout
+        if batch.number not in rollout.pause_after or self._tools.switch.finishing:
             return
         done = "is done" if batch.hosts else f"({batch.by}) has no device"
-        if not self._tools.question(f"batch {batch.number} of {of} {done}; go on?"):
+        text = f"batch {batch.number} of {of} {done}; go on?"
+        elsewhere = rollout.pause is not None or self._was_asked_about(batch)
+        answer = None if elsewhere else self._tools.question(text)
+        if answer is None and self._waiting.possible:
+            wait = self._waiting.paused(batch.number, rollout.pause or Awaited(WaitKind.APPROVAL, approvers=0), text)
+            answer = wait.end is WaitEnd.APPROVED
+            self._ledger.stopped = "" if answer else why(wait)
+        elif answer is None and rollout.pause is not None:
+            self._ledger.stopped = "nobody could be asked to go on: nothing is remembered here (store.url: none)"
+        if not answer:
             self._tools.switch.finish_batch()
+
+    def _was_asked_about(self, batch: Batch) -> bool:
+        """Tell whether a process before this one had come to the pause behind the batch."""
+        return batch.number in self._rollout.pause_after and self._waiting.is_paused(batch.number)
 
     def _take_back_failed(self, batch: Batch) -> None:
         failed = [host for host in batch.hosts if self._failed(host)]

@@ -9,13 +9,22 @@ from typing import Any
 
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import Batching
-from nornflow.engine.closing import Ended, record_of
+from nornflow.engine.closing import Ended, as_it_waits, record_of
 from nornflow.engine.deployment import Deployment
 from nornflow.engine.drafts import Drafts
 from nornflow.engine.drift import Sealed
-from nornflow.engine.ending import end_for, too_many_stale, why_it_ended, within
+from nornflow.engine.ending import (
+    cut_state,
+    end_for,
+    end_state,
+    keeps_open,
+    left_as_it_is,
+    too_many_stale,
+    why_it_ended,
+    within,
+)
 from nornflow.engine.graph import device_phases
-from nornflow.engine.locking import Turn, devices_to_lock, in_order
+from nornflow.engine.locking import Turn, demand_none_of, devices_to_lock, in_order
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger
@@ -24,13 +33,15 @@ from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
+from nornflow.engine.waiting import Suspended, bound_to, left
 from nornflow.engine.works import works_of
-from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, PolicyDenied, StepCancelled
+from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import RUN_MOVES, RunInfo, RunRecord, RunState, StepResult
+from nornflow.model.wait import Wait
 from nornflow.model.workflow import Step, Workflow
 
 
@@ -101,16 +112,30 @@ class Run:
         And, of a run that another process began, what keeps this one from touching it again: it is `left_open` then.
         """
         started = self._earlier.started_at if self._earlier else self._tools.clock()
+        waits: tuple[Wait, ...] = ()
         wanted = self._tools.default_timeout if self._workflow.timeout is None else self._workflow.timeout
         limit = min(wanted, float(self._info.profile.max_workflow_duration))
         with closing(self._turn), within(limit, self._tools.switch, self._tools.emitter):
             try:
                 self._work_through()
+            except Suspended as suspended:
+                waits = suspended.waits
             except NornFlowError as error:
                 self._stay_open(error)
                 self._error = error
                 self._move(end_for(error))
-        return self._record(started)
+        return self._rest(waits, started) if waits else self._record(started)
+
+    def _rest(self, waits: Sequence[Wait], started: Any) -> RunRecord:
+        """Leave the run to whoever goes on with it when something has come; it holds nothing any more."""
+        left(waits, self._tools)
+        if self._tools.emitter.failure is None:
+            self._move(RunState.WAITING)  # the last that is told here: from now on it may be another process's
+        if self._tools.emitter.failure is not None:
+            self.state = RunState.RUNNING
+            self._move(cut_state(self._tools))
+            return self._record(started)
+        return as_it_waits(self._recorded(started), waits)
 
     def _work_through(self) -> None:
         if not self._turn.come_to_work():
@@ -146,9 +171,8 @@ class Run:
             targets = [host for host in self._targets if host not in without]
             devices = devices_to_lock(self._plan, self._workflow.steps, targets)
         left_out = self._turn.lock(devices)
-        for host in (left_out or {}) if self._half_done else ():
-            if host in self._ledger.batch_of:  # it may be half done: nobody may leave it so
-                raise DevicesHeld(f"{host} cannot be left out, it was at work: {(left_out or {})[host].error}")
+        if self._half_done:  # nobody may leave a device so
+            demand_none_of(self._ledger.batch_of, left_out or {})
         if left_out:
             self._tools.log.left_out(left_out)
             self._ledger.left_out.update(left_out)
@@ -171,16 +195,10 @@ class Run:
 
     def _stay_open(self, error: NornFlowError) -> None:
         """Raise the error again, saying so, when the run has to stay as it is: half done, or begun and not allowed any more."""
-        denied = (
-            isinstance(error, (PolicyDenied, ApprovalRequired)) and self._earlier is not None and self._earlier.applying
-        )
-        if self._tools.emitter.failure is not None or not (self._half_done or (denied and self._deployment is None)):
-            return
-        self.left_open = True
-        self._tools.emitter.emit(EventKind.RUN_LEFT, error.message)
-        error.message = f"run {self._info.id} was not gone on with, and stays as it is: {error.message}"
-        error.hint = f"{error.hint + '; ' if error.hint else ''}then: nornflow runs resume {self._info.id}"
-        raise error
+        kept = self._half_done or (self._deployment is None and keeps_open(error, self._earlier))
+        if kept and self._tools.emitter.failure is None:
+            self.left_open = True
+            raise left_as_it_is(error, self._info.id, self._tools.emitter)
 
     def _queue(self) -> None:
         if RunState.QUEUED in RUN_MOVES[self.state]:  # one that goes on in another process waits as what it was
@@ -272,6 +290,7 @@ class Run:
             self._tools,
             self._recovered,
             plan=self._plan,
+            plan_hash=bound_to(self._sealed, self._plan, self._workflow),
             resumed=self._earlier is not None,
             recover=self._earlier is not None and self._earlier.recover,
         )
@@ -287,14 +306,8 @@ class Run:
         self._move(RunState.FAILED if self._error else end)
 
     def _end_state(self) -> RunState:
-        rollbacks = self._ledger.rollbacks
-        if any(error is not None for error in rollbacks.values()):
-            return RunState.ROLLBACK_FAILED
-        if self._cut:
-            return self._cut_state()
-        if self._deployment is None or not self._deployment.failed:
-            return RunState.SUCCEEDED
-        return RunState.ROLLED_BACK if rollbacks else RunState.FAILED
+        failed = self._deployment is not None and self._deployment.failed
+        return end_state(self._ledger.rollbacks, cut_state(self._tools) if self._cut else None, failed=failed)
 
     @property
     def _cut(self) -> bool:
@@ -307,13 +320,8 @@ class Run:
             return False
         if self._half_done:
             raise StepCancelled(f"{switch.wish or 'it was stopped'}, while it waited for its turn")
-        self._move(self._cut_state())
+        self._move(cut_state(self._tools))
         return True
-
-    def _cut_state(self) -> RunState:
-        if self._tools.emitter.failure is not None:
-            return RunState.FAILED
-        return RunState.TIMED_OUT if self._tools.switch.reason == "timeout" else RunState.CANCELLED
 
     def _move(self, state: RunState) -> None:
         if self._earlier is not None and state is self.state:
@@ -325,11 +333,15 @@ class Run:
 
     def _record(self, started: Any) -> RunRecord:
         self._error = self._tools.emitter.failure or self._error
+        record = self._recorded(started)
+        self._tools.emitter.emit(EventKind.RUN_FINISHED, record.error, state=self.state.value)
+        return record
+
+    def _recorded(self, started: Any) -> RunRecord:
         what = Ended(self.state, self._error, *self._why(), self._outputs, started)
         record = record_of(self._info, self._workflow, self._inputs, self._targets, self._working, self._tools, what)
         if self._earlier is not None:
             record = replace(record, resumed_by=self._earlier.resumed_by)
-        self._tools.emitter.emit(EventKind.RUN_FINISHED, record.error, state=self.state.value)
         return record
 
     def _why(self) -> tuple[str, str]:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nornflow.abc import Cancellation
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.cached import CachedStep
+from nornflow.engine.held_batch import HeldBatch
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
+from nornflow.engine.waiting import Waiting
 from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.run import HostState, StepResult
+from nornflow.model.wait import Awaited, Wait
 
 
 class RunStep:
     """Executes one run-scoped step."""
 
     def __init__(
-        self, work: StepWork, progress: Progress, tools: Tools, cancellation: Cancellation | None = None
+        self, work: StepWork, progress: Progress, tools: Tools, waiting: Waiting, held: HeldBatch | None = None
     ) -> None:
-        self._cancellation = cancellation or tools.switch
+        self._cancellation = held or tools.switch
+        self._held = held is not None
+        self._waiting = waiting
+        self._wait: Wait | None = None
         self._work = work
         self._progress = progress
         self._tools = tools
@@ -30,21 +35,36 @@ class RunStep:
         self._cached = CachedStep(work, progress, tools)
 
     def execute(self) -> StepResult:
-        """Run the step and return how it ended; a failure is a result, not an exception."""
+        """Run the step and return how it ended; a failure is a result, not an exception. Suspended when it waits."""
         started = self._tools.clock()
         try:
-            result = (
-                self._work.skipped(None) or self._cached.look_up().get("") or self._cut_off() or self._with_retries()
-            )
+            result = self._work.skipped(None)
+            if result is None and self._work.may_wait:
+                result = self._waited()
+            result = result or self._cached.look_up().get("") or self._cut_off() or self._with_retries()
         except NornFlowError as error:
             result = self._work.failed(error)
         ended = self._tools.clock()
+        started = started if self._wait is None else self._wait.since
         return replace(
             self._work.soften(result),
             started_at=started,
             completed_at=ended,
             duration=max(0.0, (ended - started).total_seconds()),  # a clock may be set back
         )
+
+    def _waited(self) -> StepResult | None:
+        """Wait for what must come before the step; the answer is how it ends when that is of no use any more."""
+        key = (self._step.id, self._progress.batch)
+        if self._waiting.hopeless(self._step.id):
+            text = "nobody was asked: the run has failed by what came before"
+            return StepResult(HostState.SKIPPED, reason="dependency", warning=text)
+
+        def awaited() -> Awaited | None:
+            return self._work.awaited(self._cancellation)
+
+        self._wait = self._waiting.step(*key, awaited, sleep=self._tools.sleep, held=self._held)
+        return None
 
     def _cut_off(self) -> StepResult | None:
         """Return the result of a step that a process before this one began: nobody knows how it ended."""
@@ -81,7 +101,7 @@ class RunStep:
 
     def _attempt(self) -> StepResult:
         try:
-            return self._until(self._work.act_aside(Mode.APPLY, self._cancellation))
+            return self._until(self._work.act_aside(Mode.APPLY, self._cancellation, self._wait))
         except NornFlowError as error:
             return self._work.failed(error)
 

@@ -15,6 +15,7 @@ from nornflow.engine.record import Ledger, Times
 from nornflow.engine.recovery import AtWork
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
+from nornflow.engine.waiting import Suspended, Waiting
 from nornflow.engine.work import StepWork
 from nornflow.model.event import EventKind
 from nornflow.model.workflow import Scope, Step
@@ -33,12 +34,13 @@ class Working:
 class Stepping:
     """Walks parts of the graph; what a process before this one has done, of a run that is `resumed`, is not done again."""
 
-    def __init__(self, working: Working, tools: Tools, *, resumed: bool) -> None:
+    def __init__(self, working: Working, tools: Tools, waiting: Waiting, *, resumed: bool) -> None:
         self._progress = working.progress
         self._works = working.works
         self._planned = working.planned
         self._ledger = working.ledger
         self._tools = tools
+        self._waiting = waiting
         self._resumed = resumed
         self._held: HeldBatch | None = None
         self._groups = rescue_groups(working.progress.workflow.steps)
@@ -53,25 +55,33 @@ class Stepping:
             self._held = None
 
     def walk(self, steps: Sequence[Step], batch: Sequence[str]) -> None:
-        """Do these steps on the devices of a batch; steps of the run among them once."""
+        """Do these steps on the devices of a batch; steps of the run among them once.
+
+        Raises Suspended when all is done that can be, and the rest waits for something.
+        """
         walk(steps, lambda step: self._execute(step, batch), self._ended, self._held or self._tools.switch)
+        self._waiting.demand_nothing()
 
     def finish(self, step: Step, hosts: Sequence[str]) -> None:
         """Finish what a process before this one was at on these devices, though the run is stopped by now."""
         work, planned = self._works[step.id], self._planned[step.id]
         DeviceStep(work, planned, self._progress, self._tools, AtWork(self._tools.switch)).execute(hosts)
 
-    def _execute(self, step: Step, batch: Sequence[str]) -> None:
+    def _execute(self, step: Step, batch: Sequence[str]) -> bool:
+        """Do a step; False when it waits."""
         held, work = self._held, self._works[step.id]
         tools = self._tools if held is None else replace(self._tools, sleep=held.sleep)
         if self._resumed and self._progress.complete(step, batch):
-            return
+            return True
         times = self._ledger.times.setdefault(step.id, Times(tools.clock()))
         tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
         if tools.emitter.failure is not None:
-            return  # nothing is done that could not be remembered
+            return True  # nothing is done that could not be remembered
         if step.scope is Scope.RUN:
-            result = RunStep(work, self._progress, tools, held).execute()
+            try:
+                result = RunStep(work, self._progress, tools, self._waiting, held).execute()
+            except Suspended:
+                return False
             self._progress.record(step, result)
             tools.log.result(step.id, self._progress.batch, result)
             tools.emitter.emit(
@@ -90,6 +100,7 @@ class Stepping:
             DeviceStep(work, self._planned[step.id], self._progress, tools, held).execute(batch)
         times.ended = tools.clock()
         tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
+        return True
 
     def _demand_its_device(self, step: Step) -> None:
         """End a step that was planned for one device alone, if others have had that since: no other one takes its place."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType, Twin
+from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType, Twin, Waits
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import Logbook, NoJournal
@@ -46,9 +46,9 @@ class Tools:
     """The engine's surroundings for one run; `clock` gives UTC, for people, `monotonic` seconds that only go up.
 
     `sleep` waits seconds between two attempts, `soak` between two batches; they are True when cut short.
-    `question` asks a human (with a text) whether to go on; `approve` is shown the plan before anything is changed;
-    `default_timeout` (seconds) is for workflows that ask for none; in the `journal` the run writes down what it does to
-    devices before it does it.
+    `question` asks a human (with a text) whether to go on, None when there is nobody to ask; `approve` is shown the plan
+    before anything is changed; `default_timeout` (seconds) is for workflows that ask for none; in the `journal` the run
+    writes down what it does to devices before it does it.
     """
 
     step_types: Mapping[str, StepType]
@@ -65,7 +65,7 @@ class Tools:
     sleep: Callable[[float], bool]
     soak: Callable[[float], bool]
     approve: Callable[[Plan, bool], bool]
-    question: Callable[[str], bool]
+    question: Callable[[str], bool | None]
     default_timeout: float = 3600.0
     turns: Turns | None = None
     """Where the run queues for its profile and its devices; None when it shares them with nobody."""
@@ -74,6 +74,8 @@ class Tools:
     premise: Premise | None = None
     """Says what a device is taken to have while it is planned, when that is not what it has."""
     journal: Journal = field(default_factory=NoJournal)
+    waits: Waits | None = None
+    """Where it is kept what the run waits for; None when nobody could answer."""
     monotonic: Callable[[], float] = time.monotonic
     shards: Shards = field(default_factory=Here)
     """Who works on the devices: this process, or others that share them among themselves."""

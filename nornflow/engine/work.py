@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, DeviceSession, StepContext, StepType
 from nornflow.engine.aside import aside
@@ -33,9 +33,12 @@ from nornflow.model.permission import Grant, Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunInfo, StepResult
+from nornflow.model.wait import Awaited, Wait
 from nornflow.model.workflow import OnFailure, Step
 from nornflow.policy.grants import grant_for
 from nornflow.policy.permissions import effective
+
+R = TypeVar("R")
 
 DEFAULT_STEP_TIMEOUT = 300.0
 _TOLD_AS = {
@@ -112,11 +115,13 @@ class StepWork:
                 f"step {self.step.id} ({self.step.location}): {error.message}", hint=error.hint
             ) from None
 
-    def act(self, mode: Mode, session: DeviceSession | None, change: Change | None = None) -> StepResult:
+    def act(
+        self, mode: Mode, session: DeviceSession | None, change: Change | None = None, wait: Wait | None = None
+    ) -> StepResult:
         """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it."""
         rounds = self._rounds(session.host.name if session else None)
         if self.step.for_each is None:
-            return self._act_once(mode, session, rounds[0], self.timeout, change)
+            return self._act_once(mode, session, rounds[0], self.timeout, change, wait)
         deadline = self._tools.monotonic() + self.timeout
         results = []
         for number, names in enumerate(rounds):
@@ -124,9 +129,32 @@ class StepWork:
             results.append(self._act_once(mode, session, names, self._left(deadline), change))
         return _merged(results)
 
-    def act_aside(self, mode: Mode, cancellation: Cancellation | None = None) -> StepResult:
+    def act_aside(self, mode: Mode, cancellation: Cancellation | None = None, wait: Wait | None = None) -> StepResult:
         """Do (or plan) a step of the run in a thread of its own; raises what ended it, StepTimeout when it hangs."""
-        return aside(self.step.id, lambda: self.act(mode, None), self.timeout, cancellation or self._tools.switch)
+        return self._aside(lambda: self.act(mode, None, wait=wait), cancellation)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the step's type knows steps that wait for something."""
+        return type(self.step_type).awaits is not StepType.awaits
+
+    def awaited(self, cancellation: Cancellation | None = None) -> Awaited | None:
+        """Return what the step waits for before it is done; raises what its type raises, as `act_aside`."""
+        names = self._with_inputs(self._names(None))
+
+        def ask() -> Awaited | None:
+            context = self._context(Mode.APPLY, None, names, self.timeout)
+            found = asked(
+                self.step_type.awaits, context, self._params.bind(names), who=f"the step type {self.step.type}"
+            )
+            if found is None or isinstance(found, Awaited):
+                return found
+            raise StepError(f"the step type {self.step.type} waits for {type(found).__name__}, which is no Awaited")
+
+        return self._aside(ask, cancellation)
+
+    def _aside(self, work: Callable[[], R], cancellation: Cancellation | None) -> R:
+        return aside(self.step.id, work, self.timeout, cancellation or self._tools.switch)
 
     def _go_on(self, mode: Mode, session: DeviceSession | None, done: int, of: int) -> None:
         """Raise StepCancelled between two items when the run shall end; a device's change is not left half done for that."""
@@ -199,9 +227,10 @@ class StepWork:
         names: dict[str, Any],
         timeout: float,
         change: Change | None,
+        wait: Wait | None = None,
     ) -> StepResult:
         params = self._params.bind(names)
-        context = replace(self._context(mode, session, names, timeout), change=change)
+        context = replace(self._context(mode, session, names, timeout), change=change, wait=wait)
         kind, who = self.step.type, f"the step type {self.step.type}"
         if mode is Mode.PLAN:
             planned = asked(self.step_type.plan, context, params, who=who)
@@ -247,6 +276,7 @@ class StepWork:
             task=session.task if session else None,
             environment=names["env"],
             timeout=timeout,
+            clock=tools.clock,
         )
 
     def _emit_output(self, host: str, line: str) -> None:

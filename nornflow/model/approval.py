@@ -19,7 +19,8 @@ class Approval:
     """An answer: to which plan (its SHA-256), whose, which, when (UTC), and what was said with it.
 
     `via` is by which means: `terminal` for somebody who was asked there, `--yes` for the word of the command line, with
-    which nobody need have seen the plan, `nornflow approve` for a sealed plan; empty when that was not kept.
+    which nobody need have seen the plan, `nornflow approve` for a sealed plan or what a run waits for; empty when that was
+    not kept. `step` and `batch` say which step of a run it is about, or, without a step, the pause behind which batch.
     """
 
     plan: str
@@ -28,3 +29,5 @@ class Approval:
     at: datetime
     comment: str = ""
     via: str = ""
+    step: str = ""
+    batch: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -74,7 +74,8 @@ class Standing:
     """How a run stands for whoever wants to carry it on: its owner, its numbers so far, and what it began with.
 
     `worker` is the process that carries it out (empty when nobody said), `fence` how many have; `events` and `entries` are
-    the last numbers of its stream and its journal. `spec` is what `NewRun.spec` was.
+    the last numbers of its stream and its journal. `spec` is what `NewRun.spec` was, `wish` how somebody wants it to end
+    early (`Wish.written`).
     """
 
     run: str
@@ -88,3 +89,8 @@ class Standing:
     events: int = 0
     entries: int = 0
     spec: Mapping[str, Any] = field(default_factory=dict)
+    wish: str = ""
+
+    def cut_off(self, is_dead: Callable[[str], bool]) -> bool:
+        """Tell whether its process is known to be dead; a run that waits has none, and misses none."""
+        return self.state is not RunState.WAITING and bool(self.worker) and is_dead(self.worker)

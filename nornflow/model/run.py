@@ -11,6 +11,7 @@ from typing import Any
 
 from nornflow.model.approval import Approval
 from nornflow.model.profile import Profile
+from nornflow.model.wait import Wait
 
 
 class RunState(StrEnum):
@@ -21,6 +22,7 @@ class RunState(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
@@ -61,12 +63,15 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
         {_R.PLANNING, _R.QUEUED, _R.RUNNING, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}
     ),
     _R.QUEUED: frozenset({_R.PLANNING, _R.RUNNING, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
-    _R.RUNNING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED, _R.CANCELLED, _R.TIMED_OUT}),
+    _R.RUNNING: frozenset(
+        {_R.WAITING, _R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED, _R.CANCELLED, _R.TIMED_OUT}
+    ),
+    _R.WAITING: frozenset({_R.RUNNING, _R.FAILED, _R.CANCELLED, _R.TIMED_OUT, _R.DENIED}),
 }
 """The only allowed moves of a run; a state that is not a key is final.
 
 A run whose process died before it sent anything is planned once more, also when it had come to its question. One that
-applies a sealed plan does not plan.
+applies a sealed plan does not plan. One that waits has no process: whoever goes on with it makes it running again.
 """
 
 _H = HostState
@@ -212,7 +217,8 @@ class RunRecord:
     """Everything that is known of a run when it is over (or at the moment it is asked).
 
     `user` began it; `resumed_by` are those who went on with it after its process had died, in order;
-    `approvals` is what was answered when somebody was asked about its plan.
+    `approvals` is what was answered when somebody was asked about its plan, or about a step that waits for people. `waits` is
+    what it waits for at this moment, without a process.
     """
 
     id: str
@@ -236,6 +242,7 @@ class RunRecord:
     resumed_by: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
     batches: tuple[BatchRecord, ...] = ()
+    waits: tuple[Wait, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.wait import Awaited
 
 
 class Scope(StrEnum):
@@ -163,7 +164,8 @@ class Rollout:
     `host_timeout` is how many seconds may be worked on one device, all its steps together; 0 is no limit.
     Batches grow: each amount is the number of further devices, a share is of all targets, and an expression takes all
     that are left of those it names. A last amount repeats until no device is left; behind a last expression the rest is
-    one batch. `pause_after` are the batches (from 1) after which a human is asked to go on.
+    one batch. `pause_after` are the batches (from 1) after which a human is asked to go on, `pause` who has to say yes then
+    when it is not whoever runs it.
     `max_failures` is how many devices may fail in all, `group_failures` how many of a group of the inventory, by its name,
     and `each_failures` how many of those that have the same value of a key, by the key (`{"site": Amount(1)}`).
     """
@@ -175,6 +177,7 @@ class Rollout:
     host_timeout: float = 0.0
     group_failures: Mapping[str, Amount] = field(default_factory=dict)
     each_failures: Mapping[str, Amount] = field(default_factory=dict)
+    pause: Awaited | None = None
     location: Location = NOWHERE
 
 

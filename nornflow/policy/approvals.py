@@ -6,16 +6,32 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.profile import Quorum
-from nornflow.model.sealed import SealedPlan
 
 AHEAD = timedelta(minutes=5)
 """How far clocks of two machines may be apart; what is said to come from later than that is not believed."""
 
 Members = Callable[[str], Collection[str]]
 """Returns the users of a group of the operating system."""
+
+
+class Matter(Protocol):
+    """What is approved or not: its hash, who asked for it and who wrote it; a sealed plan, or what a run waits for."""
+
+    @property
+    def hash(self) -> str:
+        """The hash that answers are bound to."""
+
+    @property
+    def requester(self) -> str:
+        """Who asked for it."""
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Who wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,7 @@ class Ballot:
 
 def ballot(
     quorum: Quorum,
-    plan: SealedPlan,
+    plan: Matter,
     answers: Sequence[Approval],
     now: datetime,
     members: Members = lambda group: (),
@@ -94,7 +110,7 @@ def ballot(
     return Ballot(quorum.count, tuple(approved), tuple(rejected), tuple(discounted), _eligible(quorum, plan))
 
 
-def excluded(user: str, quorum: Quorum, plan: SealedPlan, members: Members) -> str:
+def excluded(user: str, quorum: Quorum, plan: Matter, members: Members) -> str:
     """Return why a user's approval does not count, or an empty string: where none is asked for, anybody may say yes."""
     if not quorum.count:
         return ""
@@ -112,11 +128,11 @@ def excluded(user: str, quorum: Quorum, plan: SealedPlan, members: Members) -> s
     return ""
 
 
-def _made(user: str, plan: SealedPlan) -> bool:
+def _made(user: str, plan: Matter) -> bool:
     return _same(user, plan.requester) or any(_same(user, name) for author in plan.authors for name in _names(author))
 
 
-def _eligible(quorum: Quorum, plan: SealedPlan) -> str:
+def _eligible(quorum: Quorum, plan: Matter) -> str:
     without = ", ".join(dict.fromkeys((plan.requester, *(name for author in plan.authors for name in _names(author)))))
     return f"{', '.join(quorum.approvers) or 'anybody'} but {without}"
 

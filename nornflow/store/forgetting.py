@@ -23,8 +23,9 @@ from nornflow.store.tables import (
     sealed_plans,
     step_results,
 )
+from nornflow.store.wait_tables import signals, wait_answers, waits
 
-_OF_RUN = (plan_runs, approvals, journal, events, step_results, run_steps, run_hosts)
+_OF_RUN = (signals, wait_answers, waits, plan_runs, approvals, journal, events, step_results, run_steps, run_hosts)
 _WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts)
 
 

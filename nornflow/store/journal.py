@@ -142,6 +142,7 @@ def standings(connection: Connection, rows: Rows, run: str = "") -> Iterator[Sta
             fence=row["fence"],
             started_at=row["started_at"],
             ended=row["completed_at"] is not None,
+            wish=row["wish"],
             spec=rows.value(row["spec"]) if run and row["spec"] else {},
             **last,
         )

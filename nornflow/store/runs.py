@@ -46,6 +46,7 @@ from nornflow.store.rows import (
 )
 from nornflow.store.tables import approvals, events, journal, plan_runs, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
+from nornflow.store.waits import answers_of
 
 
 class SqlRunStore(RunStore):
@@ -94,6 +95,8 @@ class SqlRunStore(RunStore):
         values: dict[str, Any] = {"error": self._rows.masked(error)} if error else {}
         if new not in RUN_MOVES:
             values["completed_at"] = at
+        if new is RunState.WAITING:
+            values["worker"] = None  # nobody carries it out: whoever goes on with it takes it over
         with told(self.engine, f"run {run} could not be moved"), self.engine.begin() as connection:
             self._move(connection, run, old, new, values, fence)
 
@@ -251,6 +254,7 @@ class SqlRunStore(RunStore):
             told_of = connection.execute(resumed.order_by(events.c.number)).scalars() if row["fence"] > 1 else ()
             resumed_by = tuple(str(json.loads(data)["user"]) for data in told_of)
             said = select(approvals).where(approvals.c.run == number).order_by(approvals.c.number)
+            about_plans = [stored_approval(_plain_row(each)) for each in connection.execute(said).mappings()]
             ended = select(events.c.data).where(events.c.run == number, events.c.kind.in_(BATCH_ENDS))
             of_batches = [json.loads(data) for data in connection.execute(ended.order_by(events.c.number)).scalars()]
             return run_record(
@@ -258,7 +262,7 @@ class SqlRunStore(RunStore):
                 tuple(step_record(_plain_row(each), results.get(each["position"], {})) for each in steps),
                 tuple(self._rows.host_record(_plain_row(each)) for each in hosts),
                 resumed_by,
-                tuple(stored_approval(_plain_row(each)) for each in connection.execute(said).mappings()),
+                (*about_plans, *answers_of(connection, number)),
                 batch_records(of_batches),
             )
 

@@ -44,7 +44,8 @@ metadata = MetaData()
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER keys alone
 
 
-def _of_run(primary: bool = True) -> Column[int]:
+def of_run(primary: bool = True) -> Column[int]:
+    """Return the column that names the run of a row, with which the row goes."""
     return Column(
         "run", _NUMBER, ForeignKey("runs.number", ondelete="CASCADE"), primary_key=primary, autoincrement=False
     )
@@ -89,7 +90,7 @@ events of its stream are of others than its owner, who counts on as if they were
 run_hosts = Table(
     "run_hosts",
     metadata,
-    _of_run(),
+    of_run(),
     Column("host", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("platform", Text, nullable=False),
@@ -105,7 +106,7 @@ run_hosts = Table(
 run_steps = Table(
     "run_steps",
     metadata,
-    _of_run(),
+    of_run(),
     Column("position", SmallInteger, primary_key=True, autoincrement=False),
     Column("step", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -119,7 +120,7 @@ run_steps = Table(
 step_results = Table(
     "step_results",
     metadata,
-    _of_run(),
+    of_run(),
     Column("position", SmallInteger, primary_key=True, autoincrement=False),
     Column("host", Text, primary_key=True),
     Column("state", Text, nullable=False),
@@ -135,7 +136,7 @@ step_results = Table(
 events = Table(
     "events",
     metadata,
-    _of_run(),
+    of_run(),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("time", Moment, nullable=False),
     Column("kind", Text, nullable=False),
@@ -150,7 +151,7 @@ events = Table(
 journal = Table(
     "journal",
     metadata,
-    _of_run(),
+    of_run(),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("step", Text, nullable=False),
@@ -174,7 +175,7 @@ plans = Table(
 approvals = Table(
     "approvals",
     metadata,
-    _of_run(),
+    of_run(),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("plan", Text, ForeignKey("plans.hash"), nullable=False),
     Column("user", Text, nullable=False),
@@ -306,7 +307,7 @@ plan_hosts = Table(
 plan_runs = Table(
     "plan_runs",
     metadata,
-    _of_run(),
+    of_run(),
     Column("plan", Text, nullable=False),
     Index("plan_runs_by_plan", "plan"),
 )

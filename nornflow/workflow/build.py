@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.wait import Awaited, WaitKind
 from nornflow.model.workflow import (
     Amount,
     Cache,
@@ -166,17 +167,32 @@ def _targets(read: Any, document: Document) -> Targets:
 
 def _rollout(read: Mapping[str, Any], document: Document) -> Rollout:
     at, path = document.at, ("rollout", "batches")
+    pauses = read.get("pause_after", ())
+    asking = pauses if isinstance(pauses, Mapping) else None
     batches = tuple(batch(one, at((*path, index))) for index, one in enumerate(read.get("batches", ())))
     total, groups, each = failures(read.get("max_failures", 0))
     return Rollout(
         batches or Rollout().batches,
         total,
         float(read.get("soak", 0)),
-        frozenset(read.get("pause_after", ())) - {0},
+        frozenset(pauses if asking is None else asking["batches"]) - {0},
         float(read.get("host_timeout", 0)),
         groups,
         each,
+        None if asking is None else _pause(asking),
         at(("rollout", "max_failures")),
+    )
+
+
+def _pause(read: Mapping[str, Any]) -> Awaited:
+    return Awaited(
+        WaitKind.APPROVAL,
+        text=read.get("text", ""),
+        approvers=read.get("approvers", 1),
+        who=(*read.get("users", ()), *(f"@{group.removeprefix('@')}" for group in read.get("groups", ()))),
+        different_each_batch=read.get("different_each_batch", False),
+        expires=float(read.get("expires", 0)),
+        remind=float(read.get("remind", 0)),
     )
 
 

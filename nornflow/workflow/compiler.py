@@ -16,7 +16,7 @@ from nornflow.model.workflow import Amount, Input, Matching, Step, Validation, W
 from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
-from nornflow.workflow import build, checks, looks, order
+from nornflow.workflow import build, checks, looks, order, waits
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft, read_steps
@@ -141,6 +141,7 @@ class _Compilation:
         )
         before = checks.with_checks(order.ancestors(ids, edges), steps)
         checks.check_places(by_id, steps, reader)
+        waits.check_waits(by_id, steps, before, reader, confirmed="confirm" in keys)
         steps = settle_caches(steps, by_id, before, reader)
         for step, draft in by_id.items():
             self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))

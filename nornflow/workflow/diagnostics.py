@@ -60,6 +60,7 @@ _RULES = (
     Rule("NF207", "misplaced-block", "A block of steps stands where it has no meaning"),
     Rule("NF208", "not-a-look", "A step of `snapshot` does something else than look at a device"),
     Rule("NF209", "misplaced-check", "A health check of the rollout stands where it cannot be one"),
+    Rule("NF210", "misplaced-wait", "A step that waits for people, a time or a signal stands where it cannot wait"),
     Rule("NF301", "expression-syntax", "An expression cannot be parsed"),
     Rule("NF302", "unknown-name", "An expression or template uses a name that does not exist"),
     Rule("NF303", "forbidden-expression", "An expression uses something that expressions do not have"),

@@ -155,14 +155,18 @@ class Number(Form):
 
 @dataclass(frozen=True, slots=True)
 class Duration(Form):
-    """A length of time between two bounds in seconds, both included: a number of seconds, or `30s`, `5m`, `1h`."""
+    """A length of time between two bounds in seconds, both included: a number of seconds, or `30s`, `5m`, `1h`.
+
+    With `days` it may be written in days as well: `2d`.
+    """
 
     least: float
     most: float
+    days: bool = False
 
     def read(self, value: Any, path: Path, reader: Reader) -> Any:
         """Return the length in seconds, checked for its bounds."""
-        seconds = _seconds(value)
+        seconds = self._seconds(value)
         if seconds is None:
             return reader.wrong_type(value, path, "a length of time", "write seconds, or a number with its unit: 5m")
         if not self.least <= seconds <= self.most:
@@ -174,27 +178,32 @@ class Duration(Form):
 
     def takes(self, value: Any) -> bool:
         """A length of time takes numbers and texts like `5m`."""
-        return _seconds(value) is not None
+        return self._seconds(value) is not None
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this form."""
         number = {"type": "number", "minimum": self.least, "maximum": self.most}
-        return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{_LENGTH.pattern})$"}]}
+        return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{self._form.pattern})$"}]}
 
     @property
     def bounds(self) -> tuple[str, str]:
         """The bounds as they are written, each in its largest whole unit."""
         return length(self.least), length(self.most)
 
+    @property
+    def _form(self) -> re.Pattern[str]:
+        return _LENGTH_IN_DAYS if self.days else _LENGTH
+
+    def _seconds(self, value: Any) -> float | None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        found = self._form.fullmatch(value) if isinstance(value, str) else None
+        return None if found is None else float(int(found[1]) * _UNITS[found[2]])
+
 
 _LENGTH = re.compile(r"([0-9]{1,6})([smh])")
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    found = _LENGTH.fullmatch(value) if isinstance(value, str) else None
-    return None if found is None else float(int(found[1]) * UNITS[found[2]])
+_LENGTH_IN_DAYS = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {**UNITS, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,27 @@ CACHE = Record(
 )
 _CACHE = OneOf((Boolean(), CACHE), what="true, false or a mapping such as {ttl: 3600}")
 _STEPS = ListOf(Anything(), 1, MAX_STEPS)
+_BATCHES = ListOf(Number(0, 1000, whole=True), 0, 100, alone=True)
+_USERS = ListOf(Text(shortest=1, longest=64, what="a name"), 0, 100, alone=True)
+_PAUSE = Record(
+    {
+        "batches": Key(_BATCHES, "the batch, or the batches, after which people are asked", True),
+        "approvers": Key(
+            Number(0, 20, whole=True),
+            "how many people have to say yes, none of whom asked for the run or wrote its workflow; 0 is anybody",
+            default=1,
+        ),
+        "groups": Key(_USERS, "groups of the system whose members may approve"),
+        "users": Key(_USERS, "users who may approve; anybody when both are empty"),
+        "different_each_batch": Key(Boolean(), "whether nobody may approve more than one batch", default=False),
+        "text": Key(Text(longest=10_000), "what they are asked"),
+        "expires": Key(Duration(1, 366 * DAY, days=True), "how long they have; then no further batch is begun"),
+        "remind": Key(
+            Duration(1, 366 * DAY, days=True), "after how long, again and again, they are reminded by an event"
+        ),
+    },
+    what="a mapping such as {batches: 1, approvers: 2}",
+)
 _ROLLOUT = Record(
     {
         "batches": Key(
@@ -117,8 +138,10 @@ _ROLLOUT = Record(
         "soak": Key(Duration(0, DAY), "how long to wait after each batch, before it is checked", default=0),
         "checks": Key(_STEPS, "steps that look after each batch whether the network is well; they change no device"),
         "pause_after": Key(
-            ListOf(Number(0, 1000, whole=True), 0, 100, alone=True),
-            "the batch, or the batches, after which a human is asked; 0 is never",
+            OneOf(
+                (_BATCHES, _PAUSE), what="a batch, a list of batches, or a mapping such as {batches: 1, approvers: 2}"
+            ),
+            "the batch, or the batches, after which a human is asked, 0 is never; or a mapping that says who is",
             default=0,
         ),
         "host_timeout": Key(

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType, Twin
+from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType, Twin, Waits
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
@@ -26,6 +26,7 @@ from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunInfo, RunRecord, StepResult
+from nornflow.model.wait import Awaited
 from nornflow.model.workflow import (
     Edge,
     Scope,
@@ -147,6 +148,24 @@ class Careless(StepType):
         return StepResult()
 
 
+class Await(StepType):
+    """Waits for what it is told, and says what came of it."""
+
+    name = "fake.await"
+    scope = Scope.RUN
+
+    class Params(BaseModel):
+        awaited: Any
+
+    def awaits(self, context: StepContext, params: Params) -> Awaited | None:
+        made: Awaited | None = params.awaited(context.clock()) if callable(params.awaited) else params.awaited
+        return made
+
+    def apply(self, context: StepContext, params: Params) -> StepResult:
+        wait = context.wait
+        return StepResult(outputs={"by": list(wait.approved_by), "data": wait.data} if wait is not None else {})
+
+
 class OneFirst(Gate):
     """Demands that one device is changed first, as a profile with `canary` does."""
 
@@ -176,7 +195,7 @@ class Stage:
     steps: list[Step] = field(default_factory=list)
     gates: tuple[Gate, ...] = ()
     approve: Callable[[Plan, bool], bool] = lambda plan, held: True
-    question: Callable[[str], bool] = lambda text: True
+    question: Callable[[str], bool | None] = lambda text: True
     profile: str = "standard"
     workflow: dict[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -192,6 +211,7 @@ class Stage:
     twins: tuple[Twin, ...] = ()
     sealed: Sealed | None = None
     results: Results | None = None
+    waits: Waits | None = None
     clock: Callable[[], datetime] | None = None
     ticks: Iterator[int] = field(default_factory=itertools.count)
     """Seconds since the story began: each look at the clock takes one."""
@@ -200,10 +220,12 @@ class Stage:
     shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
-        scope = Scope.RUN if kind == "fake.say" else Scope.DEVICE
+        scope = Scope.RUN if kind in ("fake.say", "fake.await") else Scope.DEVICE
         edges = tuple(edge if isinstance(edge, Edge) else Edge(edge) for edge in after)
         permissions = CONFIGURES if kind in ("fake.configure", "fake.careless", "fake.api") else frozenset()
-        own = {key: keys.pop(key) for key in list(keys) if key in ("lines", "condition", "text", "fail", "line")}
+        own = {
+            key: keys.pop(key) for key in list(keys) if key in ("lines", "condition", "text", "fail", "line", "awaited")
+        }
         self.steps.append(Step(name, kind, scope, permissions, after=edges, params=own, **keys))
         return self
 
@@ -214,7 +236,7 @@ class Stage:
         workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
         ids = tuple(step.id for step in self.steps)
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look()]
+        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look(), Await()]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,
@@ -235,6 +257,7 @@ class Stage:
             journal=self.journal,
             turns=self.turns,
             twins=self.twins,
+            waits=self.waits,
         )
         profile = replace(
             profiles[self.profile], sealed_only=self.sealed is not None or profiles[self.profile].sealed_only

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from engine_stage import CONFIG, Say, Stage, fates
+from memory_waits import MemoryWaits
 from nornflow.abc import Journal
 from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
@@ -137,6 +138,9 @@ class Story:
     processes: int = 0
     """Among how many processes each of them shares the devices; 0 is none but itself."""
     shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
+    waits: MemoryWaits = field(default_factory=MemoryWaits)
+    asks: bool = True
+    """Whether there is a human to ask."""
     recover: bool = False
     """Whether the processes after the first only take back what was not confirmed."""
     ticks: Iterator[int] = field(default_factory=itertools.count)
@@ -165,10 +169,10 @@ class Story:
             device.death = death
         stage = self.script(Stage(dict(self.devices)))
         stage.say, stage.journal, stage.naps = self.say, paper, self.naps
-        stage.turns = self.turns
         stage.processes, stage.shard_deaths = self.processes, self.shard_deaths
+        stage.turns, stage.waits = self.turns, self.waits
         stage.ticks = self.ticks
-        stage.question = lambda text: self.questions.append(text) is None
+        stage.question = lambda text: self.questions.append(text) is None if self.asks else None
         if self.deaths:
             stage.earlier = Earlier(self.state, self.entries, stage_start(), self.interrupted(), recover=self.recover)
         if stopped:

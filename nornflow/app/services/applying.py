@@ -187,7 +187,7 @@ def _sealed(kept: SqlSealed | None, spec: Spec, approved: Mapping[str, Any], mad
     def blame(host: str) -> str:
         return str(kept.touched_since(host, made) or "") if kept is not None and made is not None else ""
 
-    return Sealed(approved, image, blame, after=spec.after, awaited=spec.awaited)
+    return Sealed(approved, image, blame, after=spec.after, awaited=spec.awaited, hash=spec.sealed)
 
 
 def _other_versions(then: Mapping[str, str], today: Mapping[str, str]) -> list[str]:

@@ -21,9 +21,16 @@ APPROVE = "nornflow approve"
 
 
 def answers_about(store: RunStore, run: str) -> tuple[Approval, ...]:
-    """Return what was answered about the plans of a run, in order; none where nothing is kept. StoreError."""
+    """Return what was answered about the plans of a run and about what it waited for; none where nothing is kept. StoreError."""
     plans = _plans(store)
-    return () if plans is None else tuple(plans.answers(run))
+    if plans is None:
+        return ()
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.waits import SqlWaits
+
+    assert isinstance(store, SqlRunStore)  # it has plans
+    said = [each for wait in SqlWaits(store).of(run) for each in wait.answers]
+    return (*plans.answers(run), *said)
 
 
 def remembering(voices: Voices, store: RunStore, run: str, user: str, clock: Callable[[], datetime]) -> Voices:

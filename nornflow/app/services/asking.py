@@ -33,13 +33,13 @@ class Request:
 class Voices:
     """How a run talks to the outside: observers, the question before a change, and the switch that stops it.
 
-    `notice` tells whoever starts a run of something beside it. `via` is by which means these voices approve a plan, for
-    the record: `terminal`, `--yes`.
+    `question` is answered with None where there is nobody who could be asked. `notice` tells whoever starts a run of
+    something beside it. `via` is by which means these voices approve a plan, for the record: `terminal`, `--yes`.
     """
 
     observers: Sequence[Observer] = ()
     approve: Callable[[Plan, bool], bool] = lambda plan, held: False
-    question: Callable[[str], bool] = lambda text: False
+    question: Callable[[str], bool | None] = lambda text: None
     switch: StopSwitch = field(default_factory=StopSwitch)
     notice: Callable[[str], None] = lambda text: None
     via: str = ""

@@ -48,6 +48,11 @@ class Cancelled:
         """Tell whether the run has ended."""
         return self.state not in RUN_MOVES
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether the run waits without a process: whoever goes on with it (`resume_run`) ends it."""
+        return self.state is RunState.WAITING
+
 
 @contextmanager
 def heeding(store: RunStore, me: Alive, run: str, switch: StopSwitch) -> Iterator[None]:
@@ -86,7 +91,7 @@ def cancel_run(
     monotonic: Callable[[], float] = time.monotonic,
     clock: Callable[[], datetime] = now,
 ) -> Cancelled:
-    """Have a run end early and return what became of that; with `until_end` only when it has ended.
+    """Have a run end early and return what became of that; with `until_end` only when it has ended, or waits.
 
     StateConflict when the run has ended already, or when its process is dead and so nobody ends it; UsageError when there
     is no such run.
@@ -110,6 +115,8 @@ def cancel_run(
                 heard = heard or _tells(stored.event.kind, stored.event.data, wish)
             about = workers.about(standing.worker)
             found = Cancelled(run, wish, standing.state, heard, str(about) if about else standing.worker)
+            if standing.state is RunState.WAITING and (not standing.worker or workers.gone(standing.worker)):
+                return found
             if standing.worker and workers.gone(standing.worker):
                 return _of_the_dead(store, project.records(), found, standing.fence, clock())
             if not until_end and (heard or monotonic() - began >= PATIENCE):

@@ -83,6 +83,7 @@ def carry_out(
     from nornflow.app.services.cancel import heeding
     from nornflow.app.services.recover import told_of
     from nornflow.app.services.resume import dead_runs
+    from nornflow.app.services.waiting import waits_of
 
     run = new_run_id(now())
     with shared_out(project, change) as shards, closing(project.store()) as store, alive(store) as me:
@@ -103,6 +104,7 @@ def carry_out(
             earlier=earlier,
             sealed=applied.sealed if applied else None,
             shards=shards,
+            waits=waits_of(store, run, 1, change, user()),
         )
         me.tell(prepared.tools.emitter.lose)
         try:

@@ -101,7 +101,7 @@ def cut_off(store: RunStore) -> frozenset[str]:
     if not isinstance(store, SqlRunStore):
         return frozenset()
     workers = Workers(store.engine)
-    return frozenset(run.run for run in store.unended() if run.worker and workers.is_dead(run.worker))
+    return frozenset(run.run for run in store.unended() if run.cut_off(workers.is_dead))
 
 
 class Watch:

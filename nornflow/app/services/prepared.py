@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nornflow.abc import Devices, Journal, RunStore, StepType
+from nornflow.abc import Devices, Journal, RunStore, StepType, Waits
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.caching import results_of
@@ -219,6 +219,7 @@ class Prepared:
         sealing: bool = False,
         premise: Premise | None = None,
         shards: Sharing | None = None,
+        waits: Waits | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None or sealing else Mode.PLAN
         workflow, spec, profile = change.workflow, change.spec, change.profile
@@ -248,6 +249,7 @@ class Prepared:
             turns=turns,
             premise=premise,
             shards=shards or Here(),
+            waits=waits,
         )
         if shards is not None:
             shards.join(self.info, self.tools)

@@ -22,8 +22,8 @@ def remembered(
 
     `said` gives what was answered about its plan.
 
-    A run that another process carries on, or may, is not ended here: nor is one whose program failed on the way, or one
-    that could not be gone on with and so stays as it was (what kept it is raised).
+    A run that waits, or that another process carries on, or may, is not ended here: nor is one whose program failed on the
+    way, or one that could not be gone on with and so stays as it was (what kept it is raised).
     """
     try:
         record = run.execute()
@@ -37,10 +37,13 @@ def remembered(
             recorder.give_up(
                 tools.clock(),
                 f"the program failed: {type(error).__name__}: {error}",
-                open=run.state is RunState.RUNNING,
+                open=run.state in (RunState.RUNNING, RunState.WAITING),
             )
         raise
     tools.emitter.close()
+    if record.state is RunState.WAITING:
+        recorder.leave()
+        return record
     if isinstance(tools.emitter.failure, RunLost):
         recorder.leave()
         return replace(record, exit_code=max(record.exit_code, RunLost.exit_code))

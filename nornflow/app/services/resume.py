@@ -20,6 +20,7 @@ from nornflow.app.services.cancel import heeding
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
+from nornflow.app.services.waiting import demand_due, waits_of
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, UsageError
@@ -54,16 +55,18 @@ def resume_run(
     *,
     wait: Callable[[float], object] = time.sleep,
 ) -> RunRecord:
-    """Go on with a run whose process is dead, to its end, and return its record.
+    """Go on with a run that waits, or whose process is dead, to its end or to what it waits for next; return its record.
 
-    UsageError when it has ended or its process lives, or when what it needs is not what it was; StateConflict when
-    another process was quicker. Nothing is sent to a device before all of that is known. PolicyDenied when a gate says no
-    today, DevicesHeld and StepCancelled when it does not get its turn: then a run that had done something stays as it is.
+    StillWaiting when what it waits for has not come; UsageError when it has ended or its process lives, or when what it
+    needs is not what it was; StateConflict when another process was quicker. Nothing is sent to a device before all of
+    that is known. PolicyDenied when a gate says no today, DevicesHeld and StepCancelled when it does not get its turn: then
+    a run that had done something stays as it is.
     """
     with closing(project.store()) as store, alive(store) as me:
         standing = store.standing(store.find(wanted.run))
         _demand_unended(standing)
         _demand_dead(standing, me, wait)
+        demand_due(store, standing, now())
         entries = list(store.entries(standing.run))
         _demand_plan(standing, entries)
         if wanted.recover:
@@ -107,6 +110,7 @@ def _go_on(
         earlier=earlier,
         shards=shards,
         sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,
+        waits=waits_of(store, standing.run, fence, change, standing.user),
     )
     said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter
@@ -125,7 +129,7 @@ def _go_on(
 def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:
     """Return the runs that nobody carries out any more, as far as that can be told at once."""
     workers = me.workers
-    return [] if workers is None else [run for run in store.unended() if run.worker and workers.is_dead(run.worker)]
+    return [] if workers is None else [run for run in store.unended() if run.cut_off(workers.is_dead)]
 
 
 def _demand_unended(standing: Standing) -> None:

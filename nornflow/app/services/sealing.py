@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pwd
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from nornflow.app.build import Project
 from nornflow.app.processes import shared_out
 from nornflow.app.services.asking import Request, Voices
+from nornflow.app.services.authors import authors_of
 from nornflow.app.services.change import PlannedChange
 from nornflow.app.services.plan_files import demand_place, write_plan
 from nornflow.app.services.prepared import Change, Prepared, asked_change, files_of, new_run_id, now
@@ -116,7 +116,7 @@ def seal_made(
         SealedPlan(
             created_at=now(),
             requester=user(),
-            authors=_authors(change, before),
+            authors=authors_of(change, before),
             versions=versions(project),
             spec=spec,
             decisions=tuple(_told(each, project.redactor) for each in decisions),
@@ -185,11 +185,3 @@ def versions(project: Project) -> dict[str, str]:
         if plugin.distribution and plugin.version:
             found[plugin.distribution] = plugin.version
     return dict(sorted(found.items()))
-
-
-def _authors(change: Change, before: SealedPlan | None) -> tuple[str, ...]:
-    """Return who wrote the workflow, as it says and as its file belongs to, and who made the plan that this one goes on from."""
-    names = [change.workflow.author, *((before.requester, *before.authors) if before is not None else ())]
-    with suppress(OSError, KeyError):  # the file is gone, or its owner has no name here: what the workflow says is left
-        names.append(pwd.getpwuid(Path(change.spec.file).stat().st_uid).pw_name)
-    return tuple(dict.fromkeys(name for name in names if name))

@@ -8,5 +8,6 @@ REVISIONS = (
     "holders_0005",
     "pending_0006",
     "caches_0007",
+    "waits_0008",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""

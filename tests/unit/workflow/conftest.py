@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nornflow.abc import StepContext, StepType
 from nornflow.model.diagnostic import Diagnostic
 from nornflow.model.run import StepResult
+from nornflow.model.wait import Awaited, WaitKind
 from nornflow.model.workflow import Scope, Workflow
 from nornflow.registration import Expression, Verbatim, Words
 from nornflow.workflow.compiler import check_workflow
@@ -75,6 +76,17 @@ class Fake(StepType):
         raise AssertionError("nothing is run here")
 
 
+class Patient(Fake):
+    """A step type that waits for people."""
+
+    def awaits(self, context: StepContext, params: Any) -> Awaited:
+        return Awaited(WaitKind.APPROVAL)
+
+
+class ApprovalParams(Strict):
+    approvers: int = 1
+
+
 def step_type_table() -> Mapping[str, StepType]:
     fakes = (
         Fake("shell", ShellParams, Scope.RUN, {"shell.execute"}, ("stdout", "exit_code")),
@@ -82,6 +94,7 @@ def step_type_table() -> Mapping[str, StepType]:
         Fake("conditional", ConditionalParams, Scope.RUN, set()),
         Fake("netmiko.config", ConfigParams, Scope.DEVICE, {"device.configure"}, ("lines",)),
         Fake("ttp.show", ShowParams, Scope.DEVICE, {"device.read"}, ("parsed", "text")),
+        Patient("approval", ApprovalParams, Scope.RUN, set()),
         Fake("nornir.task", FreeParams, Scope.DEVICE, {"device.read"}),
     )
     return {fake.name: fake for fake in fakes}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nornflow import StepType, hookimpl
+from nornflow import Check, StepType, hookimpl
 
 
 @hookimpl
 def nornflow_step_types() -> Iterable[StepType]:
     """Yield the basic step types."""
+    from nornflow_builtins.approval import ApprovalStep
     from nornflow_builtins.checks import AssertStep, ConditionalStep
     from nornflow_builtins.connectivity import ConnectivityStep
     from nornflow_builtins.http_config import HttpConfigStep
@@ -17,6 +18,7 @@ def nornflow_step_types() -> Iterable[StepType]:
     from nornflow_builtins.note import NoteStep
     from nornflow_builtins.programs import ScriptStep, ShellStep
     from nornflow_builtins.template import TemplateStep
+    from nornflow_builtins.wait import WaitStep
     from nornflow_builtins.webhook import WebhookStep
 
     yield ShellStep()
@@ -29,3 +31,13 @@ def nornflow_step_types() -> Iterable[StepType]:
     yield NoteStep()
     yield NornirTaskStep()
     yield ConnectivityStep()
+    yield ApprovalStep()
+    yield WaitStep()
+
+
+@hookimpl
+def nornflow_checks() -> Iterable[Check]:
+    """Yield what else can be wrong with a workflow."""
+    from nornflow_builtins.approval import DIFFERS, unknown_differences
+
+    yield Check(DIFFERS, "An approval is to differ from a step that nobody approves", unknown_differences)

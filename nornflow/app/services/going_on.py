@@ -1,0 +1,49 @@
+"""Waiting runs that may go on, for whoever looks at all of them again and again: a worker, or a timer of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.alive import Alive
+from nornflow.app.services.asking import Voices
+from nornflow.app.services.cancel import Cancelled
+from nornflow.app.services.resume import Wanted, resume_run
+from nornflow.model.event import Event
+
+
+def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
+    """Return the waiting runs that may go on at a moment (UTC), the oldest first; none that somebody is about to.
+
+    What they waited for was decided, has come or is over, or somebody wants them to end. `resume_run` goes on with one,
+    and of several who try one succeeds.
+    """
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.waits import SqlWaits
+
+    workers = me.workers
+    if workers is None or not isinstance(store, SqlRunStore):
+        return ()
+    found = SqlWaits(store).due(moment)
+    owners = {run.run: run.worker for run in store.unended()} if found else {}
+    return [run for run in found if not owners.get(run) or workers.gone(owners[run])]
+
+
+def remind(store: RunStore, moment: datetime) -> Sequence[Event]:
+    """Tell of those that wait for people longer than their steps bear, each time once, and return what was told.
+
+    The events stand in the streams of their runs.
+    """
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.waits import SqlWaits
+
+    return SqlWaits(store).remind(moment) if isinstance(store, SqlRunStore) else ()
+
+
+def end_waiting(project: Project, found: Cancelled, voices: Voices) -> Cancelled:
+    """End a run that waits without a process, as somebody wishes: take back what has to be. Raises as `resume_run`."""
+    record = resume_run(project, Wanted(found.run), voices)
+    return replace(found, state=record.state, heard=True)

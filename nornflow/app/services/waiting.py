@@ -1,0 +1,84 @@
+"""What runs wait for: bound to who made them, looked at by whoever goes on with one, and told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nornflow.abc import RunStore, Waits
+from nornflow.app.services.approvals import members, sealed_plans
+from nornflow.app.services.authors import authors_of
+from nornflow.app.services.prepared import Change
+from nornflow.engine.waiting import moment
+from nornflow.errors import StillWaiting
+from nornflow.model.journal import Standing
+from nornflow.model.run import RunState
+from nornflow.model.wait import Wait, WaitKind
+from nornflow.policy.waits import standing as answers_stand
+from nornflow.store.nothing import NoStore
+
+
+def waits_of(store: RunStore, run: str, fence: int, change: Change, user: str) -> Waits | None:
+    """Return where the owner of a run keeps what it waits for; None when nothing is remembered.
+
+    Whoever asked for the run, sealed its plan or wrote its workflow does not count among those who approve.
+    """
+    if isinstance(store, NoStore):
+        return None
+    from nornflow.store.patience import PatientRunStore
+    from nornflow.store.run_waits import RunWaits
+    from nornflow.store.waits import Bound
+
+    assert isinstance(store, PatientRunStore)  # there is no other kind
+    kept = sealed_plans(store) if change.spec.sealed else None
+    sealer = kept.requester(change.spec.sealed) if kept is not None else None
+    authors = (*authors_of(change), *((sealer,) if sealer else ()))
+    profile = change.profile.approvals
+    allowed = profile.approvers if profile.count else ()
+    return RunWaits(store, run, fence, Bound(user, tuple(dict.fromkeys(authors)), allowed))
+
+
+def demand_due(store: RunStore, standing: Standing, now: datetime) -> None:
+    """Raise StillWaiting, with who is missing, when a run waits and nothing has come of it; one that is to end may go on."""
+    if standing.state is not RunState.WAITING or standing.wish:
+        return
+    open_waits = waits_at(store, standing.run)
+    if not any(wait.due(now) for wait in open_waits):
+        raise StillWaiting(
+            f"run {standing.run} waits: {'; '.join(told(wait, now) for wait in open_waits)}",
+            hint=advice(open_waits, standing.run),
+        )
+
+
+def waits_at(store: RunStore, run: str) -> Sequence[Wait]:
+    """Return what a run waits for at this moment."""
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.waits import SqlWaits
+
+    return SqlWaits(store).open(run).get(run, ()) if isinstance(store, SqlRunStore) else ()
+
+
+def told(wait: Wait, now: datetime) -> str:
+    """Return what is waited for, and since or until when, in words."""
+    asked = wait.asked
+    if wait.end is not None:
+        return f"{wait.about}: {wait.end}"
+    if asked.kind is WaitKind.TIME:
+        return f"{wait.about} waits until {moment(asked.until)}"
+    until = f", until {moment(wait.expires_at)}" if wait.expires_at else ""
+    if asked.kind is WaitKind.SIGNAL:
+        return f"{wait.about} waits for the signal {asked.signal}{until}"
+    who = f"a yes of {answers_stand(wait, now, members).eligible if asked.approvers else 'anybody'}"
+    return f"{wait.about} waits for {answers_stand(wait, now, members) if asked.approvers else who}{until}"
+
+
+def advice(waits: Sequence[Wait], run: str) -> str:
+    """Return which commands go on from what is waited for."""
+    found = []
+    for wait in waits:
+        step = f" --step {wait.step}" if wait.step else ""
+        if wait.end is None and wait.asked.kind is WaitKind.APPROVAL:
+            found.append(f"nornflow approve {run}{step} (or reject)")
+        elif wait.end is None and wait.asked.kind is WaitKind.SIGNAL:
+            found.append(f"nornflow runs signal {run} {wait.asked.signal}")
+    return "; ".join((*dict.fromkeys(found), f"then nornflow runs resume {run} goes on"))

@@ -1,0 +1,253 @@
+"""Runs that wait: answered and gone on with from the command line, also when any of the processes is killed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nornflow.testing import Fleet
+from nornflow.testing.project import ProjectFolder
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+SCRIPT = Path(__file__).parents[1] / "support" / "dying_at.py"
+LINE = "ntp server 192.0.2.10"
+NTP = f"""
+name: ntp
+version: 1.0
+rollout: {{batches: [1, 100%]}}
+on_failure: rollback
+steps:
+  - id: configure
+    type: netmiko.config
+    lines: [{LINE}]
+  - id: board
+    type: approval
+    depends_on: [configure]
+    text: batch of {{{{ run.user }}}} is changed
+    approvers: APPROVERS
+    different_each_batch: true
+    expires: 24h
+  - id: look
+    type: assert
+    depends_on: [configure, board]
+    condition: "steps.configure.changed"
+"""
+PIPELINE = """
+name: pipeline
+version: 1.0
+steps:
+  - {id: ci, type: wait, signal: ci-done, expires: 2h}
+  - {id: tell, type: note, depends_on: [ci], text: "build {{ steps.ci.data.build }}"}
+"""
+As = Callable[[str], None]
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> As:
+    """Be another user of the system, as far as this process can tell."""
+
+    def become(name: str) -> None:
+        uid = pwd.getpwnam(name).pw_uid
+        monkeypatch.setattr(os, "getuid", lambda: uid)
+
+    return become
+
+
+@pytest.fixture
+def network(fleet: Callable[..., Fleet]) -> Fleet:
+    return fleet(count=3)
+
+
+@pytest.fixture
+def site(network: Fleet, project: Callable[..., ProjectFolder]) -> ProjectFolder:
+    return project({"ntp.yaml": NTP.replace("APPROVERS", "0"), "pipeline.yaml": PIPELINE}, fleet=network)
+
+
+def latest(site: ProjectFolder) -> dict[str, Any]:
+    run: dict[str, Any] = site.run("runs", "list", "--format", "json").ok().json()[0]
+    return run
+
+
+def written(network: Fleet) -> list[int]:
+    """Return how often each router was sent the line."""
+    return [[line for _, line in router.written()].count(LINE) for router in network]
+
+
+def has(network: Fleet) -> list[bool]:
+    """Return which routers have the line."""
+    return [LINE in router.running_config for router in network]
+
+
+class TestPeople:
+    def test_two_of_them_approve_each_batch_and_others_than_the_one_before(
+        self, site: ProjectFolder, network: Fleet, become: As
+    ) -> None:
+        site.write("ntp.yaml", NTP.replace("APPROVERS", "1"))
+        asked = site.run("run", "ntp.yaml", "--yes")
+        assert asked.exit_code == 4
+        assert "step board of batch 1 waits for 0 of 1 approvals, 1 missing from anybody but root" in asked.stdout
+        assert "batch of root is changed" in asked.stdout
+        assert has(network) == [True, False, False]
+        run = latest(site)
+        assert (run["state"], run["cut_off"]) == ("waiting", False)
+        assert "step board of batch 1 waits for 0 of 1 approvals" in run["waits"][0]
+        assert site.run("locks", "list").ok().stdout == "no device is locked\n"
+        early = site.run("runs", "resume", run["id"], "--yes")
+        assert (early.exit_code, "1 missing from anybody but root" in early.stderr) == (4, True)
+        refused = site.run("approve", run["id"])
+        assert (refused.exit_code, "root made the plan" in refused.stderr) == (3, True)
+        become("bin")
+        plan = site.run("runs", "plan", run["id"]).ok().stdout.split()[1]
+        other = site.run("approve", run["id"], "--plan", "0123")
+        assert (other.exit_code, f"applies plan {plan[:12]}, not 0123" in other.stderr) == (5, True)
+        yes = site.run("approve", run["id"], "--step", "board", "--batch", "1", "--plan", plan, "-c", "fine").ok()
+        assert f"nornflow runs resume {run['id']}" in yes.stdout
+        again = site.run("approve", run["id"])
+        assert (again.exit_code, "is decided: approved" in again.stderr) == (1, True)
+        become("root")
+        assert site.run("runs", "resume", run["id"], "--yes").exit_code == 4
+        assert has(network) == [True, True, True]
+        become("bin")
+        same = site.run("approve", run["id"])
+        assert (same.exit_code, "each batch needs somebody else" in same.stderr) == (3, True)
+        become("nobody")
+        site.run("approve", run["id"]).ok()
+        become("root")
+        site.run("runs", "resume", run["id"], "--yes").ok()
+        assert written(network) == [1, 1, 1]
+        record = site.record()
+        assert [(each["user"], each["step"], each["batch"], each["comment"]) for each in record["approvals"][1:]] == [
+            ("bin", "board", 1, "fine"),
+            ("nobody", "board", 2, ""),
+        ]
+        assert {each["plan"] for each in record["approvals"]} == {plan}
+
+    def test_a_no_takes_back_what_was_changed(self, site: ProjectFolder, network: Fleet, become: As) -> None:
+        assert site.run("run", "ntp.yaml", "--yes").exit_code == 4
+        become("bin")
+        assert "rejected step board of batch 1" in site.run("reject", latest(site)["id"], "-c", "no window").ok().stdout
+        become("root")
+        ended = site.run("runs", "resume", latest(site)["id"], "--yes")
+        assert (ended.exit_code, latest(site)["state"]) == (1, "rolled_back")
+        assert "bin rejected it: no window" in ended.stdout
+        assert has(network) == [False, False, False]
+
+    def test_a_pause_without_a_terminal_is_answered_later(self, site: ProjectFolder, network: Fleet) -> None:
+        pausing = f"""
+            name: ntp
+            version: 1.0
+            rollout: {{batches: [1, 100%], pause_after: {{batches: [1], approvers: 0, text: look at r1}}}}
+            steps: [{{id: configure, type: netmiko.config, lines: [{LINE}]}}]
+        """
+        site.write("ntp.yaml", pausing)
+        asked = site.run("run", "ntp.yaml", "--yes")
+        assert (asked.exit_code, "the pause after batch 1 waits for a yes of anybody" in asked.stdout) == (4, True)
+        site.run("approve", latest(site)["id"]).ok()
+        site.run("runs", "resume", latest(site)["id"], "--yes").ok()
+        assert written(network) == [1, 1, 1]
+
+    def test_what_is_no_file_and_no_run_is_told_as_such(self, site: ProjectFolder) -> None:
+        nothing = site.run("approve", "20261122")
+        assert (nothing.exit_code, "20261122" in nothing.stderr) == (2, True)
+        assert site.run("reject", "20261122", "--step", "board").exit_code == 2
+        site.run("run", "pipeline.yaml", "--yes")
+        wrong = site.run("approve", latest(site)["id"])
+        assert (wrong.exit_code, "waits for no approval" in wrong.stderr) == (2, True)
+
+
+class TestSignals:
+    def test_a_signal_brings_its_data(self, site: ProjectFolder, tmp_path: Path) -> None:
+        asked = site.run("run", "pipeline.yaml", "--yes")
+        assert (asked.exit_code, "waits for the signal ci-done, until" in asked.stdout) == (4, True)
+        run = latest(site)["id"]
+        unknown = site.run("runs", "signal", run, "ci-don")
+        assert (unknown.exit_code, "did you mean 'ci-done'" in unknown.stderr) == (2, True)
+        (tmp_path / "large.json").write_text('"' + "x" * 70_000 + '"')
+        for data, why in (("{", "is no JSON"), ("@no-file", "cannot be read"), (f"@{tmp_path}/large.json", "at most")):
+            wrong = site.run("runs", "signal", run, "ci-done", "--data", data)
+            assert (wrong.exit_code, why in wrong.stderr) == (2, True), wrong
+        (tmp_path / "built.json").write_text('{"build": 42}')
+        site.run("runs", "signal", run, "ci-done", "--data", f"@{tmp_path}/built.json").ok()
+        assert "build 42" in site.run("runs", "resume", run).ok().stdout
+        late = site.run("runs", "signal", run, "ci-done")
+        assert (late.exit_code, "has ended" in late.stderr) == (1, True)
+
+
+class TestMeanwhile:
+    def test_a_waiting_run_that_is_cancelled_takes_back_what_is_half_done(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
+        site.run("run", "ntp.yaml", "--yes")
+        run = latest(site)["id"]
+        ended = site.run("runs", "cancel", run, "--after-device").ok()
+        assert ended.stdout == f"run {run} has ended: cancelled\n"
+        assert has(network) == [False, False, False]
+        assert "root ended the run after the devices at work" in site.record()["error"]
+        assert site.run("approve", run).exit_code == 1
+
+    def test_others_may_change_a_device_meanwhile_and_the_run_leaves_it_to_them(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
+        other = """
+            name: other
+            version: 1.0
+            steps: [{id: configure, type: netmiko.config, lines: [logging host 192.0.2.9]}]
+        """
+        site.write("other.yaml", other)
+        site.run("run", "ntp.yaml", "--yes")
+        run = latest(site)["id"]
+        site.run("run", "other.yaml", "--yes", "--limit", "r1,r2").ok()
+        site.run("approve", run).ok()
+        assert site.run("runs", "resume", run, "--yes").exit_code in (1, 4)
+        assert network["r1"].running_config.count("logging host 192.0.2.9") == 1
+        assert written(network) == [1, 0, 0]
+
+
+class TestKilled:
+    """The story of one run on real processes, each of which is killed at the worst moment."""
+
+    def test_whoever_dies_and_when_nothing_is_lost_and_nothing_is_done_twice(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
+        self.die(site, "ask", "before", "run", "ntp.yaml", "--yes")
+        run = latest(site)["id"]
+        self.die(site, "ask", "after", "runs", "resume", run, "--yes")
+        self.die(site, "move.waiting", "before", "runs", "resume", run, "--yes")
+        assert site.run("runs", "list").ok().stdout.count("cut off") == 1
+        self.die(site, "move.waiting", "after", "runs", "resume", run, "--yes")
+        assert (latest(site)["state"], latest(site)["cut_off"]) == ("waiting", False)
+        self.die(site, "answer", "before", "approve", run)
+        assert site.run("runs", "resume", run, "--yes").exit_code == 4
+        self.die(site, "answer", "after", "approve", run)
+        assert site.run("approve", run).exit_code == 1  # it is decided
+        self.die(site, "take_over", "after", "runs", "resume", run, "--yes")
+        self.both_resume(site, run)
+        assert (latest(site)["state"], written(network)) == ("waiting", [1, 1, 1])
+
+    def die(self, site: ProjectFolder, call: str, when: str, *words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), call, when, *words],
+            cwd=site.path,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+        assert done.returncode == -signal.SIGKILL, f"{call} {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+    def both_resume(self, site: ProjectFolder, run: str) -> None:
+        """Let two processes go on at once: one does, the other is told that it came too late."""
+        command = [sys.executable, "-m", "nornflow", "runs", "resume", run, "--yes"]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes = [subprocess.Popen(command, cwd=site.path, stdin=subprocess.DEVNULL, **pipes) for _ in range(2)]
+        told = [process.communicate(timeout=60) for process in processes]
+        assert sorted(process.returncode for process in processes) in ([1, 4], [4, 4]), told

@@ -1,0 +1,161 @@
+"""The steps that wait: what they wait for, and which keys they take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from nornflow import Awaited, StepContext, WaitKind
+from nornflow.app.build import load_project
+from nornflow.app.services.validate import validate_file
+from nornflow.model.approval import Answer, Approval
+from nornflow.model.wait import Wait
+from nornflow_builtins.approval import ApprovalStep
+from nornflow_builtins.wait import WaitStep
+from nornflow_builtins.windows import DAYS, window
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)  # a Sunday
+"""When all of it happens, unless it is said otherwise."""
+
+
+def awaited(step: ApprovalStep | WaitStep, moment: datetime = NOON, **keys: Any) -> Awaited | None:
+    context: Any = type("Context", (), {"clock": staticmethod(lambda: moment)})
+    return step.awaits(context, step.Params.model_validate(keys))  # type: ignore[arg-type]
+
+
+def until(moment: datetime = NOON, **keys: Any) -> datetime | None:
+    found = awaited(WaitStep(), moment, **keys)
+    return None if found is None else found.until
+
+
+class TestWait:
+    def test_for_a_while(self) -> None:
+        assert until(**{"for": "10m"}) == NOON + timedelta(minutes=10)
+        assert until(**{"for": 90}) == NOON + timedelta(seconds=90)
+
+    def test_until_a_moment_wherever_it_is_told(self) -> None:
+        assert until(at="2026-11-23T02:00:00+01:00") == datetime(2026, 11, 23, 1, tzinfo=UTC)
+        assert until(at="2026-11-22T12:00:00Z") is None  # it has come
+
+    def test_for_a_signal(self) -> None:
+        found = awaited(WaitStep(), signal="ci-done", expires="2h")
+        assert found == Awaited(WaitKind.SIGNAL, signal="ci-done", expires=7200)
+
+    def test_for_a_window_and_the_next_one_when_it_was_missed(self) -> None:
+        night = {"start": "02:00", "end": "04:00", "days": ["mon"], "timezone": "Europe/Amsterdam"}
+        found = awaited(WaitStep(), window=night)
+        begins, ends = (datetime(2026, 11, 23, hour, tzinfo=UTC) for hour in (1, 3))
+        assert found == Awaited(WaitKind.TIME, until=begins, latest=ends)
+        assert until(begins, window=night) is None
+        assert until(ends - timedelta(seconds=1), window=night) is None
+        assert until(ends, window=night) == begins + timedelta(days=7)
+
+    @pytest.mark.parametrize(
+        ("keys", "why"),
+        [
+            ({}, "just one of"),
+            ({"for": "1m", "signal": "x"}, "not for and signal"),
+            ({"for": "soon"}, "no length of time"),
+            ({"for": 0}, "one second to a year"),
+            ({"for": True}, "no length of time"),
+            ({"for": "10m", "expires": "1h"}, "`expires` is for a signal"),
+            ({"at": "2026-11-23T02:00:00"}, "needs its place"),
+            ({"at": "tomorrow"}, "valid datetime"),
+            ({"signal": "@ci"}, "should match pattern"),
+            ({"window": {"start": "2", "end": "04:00"}}, "no hour of the clock"),
+            ({"window": {"start": "02:00+01:00", "end": "04:00"}}, "that is `timezone`"),
+            ({"window": {"start": "02:00", "end": "04:00", "timezone": "Atlantis/Main"}}, "no time zone"),
+            ({"window": {"start": "02:00", "end": "04:00", "days": ["monday"]}}, "Input should be"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, keys: dict[str, Any], why: str) -> None:
+        with pytest.raises(ValidationError, match=why):
+            WaitStep().Params.model_validate(keys)
+
+    def test_a_few_seconds_are_slept_and_need_no_store(self) -> None:
+        assert not WaitStep().waits({"for": "5s"})
+        for keys in ({"for": "6s"}, {"for": "{{ inputs.time }}"}, {"signal": "x"}):
+            assert WaitStep().waits(keys), keys
+
+
+class TestWindows:
+    @given(
+        st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
+        st.times(),
+        st.times(),
+        st.sets(st.sampled_from(DAYS)),
+        st.sampled_from(["UTC", "Europe/Amsterdam", "America/New_York", "Pacific/Chatham"]),
+    )
+    def test_a_window_begins_on_its_day_and_has_not_ended(
+        self, moment: datetime, start: time, end: time, days: set[str], place: str
+    ) -> None:
+        zone = ZoneInfo(place)
+        begins, ends = window(moment, start, end, days, zone)
+        assert begins < ends or begins - ends < timedelta(hours=1)  # where clocks are set back in the night
+        assert moment < ends
+        assert begins - moment < timedelta(days=9)
+        local = begins.astimezone(zone)
+        assert not days or DAYS[local.weekday()] in days or local.date() == date.min
+
+    def test_it_may_end_on_the_next_day(self) -> None:
+        begins, ends = window(NOON, time(22), time(4))
+        assert (begins, ends) == (NOON.replace(hour=22), NOON.replace(hour=4) + timedelta(days=1))
+        early = NOON.replace(hour=3)
+        assert window(early, time(22), time(4))[0] == NOON.replace(hour=22) - timedelta(days=1)
+
+
+class TestApproval:
+    def test_who_has_to_say_yes(self) -> None:
+        keys = {"approvers": 2, "groups": ["netops"], "users": ["dora"], "expires": "24h", "remind": "1h"}
+        found = awaited(ApprovalStep(), text="go on?", different_from=["board"], **keys)
+        assert found == Awaited(
+            WaitKind.APPROVAL, "go on?", 2, ("dora", "@netops"), ("board",), expires=86_400, remind=3600
+        )
+
+    def test_fewer_people_than_have_to_approve_are_refused(self) -> None:
+        with pytest.raises(ValidationError, match="names 1 users, and 2 must approve"):
+            ApprovalStep().Params.model_validate({"approvers": 2, "users": ["dora", "dora"]})
+
+    def test_it_tells_who_said_it(self) -> None:
+        said = [
+            Approval("h", user, answer, NOON, comment)
+            for user, answer, comment in (
+                ("bob", Answer.REJECTED, "wait"),
+                ("bob", Answer.APPROVED, "now it is fine"),
+                ("dora", Answer.APPROVED, ""),
+            )
+        ]
+        wait = Wait("run-1", 1, "board", 0, Awaited(WaitKind.APPROVAL), NOON, answers=tuple(said))
+        context: Any = type("Context", (), {"wait": replace(wait)})
+        told: StepContext = context
+        result = ApprovalStep().apply(told, ApprovalStep.Params.model_validate({}))
+        assert result.outputs == {
+            "approved_by": ["bob", "dora"],
+            "comments": {"bob": "now it is fine"},
+            "approved_at": NOON.isoformat(),
+        }
+
+
+class TestInAWorkflow:
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [("[a]", []), ("[b]", ["NFB101"]), ("[say, nobody]", ["NFB101", "NFB101"]), ("['{{ inputs.x }}']", [])],
+    )
+    def test_an_approval_differs_from_other_approvals_alone(
+        self, tmp_path: Path, wanted: str, found: list[str]
+    ) -> None:
+        file = tmp_path / "change.yaml"
+        file.write_text(
+            "name: change\nversion: 1.0\ninputs: {x: {type: string}}\nsteps:\n  - {id: a, type: approval}\n"
+            f"  - {{id: b, type: approval, different_from: {wanted}}}\n  - {{id: say, type: note, text: hello}}\n"
+        )
+        result, _ = validate_file(file, load_project(tmp_path))
+        assert [one.code for one in result.diagnostics] == found
