@@ -45,9 +45,9 @@ def test_the_tutorials_output_is_what_is_printed(root: Path, tmp_path: Path, mon
     assert installed.stdout.partition("\nstep type ")[2] in shown[2]
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_each_example_of_the_how_to_is_a_plugin_in_order(number: int, root: Path, tmp_path: Path) -> None:
     code = blocks(root / "docs" / "how-to" / "write-a-step-type.md", "python")
-    assert len(code) == 4
+    assert len(code) == 5
     (tmp_path / "acme_steps.py").write_text(f'"""An example of the how-to."""\n{code[number]}')
     assert check_plugin("acme_steps.py", tmp_path).problems == ()

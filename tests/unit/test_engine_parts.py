@@ -120,9 +120,10 @@ class TestGraph:
     def test_independent_steps_run_side_by_side(self) -> None:
         together = threading.Barrier(2, timeout=10)
 
-        def execute(current: Step) -> None:
+        def execute(current: Step) -> bool:
             if current.id in ("left", "right"):
                 together.wait()  # would time out if they ran one after the other
+            return True
 
         order: list[str] = []
         steps = [step("left"), step("right"), step("end", "left", "right")]
@@ -133,12 +134,26 @@ class TestGraph:
     def test_nothing_starts_after_a_stop(self) -> None:
         switch, ran = StopSwitch(), []
 
-        def execute(current: Step) -> None:
+        def execute(current: Step) -> bool:
             ran.append(current.id)
             switch.stop()
+            return True
 
         walk([step("a"), step("b", "a")], execute, lambda done: None, switch)
         assert ran == ["a"]
+
+    def test_what_comes_behind_a_step_that_has_not_ended_is_left_alone(self) -> None:
+        ran: list[str] = []
+
+        def execute(current: Step) -> bool:
+            ran.append(current.id)
+            return current.id != "wait"
+
+        ended: list[str] = []
+        steps = [step("wait"), step("behind", "wait"), step("side"), step("more", "side")]
+        walk(steps, execute, lambda done: ended.append(done.id), StopSwitch())
+        assert sorted(ran) == ["more", "side", "wait"]
+        assert ended == ["side", "more"]
 
 
 class TestAttempts:
