@@ -17,6 +17,9 @@ from nornflow.abc.devices import DeviceSession as DeviceSession
 from nornflow.abc.locks import DeviceLocks as DeviceLocks
 from nornflow.abc.locks import Fence as Fence
 from nornflow.abc.locks import Slots as Slots
+from nornflow.abc.pipelines import PipelineStore as PipelineStore
+from nornflow.abc.pipelines import Starter as Starter
+from nornflow.abc.pools import Pools as Pools
 from nornflow.abc.store import EventSink as EventSink
 from nornflow.abc.store import Journal as Journal
 from nornflow.abc.store import RunStore as RunStore

@@ -25,9 +25,11 @@ COMMANDS = {
     "init": "start a project in this folder",
     "lab": "start and stop simulated or real test routers",
     "locks": "show which runs hold devices and which wait for them",
+    "pipeline": "run workflows after each other or at once, as a file says",
     "plan": "work out what a change would do to every device",
     "plugins": "list, show and check plugins",
     "policy": "explain what a profile allows a workflow",
+    "pools": "show what runs share (cpu, memory ...), who holds it and who waits",
     "profile": "list and show security profiles",
     "recover": "take back what dead runs changed and nobody confirmed",
     "reject": "reject a sealed plan, or what a run waits for",
@@ -40,7 +42,7 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
-_AT_WORK = ("run", "plan", "runs", "apply", "recover", "rollback")
+_AT_WORK = ("run", "plan", "pipeline", "runs", "apply", "recover", "rollback")
 """Commands that work on devices, whose threads may be left behind."""
 _LAST_WORDS = 5.0
 """Seconds that threads which steps left behind get to end before the process ends without them."""

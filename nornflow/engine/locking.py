@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from nornflow.abc import DeviceLocks, Fence, Slots
+from nornflow.abc import DeviceLocks, Fence, Pools, Slots
 from nornflow.errors import DevicesHeld, LockLost, NornFlowError, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.lock import Claim, DeviceClaim, Holder, WhenHeld
 from nornflow.model.plan import Plan
+from nornflow.model.pool import NOTHING, Amounts, Asked, shown
 from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import Step
 
@@ -31,7 +32,10 @@ _FEW = 6
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Where a run takes its turn, and what it does while others are in its way; `timeout` in seconds, 0 for none."""
+    """Where a run takes its turn, and what it does while others are in its way; `timeout` in seconds, 0 for none.
+
+    `asked` is what it wants of the `pools`: of a run that asks for nothing they are not told.
+    """
 
     locks: DeviceLocks
     slots: Slots
@@ -39,6 +43,8 @@ class Turns:
     timeout: float = 0.0
     rng: random.Random = field(default_factory=random.SystemRandom)
     monotonic: Callable[[], float] = time.monotonic
+    pools: Pools | None = None
+    asked: Asked = NOTHING
 
 
 class DeviceFence(Fence):
@@ -95,7 +101,10 @@ class Turn:
         self._told: object = None
 
     def come_to_work(self) -> bool:
-        """Take a place under the profile, waiting for it; False when the run was stopped meanwhile. DevicesHeld."""
+        """Take a place under the profile and the resources that the run asks for, waiting for them, always in this order.
+
+        False when the run was stopped meanwhile. DevicesHeld.
+        """
         turns, limit = self._tools.turns, self._info.profile.max_concurrent_workflows
         if turns is None:
             return True
@@ -107,6 +116,19 @@ class Turn:
             what,
             lambda: turns.slots.grant(ticket, limit) or None,
             lambda: _busy(what, limit, *turns.slots.in_the_way(ticket)),
+        )
+        return granted is not None and self._take_resources(turns)
+
+    def _take_resources(self, turns: Turns) -> bool:
+        pools, asked = turns.pools, turns.asked
+        if pools is None or not asked.wants:
+            return True
+        ticket = pools.request(self._info.id, asked)
+        granted = self._wait(
+            turns,
+            "resources",
+            lambda: pools.grant(ticket) or None,
+            lambda: _short(asked, *pools.in_the_way(ticket)),
         )
         return granted is not None
 
@@ -185,6 +207,8 @@ class Turn:
                 for device, how in turns.locks.release(self._info.id, tokens).items():
                     self._tell_lost(device, f"{device}: the run had lost its lock: {how}")
             turns.slots.release(self._info.id)
+            if turns.pools is not None and turns.asked.wants:
+                turns.pools.release(self._info.id)
 
     def _what_is_free(
         self, turns: Turns, ticket: int, devices: Sequence[str], left_out: dict[str, StepResult]
@@ -280,6 +304,16 @@ def _busy(what: str, limit: int, working: Sequence[Claim], waiting: Sequence[Cla
     runs = "; ".join(f"{claim} since {claim.since:%H:%M:%S} UTC" for claim in working)
     before = f"; {len(waiting)} wait before this one" if waiting else ""
     return f"{what} lets {limit} work at once (max_concurrent_workflows): {runs}{before}", len(waiting) + 1
+
+
+def _short(asked: Asked, taken: Amounts, holders: Sequence[Claim], waiting: Sequence[Claim]) -> tuple[str, int]:
+    """Say what is taken by whom of that which a run asks for, and how many are served before it; with its place."""
+    if not holders and not waiting:
+        return "", 1
+    runs = f" by {'; '.join(map(str, holders))}" if holders else ""
+    before = f"; {len(waiting)} are served before this one" if waiting else ""
+    what = f"it asks for {shown(asked.wants)}; of that are taken {shown(taken) or 'none'}"
+    return f"{what}{runs}{before}", len(waiting) + 1
 
 
 def _by_device(claims: Sequence[DeviceClaim]) -> dict[str, list[DeviceClaim]]:

@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     INJECTION_BLOCKED = "security.injection_blocked"
     RESOURCE_EXCEEDED = "security.resource_exceeded"
     POLICY_VIOLATION = "security.policy_violation"
+    PIPELINE_STATE = "pipeline.state"
+    PIPELINE_ENTRY = "pipeline.entry"
     OBSERVER_FAILED = "observer.failed"
 
 

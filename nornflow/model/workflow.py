@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.wait import Awaited
 
 
@@ -290,6 +291,7 @@ class Workflow:
     file: str = ""
     digest: str = ""
     snapshot: Snapshot | None = None
+    asks: Asked = NOTHING
 
     @property
     def checks(self) -> tuple[Step, ...]:

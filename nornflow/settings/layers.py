@@ -1,7 +1,8 @@
 """Finds the layers of settings, merges them and holds the outcome against the model.
 
 The order, later wins: defaults < preset of `environment` < system < user < project < file < environment < command line.
-A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks` and `profiles` only the entries that it names.
+A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks`, `pools` and `profiles` only the entries that it
+names.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _NESTED: Mapping[str, frozenset[str] | None] = {
     "credentials": frozenset(Credentials.model_fields),
     "store": frozenset(StoreSettings.model_fields),
     "locks": frozenset(LockSettings.model_fields),
-    "profiles": None,  # any name
+    "pools": None,  # any name
+    "profiles": None,
 }
 _LISTS = frozenset(
     {("allowed_domains",), ("trusted_keys",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")}
@@ -196,7 +198,7 @@ def _typed(layer: _Layer, path: KeyPath, text: str, place: str) -> Any:
     if (
         path in _LISTS
         or path[0] == "profiles"
-        or path[-1] in {"plugins", "credentials", "store", "locks"}
+        or path[-1] in {"plugins", "credentials", "store", "locks", "pools"}
         or stripped.startswith("{")
     ):
         try:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from nornflow.model.pool import DEFAULT_POOLS
 
 Whole = Annotated[int, Field(strict=True)]
+_Share = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +171,20 @@ class Settings(_Frozen):
     store: StoreSettings = Field(default=StoreSettings(), description="where runs are remembered")
     cache: CacheSettings = Field(default=CacheSettings(), description="how much of what steps found is kept")
     locks: LockSettings = Field(default=LockSettings(), description="what a run does while others are in its way")
+    pools: dict[str, _Share] = Field(
+        default=dict(DEFAULT_POOLS),
+        description="how much there is of what workflows ask for with `resources`, in all processes together: cores of cpu,"
+        " MiB of memory, Mbit/s of bandwidth, GiB of storage, and whatever the site counts itself, by its name",
+    )
     plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
 
     _origins: dict[tuple[str, ...], Origin] = PrivateAttr(default_factory=dict)
     _project: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @field_validator("pools", mode="before")
+    @classmethod
+    def _with_the_usual_pools(cls, value: Any) -> Any:
+        return {**DEFAULT_POOLS, **value} if isinstance(value, dict) else value
 
     @property
     def project(self) -> Path:

@@ -12,6 +12,8 @@ from nornflow.store.tables import (
     approvals,
     events,
     journal,
+    pipeline_entries,
+    pipelines,
     plan_answers,
     plan_hosts,
     plan_images,
@@ -30,8 +32,16 @@ _WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts)
 
 
 def forget(connection: Connection, before: datetime) -> Sequence[str]:
-    """Remove the runs that ended before a moment, and the plans that were made before it; return the ids of the runs."""
-    ended = select(runs.c.number, runs.c.id).where(runs.c.completed_at < before)
+    """Remove the runs that ended before a moment, and the plans that were made before it; return the ids of the runs.
+
+    What ran in a pipeline that has not ended is kept: entries that are still to come may look at it.
+    """
+    awaited = (
+        select(pipeline_entries.c.run)
+        .join(pipelines, pipelines.c.number == pipeline_entries.c.pipeline)
+        .where(pipelines.c.completed_at.is_(None))
+    )
+    ended = select(runs.c.number, runs.c.id).where(runs.c.completed_at < before, runs.c.id.not_in(awaited))
     old = connection.execute(ended.order_by(runs.c.number)).all()
     for row in old:
         for table in _OF_RUN:
@@ -45,6 +55,9 @@ def forget(connection: Connection, before: datetime) -> Sequence[str]:
     connection.execute(delete(sealed_plans).where(sealed_plans.c.created_at < before))
     connection.execute(delete(plan_answers).where(plan_answers.c.at < before))
     forget_holders(connection, before)
+    gone = select(pipelines.c.number).where(pipelines.c.completed_at < before)
+    connection.execute(delete(pipeline_entries).where(pipeline_entries.c.pipeline.in_(gone)))
+    connection.execute(delete(pipelines).where(pipelines.c.completed_at < before))
     return [row.id for row in old]
 
 

@@ -1,11 +1,12 @@
-"""Locks and slots that wait for a database that is away, as the store of runs does: whatever is asked can be asked again."""
+"""Locks, slots and pools that wait for a database that is away, as the store of runs does: all can be asked again."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from nornflow.abc import DeviceLocks, Slots
+from nornflow.abc import DeviceLocks, Pools, Slots
 from nornflow.model.lock import Claim, DeviceClaim, Holder
+from nornflow.model.pool import Amounts, Asked
 from nornflow.store.patience import Patience
 
 
@@ -75,3 +76,27 @@ class PatientSlots(Slots):
     def release(self, run: str) -> None:
         """Give back the run's place."""
         self._patience(lambda: (self._slots.release(run),))
+
+
+class PatientPools(Pools):
+    """Asks the same of other pools, again and again while their database is away."""
+
+    def __init__(self, pools: Pools, patience: Patience) -> None:
+        self._pools = pools
+        self._patience = patience
+
+    def request(self, run: str, asked: Asked) -> int:
+        """Take a ticket; the one whose answer was lost is given up."""
+        return self._patience(lambda: self._pools.request(run, asked))
+
+    def grant(self, ticket: int) -> bool:
+        """Take what the ticket asks for; what was taken already, and whose answer was lost, is there."""
+        return self._patience(lambda: self._pools.grant(ticket))
+
+    def in_the_way(self, ticket: int) -> tuple[Amounts, Sequence[Claim], Sequence[Claim]]:
+        """Return what is taken, by whom, and who is served earlier."""
+        return self._patience(lambda: self._pools.in_the_way(ticket))
+
+    def release(self, run: str) -> None:
+        """Give back what the run holds."""
+        self._patience(lambda: (self._pools.release(run),))

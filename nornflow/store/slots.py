@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Engine, Select, delete, insert, select, updat
 from nornflow.abc import Slots
 from nornflow.errors import RunLost
 from nornflow.model.lock import Claim, Place
+from nornflow.model.pool import shown
 from nornflow.store.database import reading, told
+from nornflow.store.pools import uses
 from nornflow.store.tables import lock_requests, slots, workers
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
@@ -90,7 +92,7 @@ def _ahead(ticket: int) -> Select[Any]:
 
 
 def places(engine: Engine) -> dict[str, Place]:
-    """Return the place of every run that waits, by its id: for a slot of its profile, or for its devices.
+    """Return the place of every run that waits, by its id: for a slot of its profile, for resources, or for its devices.
 
     In the queue for devices only those count that wait for one of the same devices.
     """
@@ -114,6 +116,8 @@ def places(engine: Engine) -> dict[str, Place]:
     for run, profile in in_slots:
         counts[profile] = counts.get(profile, 0) + 1
         found[run] = Place(run, counts[profile], f"profile {profile}")
+    for place, use in enumerate((use for use in uses(engine) if use.waiting), 1):
+        found[use.request.run] = Place(use.request.run, place, shown(use.request.wants))
     devices: dict[str, set[str]] = {}
     for _, device, run in in_locks:
         devices.setdefault(run, set()).add(device)

@@ -21,7 +21,7 @@ from nornflow.model.worker import Process, WorkerView
 from nornflow.store.database import reading, told
 from nornflow.store.processes import is_there, this_process
 from nornflow.store.processes import user as user_name
-from nornflow.store.tables import lock_requests, locks, slots, workers
+from nornflow.store.tables import lock_requests, locks, reservations, slots, workers
 
 ALIVE = "alive"
 GONE = "gone"
@@ -197,4 +197,5 @@ def _free(connection: Connection, worker: str) -> None:
     """Give back what a worker holds and take it out of every queue; tokens stay, so that it is never right again."""
     connection.execute(update(locks).where(locks.c.worker == worker).values(run=None, worker=None, since=None))
     connection.execute(delete(lock_requests).where(lock_requests.c.worker == worker))
-    connection.execute(delete(slots).where(slots.c.worker == worker))
+    for table in (slots, reservations):
+        connection.execute(delete(table).where(table.c.worker == worker))

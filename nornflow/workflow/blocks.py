@@ -10,7 +10,6 @@ _OPEN = re.compile(r"\{[{%#]")
 _INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"{}]|[-+]?%\}""", re.DOTALL)
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
 _END_RAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
-_STEP = re.compile(r"(?<![\w.])steps\.(?=[^\W\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +69,26 @@ def _end_of_code(text: str, start: int) -> int:
     return -1
 
 
-def name_steps(text: str, step_ids: Collection[str]) -> str:
-    """Return the text with `steps.run-tests` written as `steps["run-tests"]` inside of its code, for the known ids."""
+def name_steps(text: str, step_ids: Collection[str], group: str = "steps") -> str:
+    """Return the text with `steps.run-tests` written as `steps["run-tests"]` inside of its code, for the known ids.
+
+    `group` is the name that has them, where it is another one.
+    """
     hyphenated = sorted((one for one in step_ids if "-" in one), key=len, reverse=True)
-    if not hyphenated or "steps." not in text:
+    if not hyphenated or f"{group}." not in text:
         return text
     parts: list[str] = []
     position = 0
     for span in spans(text):
         parts.append(text[position : span.start])
         code = text[span.start : span.end]
-        parts.append(_named(code, hyphenated) if span.code else code)
+        parts.append(_named(code, hyphenated, group) if span.code else code)
         position = span.end
     parts.append(text[position:])
     return "".join(parts)
 
 
-def _named(code: str, hyphenated: list[str]) -> str:
+def _named(code: str, hyphenated: list[str], group: str) -> str:
     texts = [(match.start(), match.end()) for match in _INSIDE.finditer(code) if len(match.group()) > 2]
 
     def subscript(match: re.Match[str]) -> str:
@@ -97,13 +99,13 @@ def _named(code: str, hyphenated: list[str]) -> str:
             after = code[at + len(step_id) : at + len(step_id) + 1]
             if code.startswith(step_id, at) and not after.isalnum() and after != "_":
                 taken.append((at, at + len(step_id)))
-                return f'steps["{step_id}"]'
+                return f'{group}["{step_id}"]'
         return match.group()
 
     taken: list[tuple[int, int]] = []
     made: list[str] = []
     position = 0
-    for match in _STEP.finditer(code):
+    for match in re.finditer(rf"(?<![\w.]){group}\.(?=[^\W\d])", code):
         before = len(taken)
         text = subscript(match)
         made.append(code[position : match.start()] + text)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.pool import Asked
 from nornflow.model.wait import Awaited, WaitKind
 from nornflow.model.workflow import (
     Amount,
@@ -91,6 +92,7 @@ def workflow(
         on_failure=OnFailure(keys.get("on_failure", "stop")),
         file=document.file,
         digest=digest,
+        asks=Asked(keys.get("resources", {}), keys.get("priority", 0)),
     )
 
 

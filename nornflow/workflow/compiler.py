@@ -12,17 +12,17 @@ from nornflow.abc import StepType
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Severity
 from nornflow.model.permission import PERMISSIONS, covers
-from nornflow.model.workflow import Amount, Input, Matching, Step, Validation, Workflow
+from nornflow.model.workflow import Amount, Matching, Step, Workflow
 from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
 from nornflow.workflow import build, checks, looks, order, waits
+from nornflow.workflow.declared import declared_inputs
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft, read_steps
 from nornflow.workflow.forms import NONE_ABSENT, Reader
 from nornflow.workflow.functions import regex
-from nornflow.workflow.inputs import why_unfit
 from nornflow.workflow.keys import WORKFLOW
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.references import ALWAYS, Checker, Scope
@@ -118,7 +118,7 @@ class _Compilation:
         by_id = order.check_ids(drafts, reader)
         edges = order.connect(drafts, by_id, reader)
         ids = order.sort(edges, by_id, reader)
-        inputs = {name: self._input(name, read) for name, read in keys.get("inputs", {}).items()}
+        inputs = declared_inputs(keys, reader)
         declared = frozenset(name for name in _mapping(data.get("inputs")) if isinstance(name, str))
         steps = settle(
             [self._step(by_id[step], edges[step], keys) for step in ids],
@@ -164,55 +164,6 @@ class _Compilation:
     def _results(self, draft: Draft) -> frozenset[str] | None:
         keys = tuple(draft.type.result_keys)
         return frozenset((*keys, *draft.keys.get("outputs", ()))) if keys else None
-
-    def _input(self, name: str, read: dict[str, Any]) -> Input:
-        path: Path = ("inputs", name)
-        rules = read.get("validation")
-        validation = None
-        if rules is not None:
-            enum = rules.get("enum")
-            validation = Validation(
-                rules.get("pattern"), rules.get("min"), rules.get("max"), None if enum is None else tuple(enum)
-            )
-        made = Input(
-            name,
-            read.get("type", "string"),
-            read.get("description", ""),
-            read.get("required", False),
-            read.get("default"),
-            validation,
-            read.get("multiline", False),
-            self.document.key_at(path),
-        )
-        if validation is None or self._sensible(validation, made, (*path, "validation")):
-            self._default(made, path)
-        return made
-
-    def _sensible(self, rules: Validation, declared: Input, path: Path) -> bool:
-        report, kind = self.reader.report, declared.type
-        before = len(self.reader.diagnostics)
-        if rules.pattern is not None:
-            if kind not in ("string", "file", "artifact"):
-                message = f"a `pattern` says nothing about an input of type {kind}"
-                report("NF405", message, (*path, "pattern"), key=True, hint="patterns are for texts")
-            try:
-                regex(rules.pattern)
-            except ExpressionError as error:
-                report("NF107", error.message, (*path, "pattern"), found=rules.pattern, hint=error.hint)
-        if kind == "boolean" and (rules.min is not None or rules.max is not None):
-            report("NF405", "`min` and `max` say nothing about a boolean", path)
-        if rules.min is not None and rules.max is not None and rules.min > rules.max:
-            report("NF405", f"no value is at least {rules.min:g} and at most {rules.max:g}", path)
-        for index, one in enumerate(rules.enum or ()):
-            why = why_unfit(one, Input(declared.name, kind, multiline=declared.multiline))
-            if why:
-                report("NF405", f"a value of `enum` {why}", (*path, "enum", index))
-        return len(self.reader.diagnostics) == before
-
-    def _default(self, declared: Input, path: Path) -> None:
-        why = "" if declared.default is None else why_unfit(declared.default, declared)
-        if why:
-            self.reader.report("NF404", f"the default of {declared.name!r} {why}", (*path, "default"))
 
     def _check_step(self, draft: Draft, checker: Checker, scope: Scope) -> None:
         path, keys = draft.path, draft.keys

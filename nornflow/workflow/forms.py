@@ -36,6 +36,8 @@ class Reader:
     document: Document
     absent: Mapping[str, str] = field(default_factory=lambda: NONE_ABSENT)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    what: str = "workflow"
+    """What the document is, for people."""
 
     def report(self, code: str, message: str, path: Path, *, key: bool = False, **more: str) -> None:
         """Add a problem at the value of a path, or at its key."""

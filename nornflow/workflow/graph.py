@@ -91,7 +91,7 @@ def _names(workflow: Workflow) -> Mapping[str, str]:
 def _mermaid(workflow: Workflow) -> str:
     names, lines, checks = _names(workflow), ["flowchart TD"], list[str]()
     for step in workflow.steps:
-        label = f"{step.id}<br/>{_entities(step.type)}"
+        label = f"{step.id}<br/>{entities(step.type)}"
         shape = f'["{label}"]' if step.scope is Scope.DEVICE else f'(["{label}"])'
         (checks if step.check else lines).append(f"  {names[step.id]}{shape}")
     if checks:
@@ -103,26 +103,28 @@ def _mermaid(workflow: Workflow) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entities(text: str) -> str:
+def entities(text: str) -> str:
+    """Return a text as Mermaid takes it in a label."""
     return "".join(char if char.isalnum() or char in "._- " else f"#{ord(char)};" for char in text)
 
 
 def _dot(workflow: Workflow) -> str:
-    names, lines = _names(workflow), [f"digraph {_quoted(workflow.name)} {{", "  rankdir=TB;", "  node [shape=box];"]
+    names, lines = _names(workflow), [f"digraph {quoted(workflow.name)} {{", "  rankdir=TB;", "  node [shape=box];"]
     checks: list[str] = []
     for step in workflow.steps:
         rounded = "" if step.scope is Scope.DEVICE else ", style=rounded"
-        label = _quoted(step.id + "\n" + step.type)
+        label = quoted(step.id + "\n" + step.type)
         (checks if step.check else lines).append(f"  {names[step.id]} [label={label}{rounded}];")
     if checks:
-        lines += ["  subgraph cluster_checks {", f"  label={_quoted(BEHIND)};", *checks, "  }"]
+        lines += ["  subgraph cluster_checks {", f"  label={quoted(BEHIND)};", *checks, "  }"]
     for step_id, edges in essential(workflow).items():
         for edge in edges:
-            label = f" [label={_quoted(_LABEL[edge.on])}, style=dashed]" if _LABEL[edge.on] else ""
+            label = f" [label={quoted(_LABEL[edge.on])}, style=dashed]" if _LABEL[edge.on] else ""
             lines.append(f"  {names[edge.step]} -> {names[step_id]}{label};")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as dot takes it, in quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -49,7 +49,7 @@ _VALIDATION = Record(
         "enum": Key(ListOf(Anything(), 1, 1000), "the only values that are taken"),
     }
 )
-_INPUT = Record(
+INPUT = Record(
     {
         "type": Key(Choice(INPUT_TYPES), "what kind of value the input is", default="string"),
         "description": Key(Text(longest=5000), "what the input is for"),
@@ -205,6 +205,8 @@ SNAPSHOT = Record(
     what="a mapping such as {take: [...], unexplained: fail}",
 )
 _TIMEOUT = Number(1, DAY, unit="seconds")
+RESOURCES = MapOf(Number(0, 1_000_000_000), r"[a-z][a-z0-9_-]{0,63}", "cpu", 50)
+PRIORITY = Number(-1000, 1000, whole=True)
 
 WORKFLOW = Record(
     {
@@ -219,7 +221,7 @@ WORKFLOW = Record(
         "description": Key(Text(longest=10_000), "what the workflow does"),
         "author": Key(Text(longest=200), "who wrote it"),
         "tags": Key(ListOf(Text(shortest=1, longest=64, numbers=True, what="a word"), 0, 50), "words to find it by"),
-        "inputs": Key(MapOf(_INPUT, NAME, "servers", 200), "the values a run is given"),
+        "inputs": Key(MapOf(INPUT, NAME, "servers", 200), "the values a run is given"),
         "outputs": Key(MapOf(_OUTPUT, NAME, "changed", 200), "the values a run ends with"),
         "targets": Key(TARGETS, "which devices the workflow is for; without it, all of the inventory"),
         "environment": Key(_ENVIRONMENT, "variables of the programs that steps start"),
@@ -230,6 +232,11 @@ WORKFLOW = Record(
         "cache": Key(
             _CACHE, "whether results may be taken from earlier runs, for every step that runs once and only reads"
         ),
+        "resources": Key(
+            RESOURCES,
+            "what a run takes of the pools while it is at work: `cpu`, `memory`, `bandwidth`, `storage`, own counts",
+        ),
+        "priority": Key(PRIORITY, "who waits for resources: a higher one is served first", default=0),
         "rollout": Key(_ROLLOUT, "in which batches devices are changed"),
         "confirm": Key(_CONFIRM, "that each batch stands only when it is verified and confirmed in time"),
         "on_failure": Key(

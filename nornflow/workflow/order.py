@@ -76,11 +76,11 @@ def sort(edges: Edges, by_id: Mapping[str, Draft], reader: Reader) -> list[str]:
     while waiting:
         ready = next((step for step, after in waiting.items() if after <= done.keys()), None)
         if ready is None:
-            circle = _circle(waiting, done.keys())
-            named = " -> ".join((*circle, circle[0]))
-            where = (*by_id[circle[0]].path, "depends_on")
+            found = circle(waiting, done.keys())
+            named = " -> ".join((*found, found[0]))
+            where = (*by_id[found[0]].path, "depends_on")
             reader.report("NF205", f"steps depend on each other in a circle: {named}", where, found=named)
-            for step in circle:
+            for step in found:
                 done[step] = None
                 del waiting[step]
             continue
@@ -89,16 +89,16 @@ def sort(edges: Edges, by_id: Mapping[str, Draft], reader: Reader) -> list[str]:
     return list(done)
 
 
-def _circle(waiting: Mapping[str, set[str]], done: Collection[str]) -> list[str]:
+def circle(waiting: Mapping[str, set[str]], done: Collection[str]) -> list[str]:
     """Return the steps of one circle, the first written first, each depending on the next."""
     step = next(iter(waiting))
     trail: list[str] = []
     while step not in trail:
         trail.append(step)
         step = next(other for other in waiting if other in waiting[step] and other not in done)
-    circle = trail[trail.index(step) :]
-    first = min(range(len(circle)), key=lambda index: list(waiting).index(circle[index]))
-    return circle[first:] + circle[:first]
+    found = trail[trail.index(step) :]
+    first = min(range(len(found)), key=lambda index: list(waiting).index(found[index]))
+    return found[first:] + found[:first]
 
 
 def ancestors(order: Sequence[str], edges: Edges) -> dict[str, frozenset[str]]:

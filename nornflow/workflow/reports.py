@@ -28,6 +28,8 @@ class FileResult:
     workflow: Workflow | None
     diagnostics: tuple[Diagnostic, ...]
     source: str = ""
+    about: str = ""
+    """What a file is that is no workflow and can be used: `pipeline window, 3 entries`."""
 
     @property
     def ok(self) -> bool:
@@ -53,9 +55,11 @@ def _text(results: Sequence[FileResult]) -> str:
 def _summary(result: FileResult) -> str:
     counted = Counter(one.severity for one in result.diagnostics)
     found = ", ".join(f"{number} {kind.value}{'' if number == 1 else 's'}" for kind, number in sorted(counted.items()))
-    if result.ok and result.workflow is not None:
+    about = result.about
+    if result.workflow is not None:
         steps = len(result.workflow.steps)
         about = f"{result.workflow.name} {result.workflow.version}, {steps} step{'' if steps == 1 else 's'}"
+    if result.ok and about:
         return f"{clean(result.file)}: ok ({about})" + (f", {found}" if found else "")
     return f"{clean(result.file)}: {found}"
 

@@ -126,7 +126,7 @@ class Record(Form):
                 if read is not MISSING:
                     made[name] = read
             elif key.required:
-                message = f"{name_of(path)} has no `{name}`" if path else f"the workflow has no `{name}`"
+                message = f"{name_of(path)} has no `{name}`" if path else f"the {reader.what} has no `{name}`"
                 reader.report("NF102", message, path, expected=f"the key `{name}`: {key.doc}")
         return made
 

@@ -47,8 +47,8 @@ class _Gives(Enum):
 class Renderer:
     """Renders templates over plain data and keeps what it has compiled; may be shared by threads.
 
-    `filters` come from plugins, `step_ids` are the ids that may hold hyphens, `max_output` bounds what one template may
-    give, in characters, and `project` is the folder that `dir_hash()` may look into.
+    `filters` come from plugins, `step_ids` are the ids that may hold hyphens behind the name `group`, `max_output` bounds
+    what one template may give, in characters, and `project` is the folder that `dir_hash()` may look into.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Renderer:
         filters: Sequence[TemplateFilter] = (),
         *,
         step_ids: Collection[str] = (),
+        group: str = "steps",
         max_output: int = MAX_OUTPUT,
         project: Path | None = None,
     ) -> None:
@@ -74,6 +75,7 @@ class Renderer:
         added = {one.name: _owned(one) for one in filters}
         self._environment = Environment(added, functions)
         self._step_ids = tuple(step_ids)
+        self._group = group
         self._max_output = max_output
         self._kept: dict[str, tuple[Template, _Gives]] = {}
 
@@ -121,7 +123,7 @@ class Renderer:
         if not has_template(text):
             return ()
         self._compiled(text)
-        tree = self._environment.parse(name_steps(text, self._step_ids))
+        tree = self._environment.parse(name_steps(text, self._step_ids, self._group))
         free = find_undeclared_variables(tree) - set(self._environment.globals)
         found: list[Reference] = []
         _collect(tree, free, False, found, text)
@@ -134,7 +136,7 @@ class Renderer:
             return known
         where = f"{file}: " if file else ""
         try:
-            tree = self._environment.parse(name_steps(text, self._step_ids))
+            tree = self._environment.parse(name_steps(text, self._step_ids, self._group))
             single = None if as_text else _single(tree)
             gives = _Gives.TEXT
             if single is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -11,11 +12,15 @@ from nornflow.app.build import Project
 from nornflow.engine.locking import Turns
 from nornflow.errors import RunLost, StoreError
 from nornflow.model.lock import WhenHeld
+from nornflow.model.pool import NOTHING, Asked
 from nornflow.store.nothing import NoStore
 
 if TYPE_CHECKING:
     from nornflow.store.pulse import Pulse
     from nornflow.store.workers import Workers
+
+LOOK = 0.5
+"""Seconds between two looks at a process of which nobody knows whether it lives."""
 
 
 class Alive:
@@ -70,16 +75,36 @@ def alive(store: RunStore) -> Iterator[Alive]:
             me.workers.leave()
 
 
-def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
-    """Return where a run of this worker queues for its profile and its devices; None without a store.
+def living(me: Alive, worker: str, wait: Callable[[float], object]) -> str:
+    """Return where a worker lives, an empty text once it is dead; one that cannot be looked at from here takes a while."""
+    from nornflow.store.processes import is_there, this_process
+    from nornflow.store.workers import GONE_AFTER  # a run without a store has no use for the database
 
-    `when_held` is what it does while others are in its way, instead of the setting `locks.when_held`.
+    workers, end = me.workers, time.monotonic() + GONE_AFTER + 2 * LOOK
+    assert workers is not None  # without a store there is nothing to be found
+    before = workers.about(worker)
+    while not workers.gone(worker):
+        now = workers.about(worker)
+        beaten = before is not None and now is not None and now.beat_at != before.beat_at
+        lives_here = now is not None and is_there(now.process, this_process()) is True
+        if beaten or lives_here or time.monotonic() > end:
+            return f"{worker} on {now.process.machine}, process {now.process.pid}" if now is not None else worker
+        wait(LOOK)
+    return ""
+
+
+def turns_of(me: Alive, project: Project, when_held: str = "", asked: Asked = NOTHING) -> Turns | None:
+    """Return where a run of this worker queues for its profile, resources and devices; None without a store.
+
+    `when_held` is what it does while others are in its way, instead of the setting `locks.when_held`; `asked` is what it
+    wants of the pools.
     """
     if me.workers is None:
         return None
     from nornflow.store.locks import SqlDeviceLocks
     from nornflow.store.patience import Patience
-    from nornflow.store.patient_turns import PatientLocks, PatientSlots
+    from nornflow.store.patient_turns import PatientLocks, PatientPools, PatientSlots
+    from nornflow.store.pools import SqlPools
     from nornflow.store.slots import SqlSlots
 
     settings, engine = project.settings, me.workers.engine
@@ -89,4 +114,6 @@ def turns_of(me: Alive, project: Project, when_held: str = "") -> Turns | None:
         PatientSlots(SqlSlots(engine, me.workers), patience),
         WhenHeld(when_held or settings.locks.when_held),
         float(settings.locks.timeout),
+        pools=PatientPools(SqlPools(engine, me.workers, settings.pools), patience),
+        asked=asked,
     )

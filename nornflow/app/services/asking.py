@@ -10,6 +10,7 @@ from typing import Any
 from nornflow.abc import Observer
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.plan import Plan
+from nornflow.model.pool import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Request:
     """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it.
 
     `locked` says what is done about devices that another run holds (`wait`, `fail` or `skip`); empty leaves it to the
-    setting.
+    setting. `values` are inputs that have their type already, beside those that are words. `asked` is what the run wants of
+    the pools, instead of what its workflow says.
     """
 
     file: Path
@@ -27,6 +29,8 @@ class Request:
     inventory: Path | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     locked: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
+from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.processes import shared_out
 from nornflow.app.services.approving import answers_about, keep_approvals, remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
+from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
 from nornflow.app.services.remember import remembered
 from nornflow.engine.drift import Sealed
@@ -65,6 +67,14 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
     return carry_out(project, asked_change(project, request), voices, locked=request.locked)
 
 
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A run that somebody wants under this id; `claim`, given store and worker, raises when it may not be begun (any more)."""
+
+    run: str
+    claim: Callable[[RunStore, str], None]
+
+
 def carry_out(
     project: Project,
     change: Change,
@@ -73,11 +83,13 @@ def carry_out(
     locked: str = "",
     earlier: Earlier | None = None,
     applied: Applied | None = None,
+    commission: Commission | None = None,
 ) -> RunRecord:
     """Run a change that is made ready, as a new run; `earlier` is what is known of it from a run before.
 
     With `applied` nothing is planned: a plan is applied that was sealed before.
     """
+    demand_possible(project, change.spec.asks)
     # these load the database, which a plan does not need
     from nornflow.app.services.alive import alive, turns_of
     from nornflow.app.services.cancel import heeding
@@ -85,7 +97,7 @@ def carry_out(
     from nornflow.app.services.resume import dead_runs
     from nornflow.app.services.waiting import waits_of
 
-    run = new_run_id(now())
+    run = commission.run if commission else new_run_id(now())
     with shared_out(project, change) as shards, closing(project.store()) as store, alive(store) as me:
         for dead in dead_runs(store, me):
             voices.notice(told_of(store, dead))
@@ -100,7 +112,7 @@ def carry_out(
             user=user(),
             recorder=recorder,
             remember=store,
-            turns=turns_of(me, project, locked),
+            turns=turns_of(me, project, locked, change.spec.asks),
             earlier=earlier,
             sealed=applied.sealed if applied else None,
             shards=shards,
@@ -108,6 +120,8 @@ def carry_out(
         )
         me.tell(prepared.tools.emitter.lose)
         try:
+            if commission is not None:
+                commission.claim(store, me.id)
             recorder.begin(prepared.new(me.id))
             if applied is not None:
                 keep_approvals(store, run, applied.plan, applied.approvals, now())

@@ -82,7 +82,7 @@ def asked_change(project: Project, request: Request) -> Change:
     profile = chosen_profile(project, request.profile, workflow)
     inputs = resolve_inputs(
         workflow.inputs,
-        given_inputs(request.inputs),
+        {**given_inputs(request.inputs), **request.values},
         max_string=profile.strictness.max_string,
         base=project.folder,
     )
@@ -97,6 +97,7 @@ def asked_change(project: Project, request: Request) -> Change:
     elif request.limit:
         raise UsageError("--limit is for workflows with steps on devices; this one has none")
     folder = request.file.parent.resolve()
+    asked = request.asked or workflow.asks
     spec = Spec(
         text=document.source,
         file=str(request.file),
@@ -111,6 +112,8 @@ def asked_change(project: Project, request: Request) -> Change:
         targets=targets,
         devices=fingerprints(targets, hosts, project.redactor),
         files=files_of(project, workflow, folder, inputs, request.variables, [hosts[host] for host in targets]),
+        resources=asked.wants,
+        priority=asked.priority,
     )
     return Change(workflow, profile, devices, hosts, spec, project.step_types)
 

@@ -12,11 +12,12 @@ from typing import Any
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.processes import shared_out
-from nornflow.app.services.alive import Alive, alive, turns_of
+from nornflow.app.services.alive import Alive, alive, living, turns_of
 from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import heeding
+from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import spec_of
@@ -27,13 +28,9 @@ from nornflow.errors import StateConflict, UsageError
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.run import RunRecord
-from nornflow.model.worker import WorkerView
 from nornflow.model.workflow import Scope
-from nornflow.store.processes import is_there, this_process, user
+from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
-
-LOOK = 0.5
-"""Seconds between two looks at a process of which nobody knows whether it lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +71,7 @@ def resume_run(
         change = _unchanged(project, standing, entries, recover=wanted.recover)
         try:
             _demand_step(change, wanted.again)
+            demand_possible(project, change.spec.asks)
             fence = store.take_over(standing.run, standing.fence, me.id)
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
             with shared_out(project, change) as shards:
@@ -106,7 +104,7 @@ def _go_on(
         user=standing.user,
         recorder=recorder,
         remember=store,
-        turns=turns_of(me, project),
+        turns=turns_of(me, project, asked=change.spec.asks),
         earlier=earlier,
         shards=shards,
         sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,
@@ -156,27 +154,13 @@ def _demand_plan(standing: Standing, entries: Sequence[Entry]) -> None:
 
 
 def _demand_dead(standing: Standing, me: Alive, wait: Callable[[float], object]) -> None:
-    """Raise StateConflict unless the run's process is dead; one that cannot be looked at from here takes a while."""
-    from nornflow.store.workers import GONE_AFTER  # a run without a store has no use for the database
-
-    workers, end = me.workers, time.monotonic() + GONE_AFTER + 2 * LOOK
-    assert workers is not None  # without a store there is no run to be found
-    before = workers.about(standing.worker)
-    while not workers.gone(standing.worker):
-        now = workers.about(standing.worker)
-        beaten = before is not None and now is not None and now.beat_at != before.beat_at
-        if beaten or _lives_here(now) or time.monotonic() > end:
-            process = now.process if now is not None else None
-            where = f" on {process.machine}, process {process.pid}" if process else ""
-            raise StateConflict(
-                f"run {standing.run} is being carried out by {standing.worker}{where}",
-                hint=f"nornflow runs logs {standing.run} --follow, or nornflow runs cancel {standing.run}",
-            )
-        wait(LOOK)
-
-
-def _lives_here(worker: WorkerView | None) -> bool:
-    return worker is not None and is_there(worker.process, this_process()) is True
+    """Raise StateConflict unless the run's process is dead."""
+    where = living(me, standing.worker, wait)
+    if where:
+        raise StateConflict(
+            f"run {standing.run} is being carried out by {where}",
+            hint=f"nornflow runs logs {standing.run} --follow, or nornflow runs cancel {standing.run}",
+        )
 
 
 def _demand_unconfirmed(standing: Standing, entries: Sequence[Entry]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from nornflow.engine.names import host_names
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
+from nornflow.model.pool import Asked
 from nornflow.model.workflow import Workflow
 from nornflow.redaction import Redactor
 from nornflow.workflow.syntax import ExpressionSyntax
@@ -59,6 +60,13 @@ class Spec:
     after: str = ""
     awaited: Mapping[str, str] = field(default_factory=dict)
     stranger: bool = False
+    resources: Mapping[str, float] = field(default_factory=dict)
+    priority: int = 0
+
+    @property
+    def asks(self) -> Asked:
+        """What the run takes of the pools while it is at work."""
+        return Asked(self.resources, self.priority)
 
     def kept(self) -> dict[str, Any]:
         """Return the specification as plain data."""

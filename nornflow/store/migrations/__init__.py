@@ -9,5 +9,7 @@ REVISIONS = (
     "pending_0006",
     "caches_0007",
     "waits_0008",
+    "reservations_0009",
+    "pipelines_0010",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""

@@ -1,0 +1,239 @@
+"""Running a pipeline and going on with one: this process leads it, others carry out its runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.alive import Alive, alive, living
+from nornflow.app.services.asking import Voices
+from nornflow.app.services.given import given_inputs
+from nornflow.app.services.pipeline_file import usable_pipeline
+from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_starter import ProcessStarter
+from nornflow.app.services.prepared import new_run_id, now
+from nornflow.engine.conductor import Conductor, RunLook, Stage
+from nornflow.engine.emit import Emitter
+from nornflow.errors import RunLost, StateConflict, UsageError
+from nornflow.model.pipeline import (
+    EntryRecord,
+    Pipeline,
+    PipelineRecord,
+    PipelineState,
+    PipelineWish,
+    kept_pipeline,
+)
+from nornflow.model.run import RUN_MOVES
+from nornflow.model.wish import Level, Wish
+from nornflow.policy.profiles import profile_named
+from nornflow.store.patience import Patience
+from nornflow.store.pipelines import SqlPipelines
+from nornflow.store.processes import user
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.wishes import Wishes
+from nornflow.workflow.inputs import resolve_inputs
+
+TICK = 0.25
+"""Seconds between two looks at how the runs stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRequest:
+    """What somebody asked for: the file, inputs (`key=value` or `@file.yaml`), another inventory, and options of each run.
+
+    `yes` answers every question of every run with yes; `options` are words of the command line that each run is given.
+    """
+
+    file: Path
+    inputs: Sequence[str] = ()
+    inventory: Path | None = None
+    yes: bool = False
+    options: Sequence[str] = field(default=())
+
+
+def run_pipeline(
+    project: Project, request: PipelineRequest, voices: Voices, wait: Callable[[float], object] = time.sleep
+) -> PipelineRecord:
+    """Run a pipeline to its end, or until it waits for somebody, and return how it stands then.
+
+    InvalidDocument and UsageError before anything is begun.
+    """
+    pipeline = usable_pipeline(project, request.file)
+    profile = profile_named(project.profiles, project.settings.profile)
+    inputs = resolve_inputs(
+        pipeline.inputs, given_inputs(request.inputs), max_string=profile.strictness.max_string, base=project.folder
+    )
+    spec = PipelineSpec(
+        kept_pipeline(pipeline),
+        str(request.file.parent.resolve()),
+        str(project.folder.resolve()),
+        inputs,
+        str(request.inventory.resolve()) if request.inventory else "",
+    )
+    with closing(of_pipelines(project.store())) as store:
+        desk = SqlPipelines(store)
+        with alive(store) as me:
+            record = _new(pipeline, me)
+            desk.begin(record, spec.kept())
+            return _Lead(project, desk, store, me, voices, request, wait).lead(pipeline, record, record.fence)
+
+
+def resume_pipeline(
+    project: Project,
+    beginning: str,
+    voices: Voices,
+    request: PipelineRequest,
+    wait: Callable[[float], object] = time.sleep,
+) -> PipelineRecord:
+    """Go on with a pipeline whose process is dead, or that waits; entries that have ended are not begun again.
+
+    UsageError when it has ended, StateConflict when another process leads it.
+    """
+    with closing(of_pipelines(project.store())) as store:
+        desk = SqlPipelines(store)
+        record = desk.record(desk.find(beginning))
+        _demand_unended(record)
+        with alive(store) as me:
+            where = living(me, record.worker, wait)
+            if where:
+                raise StateConflict(
+                    f"pipeline {record.id} is led by {where}",
+                    hint=f"nornflow pipeline cancel {record.id}, or wait for it",
+                )
+            kept: Mapping[str, Any] = desk.spec(record.id)
+            spec = PipelineSpec(**kept)
+            if spec.project != str(project.folder.resolve()):
+                raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
+            fence = desk.take_over(record.id, record.fence, me.id)
+            return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence, wake=True)
+
+
+def _demand_unended(record: PipelineRecord) -> None:
+    if record.over:
+        raise UsageError(
+            f"pipeline {record.id} has ended: it is {record.state}", hint=f"nornflow pipeline show {record.id}"
+        )
+
+
+def of_pipelines(store: RunStore) -> SqlRunStore:
+    """Return the store as the database that it is; UsageError where nothing is remembered."""
+    if not isinstance(store, SqlRunStore):
+        raise UsageError("without a store there are no pipelines (store.url: none)", hint="set store.url")
+    return store
+
+
+def _new(pipeline: Pipeline, me: Alive) -> PipelineRecord:
+    began = now()
+    return PipelineRecord(
+        new_run_id(began),
+        pipeline.name,
+        pipeline.file,
+        pipeline.mode,
+        PipelineState.RUNNING,
+        user(),
+        began,
+        tuple(EntryRecord(entry.id, entry.workflow) for entry in pipeline.entries),
+        worker=me.id,
+    )
+
+
+class _Lead:
+    """This process as the one that leads a pipeline."""
+
+    def __init__(
+        self,
+        project: Project,
+        desk: SqlPipelines,
+        store: SqlRunStore,
+        me: Alive,
+        voices: Voices,
+        request: PipelineRequest,
+        wait: Callable[[float], object],
+    ) -> None:
+        self._project = project
+        self._desk = desk
+        self._store = store
+        self._me = me
+        self._voices = voices
+        self._request = request
+        self._wait = wait
+        self._lost = threading.Event()
+        self._told: Level | None = None
+
+    def lead(self, pipeline: Pipeline, record: PipelineRecord, fence: int, *, wake: bool = False) -> PipelineRecord:
+        project, voices = self._project, self._voices
+        patience = Patience(project.settings.store.patience, waiting=voices.notice)
+        options = [*self._request.options, *(("--yes",) if self._request.yes else ())]
+        starter = ProcessStarter(project.folder, project.workspace / "pipelines" / record.id, options)
+        emitter = Emitter(
+            record.id,
+            voices.observers,
+            now,
+            project.redactor,
+            strangers=tuple(project.plugin_host.registries.observers.values()),
+        )
+        self._me.tell(lambda error: self._lost.set())
+        wishes, workers = Wishes(self._store.engine), self._me.workers
+        assert workers is not None  # there is a store
+
+        def end_run(run: str, level: Level) -> None:
+            with suppress(StateConflict):  # it has ended meanwhile
+                wishes.ask(run, Wish(level, user(), now(), "nornflow pipeline"))
+
+        stage = Stage(
+            self._desk,
+            starter,
+            self._look,
+            workers.gone,
+            end_run,
+            lambda: new_run_id(now()),
+            emitter.emit,
+            now,
+            project.settings.pools,
+        )
+        conductor = Conductor(pipeline, record, fence, stage)
+        try:
+            if wake:
+                patience(conductor.wake)
+            while True:
+                self._heed(record.id)
+                record = patience(conductor.step)
+                if record.over or record.state is PipelineState.WAITING:
+                    starter.close()
+                    return record
+                if self._lost.is_set():
+                    raise RunLost(
+                        "this process was taken for dead: it was stopped for too long, or cut off from the store",
+                        hint=f"see how the pipeline stands: nornflow pipeline show {record.id}",
+                    )
+                if voices.switch.rollbacks.aborted:
+                    voices.notice(f"the runs go on by themselves; then: nornflow pipeline resume {record.id}")
+                    return record
+                self._wait(TICK)
+        finally:
+            emitter.close()
+
+    def _heed(self, pipeline: str) -> None:
+        """Have the pipeline end as somebody wishes at this terminal."""
+        wish = self._voices.switch.wish
+        if wish is not None and wish.level is not self._told:
+            with suppress(StateConflict):
+                self._desk.ask(pipeline, PipelineWish(wish.level, wish.by))
+            self._told = wish.level
+
+    def _look(self, run: str) -> RunLook | None:
+        found = self._desk.run(run)
+        if found is None:
+            return None
+        state, worker = found
+        if state in RUN_MOVES:
+            return RunLook(state, False, worker)
+        record = self._store.record(run)
+        return RunLook(state, True, worker, record.error, record.hint, record.exit_code)

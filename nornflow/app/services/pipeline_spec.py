@@ -1,0 +1,97 @@
+"""What a pipeline was begun with, kept so that other processes go on with just that; and what its templates come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.asking import Request
+from nornflow.errors import UsageError
+from nornflow.model.pipeline import BADLY, Entry, EntryRecord, EntryState, Pipeline, PipelineRecord, pipeline_of
+from nornflow.redaction import MASK
+from nornflow.workflow.pipeline_names import GROUP, renderer_of
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """The pipeline as plain data, the values of its inputs, and where it was begun.
+
+    `folder` is that of its file, from which workflows are named; `inventory` another one than the settings say.
+    """
+
+    pipeline: Mapping[str, Any]
+    folder: str
+    project: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inventory: str = ""
+
+    def kept(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    @property
+    def made(self) -> Pipeline:
+        """Return the pipeline."""
+        return pipeline_of(self.pipeline)
+
+
+def request_for(project: Project, spec: PipelineSpec, entry: Entry, names: Mapping[str, Any]) -> Request:
+    """Return what the run of an entry is asked for, its templates rendered; ExpressionError when one cannot be.
+
+    UsageError when a value holds a secret that was masked where it was kept: a mask must not reach a device.
+    """
+    renderer = renderer_of([one["id"] for one in spec.pipeline["entries"]], project.filters)
+    values = {name: renderer.render_value(value, names) for name, value in entry.inputs.items()}
+    limit = str(renderer.render(entry.limit, names) or "")
+    for name, value in {**values, "limit": limit}.items():
+        if MASK in str(value):
+            raise UsageError(
+                f"entry {entry.id}: {name} would hold a secret, which outputs of runs do not keep",
+                hint="give the secret to each workflow by a reference of its own",
+            )
+    return Request(
+        Path(spec.folder, entry.workflow),
+        limit=limit,
+        profile=entry.profile,
+        inventory=Path(spec.inventory) if spec.inventory else None,
+        values=values,
+        asked=entry.asks,
+    )
+
+
+def names_for(store: RunStore, spec: PipelineSpec, record: PipelineRecord) -> dict[str, Any]:
+    """Return what the templates of a pipeline can name, as it stands."""
+    return {
+        "inputs": spec.inputs,
+        GROUP: {one.id: _run(store, one) for one in record.entries},
+        "pipeline": {
+            "name": record.name,
+            "version": spec.pipeline["version"],
+            "id": record.id,
+            "user": record.user,
+        },
+    }
+
+
+def _run(store: RunStore, entry: EntryRecord) -> dict[str, Any]:
+    ran = entry.over and entry.attempts and entry.state is not EntryState.SKIPPED
+    outputs: Mapping[str, Any] = {}
+    if ran:
+        try:
+            outputs = store.record(entry.run).outputs
+        except UsageError:  # it was never begun: its process said why
+            outputs = {}
+    return {
+        "state": entry.state.value,
+        "run": entry.run,
+        "outputs": outputs,
+        "exit_code": entry.exit_code,
+        "error": entry.error,
+        "succeeded": entry.state is EntryState.SUCCEEDED,
+        "failed": entry.state in BADLY,
+        "skipped": entry.state is EntryState.SKIPPED,
+    }

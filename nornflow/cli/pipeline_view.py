@@ -1,0 +1,108 @@
+"""Pipelines as lines for people and JSON for machines, and what happens in one while it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nornflow.abc import Observer
+from nornflow.app.services.pipeline_desk import PipelineView
+from nornflow.cli.output import colours, printable, show, tell
+from nornflow.model.event import Event, EventKind
+from nornflow.model.lock import Place
+from nornflow.model.pipeline import EntryRecord, PipelineRecord, PipelineState
+from nornflow.model.plain import plain
+
+_COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "denied": "red",
+    "timed_out": "red",
+    "cancelled": "cyan",
+    "skipped": "cyan",
+    "waiting": "yellow",
+    "delayed": "yellow",
+}
+
+
+class PipelineScreen(Observer):
+    """Shows what becomes of the entries of a pipeline, one line each."""
+
+    name = "screen"
+
+    def __init__(self, *, answer: bool) -> None:
+        self._answer = answer
+
+    def observe(self, event: Event) -> None:
+        """Show one event."""
+        if event.kind is not EventKind.PIPELINE_ENTRY:
+            return
+        data = event.data
+        attempt = f" (attempt {data['attempt']})" if data["attempt"] > 1 else ""
+        run = f"  run {data['entry_run']}" if data["entry_run"] else ""
+        why = f": {event.message.splitlines()[0]}" if event.message else ""
+        line = printable(f"{event.time:%H:%M:%S}  {data['entry']}  {data['state']}{attempt}{run}{why}")
+        colour = _COLOURS.get(str(data["state"]))
+        if self._answer and not (colour and colours(sys.stdout)):
+            show(line)
+        else:
+            tell(line, colour=colour)
+
+
+def view_json(view: PipelineView) -> dict[str, Any]:
+    """Return a pipeline as JSON types; `queue` of an entry says where its run waits, null when it does not."""
+    shown: dict[str, Any] = plain(view.record)
+    for entry in shown["entries"]:
+        place = view.places.get(entry["run"])
+        entry["queue"] = {"place": place.place, "of": place.of} if place else None
+    return {**shown, "exit_code": view.record.exit_code, "cut_off": view.cut_off}
+
+
+def list_lines(views: Sequence[PipelineView]) -> Iterator[str]:
+    """Yield a line for each pipeline."""
+    for view in views:
+        one = view.record
+        over = sum(entry.over for entry in one.entries)
+        rest = f"  cut off: nornflow pipeline resume {one.id}" if view.cut_off else ""
+        yield f"{one.id}  {one.state:<10} {one.name}  {one.user}  {one.mode}  {over}/{len(one.entries)} entries{rest}"
+    if not views:
+        yield "no pipelines"
+
+
+def view_lines(view: PipelineView) -> Iterator[str]:
+    """Yield a pipeline with its entries."""
+    one = view.record
+    yield f"pipeline {one.id}: {one.name} is {one.state}"
+    yield f"begun by {one.user} at {one.started_at:%Y-%m-%d %H:%M:%S} UTC, {one.mode}, from {one.file}"
+    if one.wish is not None:
+        yield str(one.wish)
+    width = max(len(entry.id) for entry in one.entries)
+    for entry in one.entries:
+        yield _entry(entry, width, view.places.get(entry.run))
+        if entry.hint and entry.over:
+            yield f"{'':{width}}  hint: {entry.hint}"
+    yield from after_lines(one, cut_off=view.cut_off)
+
+
+def _entry(entry: EntryRecord, width: int, place: Place | None) -> str:
+    parts = [f"{entry.id:<{width}}  {entry.state:<10}"]
+    if entry.started_at is not None and entry.completed_at is not None:
+        parts.append(f"{max(0.0, (entry.completed_at - entry.started_at).total_seconds()):.1f} s")
+    if entry.run:
+        parts.append(f"run {entry.run}")
+    if entry.attempts > 1:
+        parts.append(f"attempt {entry.attempts}")
+    if place is not None:
+        parts.append(f"place {place.place} in the queue for {place.of}")
+    if entry.error:
+        parts.append(entry.error.splitlines()[0])
+    return "  ".join(parts).rstrip()
+
+
+def after_lines(one: PipelineRecord, *, cut_off: bool) -> Iterator[str]:
+    """Yield what is to be done about a pipeline that has not ended."""
+    if one.state is PipelineState.WAITING:
+        yield f"it waits for an answer to one of its runs; then: nornflow pipeline resume {one.id}"
+    elif cut_off:
+        yield f"the process that led it is dead: nornflow pipeline resume {one.id}"

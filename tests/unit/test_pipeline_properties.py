@@ -1,0 +1,109 @@
+"""Any pipeline, whatever becomes of its runs and processes, keeps its order and its limits, and comes to an end."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memory_pipelines import Process, World
+from nornflow.model.pipeline import After, Entry, EntryState, Mode, On, Pipeline, PipelineState
+from nornflow.model.pool import Asked, fits, total
+from nornflow.model.run import RunState
+
+POOLS = {"cpu": 4.0, "licences": 1.0}
+ENDS = (RunState.SUCCEEDED, RunState.SUCCEEDED, RunState.FAILED, RunState.DENIED, RunState.ROLLED_BACK)
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> Pipeline:
+    mode = draw(st.sampled_from(Mode))
+    entries: list[Entry] = []
+    for number in range(draw(st.integers(1, 7))):
+        earlier = [one.id for one in entries]
+        names = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else []
+        after = () if mode is Mode.PARALLEL else tuple(After(one, draw(st.sampled_from(On))) for one in names)
+        wants = draw(
+            st.fixed_dictionaries({}, optional={"cpu": st.sampled_from((0.5, 1, 3, 4)), "licences": st.just(1)})
+        )
+        asks = Asked(wants, draw(st.integers(-1, 1)))
+        retries = draw(st.integers(0, 2))
+        entries.append(Entry(f"e{number}", "w.yaml", after=after, retries=retries, delay=1, asks=asks))
+    order = draw(st.permutations(entries)) if mode is not Mode.SEQUENTIAL else entries
+    return Pipeline("any", tuple(order), mode=mode, max_parallel=draw(st.integers(1, 3)), stops=draw(st.booleans()))
+
+
+def fitting(on: On) -> frozenset[str]:
+    bad = {"failed", "denied", "timed_out", "cancelled"}
+    return frozenset({On.SUCCESS: {"succeeded"}, On.FAILURE: bad, On.COMPLETION: {"succeeded", *bad}}[on])
+
+
+def check(world: World, seen: set[str]) -> None:
+    """Hold how the world stands against what must always be so."""
+    pipeline, states = world.pipeline, world.states()
+    working = [pipeline.entry(one.id) for one in world.record.entries if one.at_work]
+    assert len(working) <= (1 if pipeline.mode is Mode.SEQUENTIAL else pipeline.max_parallel)
+    if pipeline.mode is Mode.RESOURCE_OPTIMIZED:
+        assert fits(total(one.asks.wants for one in working), {}, POOLS)
+    for process in world.processes:
+        if process.entry in seen:
+            continue
+        seen.add(process.entry)
+        for after in pipeline.entry(process.entry).after:
+            assert states[after.run] in fitting(after.on)
+        if pipeline.mode is Mode.SEQUENTIAL:
+            ids = [one.id for one in pipeline.entries]
+            assert all(world.record.entry(one).over for one in ids[: ids.index(process.entry)])
+
+
+@settings(max_examples=120)
+@given(pipeline=pipelines(), seed=st.integers(0, 2**32), troubles=st.integers(0, 8))
+def test_a_pipeline_keeps_its_order_and_its_limits_and_ends_however_often_everything_dies(
+    pipeline: Pipeline, seed: int, troubles: int
+) -> None:
+    world, rng = World(pipeline, POOLS), random.Random(seed)
+    lead = world.lead()
+    seen: set[str] = set()
+    for _ in range(400):
+        record = lead.step()
+        check(world, seen)
+        if record.over:
+            break
+        world.seconds += 0.6
+        alive = [one for one in world.processes if one.alive]
+        what = rng.choice(("lead", "kill", "begin", "end", "end", "end"))
+        if what == "lead" and troubles:
+            troubles -= 1
+            lead = world.lead()
+        elif what == "kill" and troubles and alive:
+            troubles -= 1
+            rng.choice(alive).alive = False
+        elif alive:
+            act(world, rng.choice(alive), what, rng)
+    assert record.state in (PipelineState.SUCCEEDED, PipelineState.FAILED)
+    judged(world)
+
+
+def act(world: World, process: Process, what: str, rng: random.Random) -> None:
+    state = world.runs.get(process.run, (RunState.PENDING, "", 0))
+    if state[1] != process.worker and not world.begin(process):
+        return
+    if what == "end":
+        world.end(process, rng.choice(ENDS))
+
+
+def judged(world: World) -> None:
+    """Hold the end of a pipeline against its entries."""
+    states = world.states()
+    for entry in world.pipeline.entries:
+        attempts = world.begun.count(entry.id)
+        assert attempts <= entry.retries + 1
+        if states[entry.id] == "succeeded":
+            assert attempts >= 1
+        if states[entry.id] == EntryState.SKIPPED:
+            assert attempts == 0
+        elif any(states[one.run] not in fitting(one.on) for one in entry.after):
+            raise AssertionError(f"{entry.id} was run against its conditions")
+    bad = any(state not in ("succeeded", "skipped") for state in states.values())
+    assert world.record.state is (PipelineState.FAILED if bad else PipelineState.SUCCEEDED)

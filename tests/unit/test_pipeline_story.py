@@ -1,0 +1,294 @@
+"""What a pipeline does, told without processes: order, conditions, failures, attempts, deaths, timeouts, wishes, waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memory_pipelines import World
+from nornflow.errors import RunLost
+from nornflow.model.pipeline import After, Entry, Mode, On, Pipeline, PipelineState, PipelineWish
+from nornflow.model.pool import Asked
+from nornflow.model.run import RunState
+from nornflow.model.wish import Level
+
+
+def entry(name: str, *after: Any, **keys: Any) -> Entry:
+    afters = tuple(one if isinstance(one, After) else After(one) for one in after)
+    return Entry(name, f"{name}.yaml", after=afters, **keys)
+
+
+def world(*entries: Entry, **keys: Any) -> World:
+    return World(Pipeline("window", entries, **keys))
+
+
+def at_work(world: World) -> list[str]:
+    return [one.id for one in world.record.entries if one.at_work]
+
+
+def test_an_entry_is_begun_when_what_it_comes_after_has_ended_well() -> None:
+    story = world(entry("a"), entry("b"), entry("c", "a", "b"))
+    lead = story.lead()
+    lead.step()
+    assert at_work(story) == ["a", "b"]
+    story.through("a")
+    lead.step()
+    assert at_work(story) == ["b"]
+    story.through("b")
+    lead.step()
+    assert at_work(story) == ["c"]
+    story.through("c")
+    record = lead.step()
+    assert (record.state, record.exit_code) == (PipelineState.SUCCEEDED, 0)
+
+
+def test_entries_for_a_failure_are_run_on_it_and_the_others_are_skipped_with_the_reason() -> None:
+    story = world(
+        entry("deploy"),
+        entry("verify", "deploy"),
+        entry("repair", After("deploy", On.FAILURE)),
+        entry("report", After("repair")),
+        entry("tidy", After("deploy", On.COMPLETION)),
+        entry("other"),
+        max_parallel=1,
+    )
+    lead = story.lead()
+    lead.step()
+    story.through("deploy", RunState.ROLLED_BACK)
+    lead.step()
+    assert story.states()["other"] == "skipped"
+    assert "on_failure" in story.record.entry("other").error
+    assert story.record.entry("verify").error == "it is for the success of deploy, which is failed"
+    for name in ("repair", "report", "tidy"):
+        lead.step()
+        story.through(name)
+    record = lead.step()
+    assert [one.state.value for one in record.entries] == ["failed", "skipped", *["succeeded"] * 3, "skipped"]
+    assert (record.state, record.exit_code) == (PipelineState.FAILED, 1)
+
+
+def test_with_continue_what_has_nothing_to_do_with_a_failure_goes_on() -> None:
+    story = world(entry("a"), entry("b"), entry("c", "a"), entry("d", "b"), stops=False)
+    lead = story.lead()
+    lead.step()
+    story.through("a", RunState.DENIED, 3)
+    story.through("b")
+    lead.step()
+    story.through("d")
+    record = lead.step()
+    assert story.states() == {"a": "denied", "b": "succeeded", "c": "skipped", "d": "succeeded"}
+    assert record.exit_code == 3, "all that went badly was denied"
+
+
+def test_a_sequential_pipeline_runs_one_by_one_as_written_and_hears_conditions() -> None:
+    story = world(
+        entry("a"), entry("b", After("a", On.FAILURE)), entry("c"), mode=Mode.SEQUENTIAL, max_parallel=9, stops=False
+    )
+    lead = story.lead()
+    lead.step()
+    assert at_work(story) == ["a"]
+    story.through("a")
+    lead.step()
+    assert (story.states()["b"], at_work(story)) == ("skipped", ["c"])
+
+
+def test_a_parallel_pipeline_has_at_most_so_many_at_work_and_priorities_first() -> None:
+    story = world(
+        *(entry(name, asks=Asked({}, 5 if name == "d" else 0)) for name in "abcd"), mode=Mode.PARALLEL, max_parallel=2
+    )
+    lead = story.lead()
+    lead.step()
+    assert [one.entry for one in story.processes] == ["d", "a"]
+    lead.step()
+    assert len(story.processes) == 2
+
+
+def test_as_many_as_fit_are_at_work_the_longest_chain_first() -> None:
+    big, small = Asked({"cpu": 3}), Asked({"cpu": 1})
+    story = world(
+        entry("lone", asks=big),
+        entry("long", asks=big),
+        entry("small", asks=small),
+        entry("next", "long", asks=small),
+        mode=Mode.RESOURCE_OPTIMIZED,
+    )
+    lead = story.lead()
+    lead.step()
+    assert [one.entry for one in story.processes] == ["long", "small"], "lone does not fit beside them"
+    story.through("long")
+    lead.step()
+    assert at_work(story) == ["lone", "small"], "of four cores none is left for next"
+
+
+def test_a_failed_attempt_is_made_again_after_a_while_but_not_what_would_fail_in_the_same_way() -> None:
+    story = world(entry("a", retries=2, delay=30), entry("b", retries=2))
+    lead = story.lead()
+    lead.step()
+    story.through("a", RunState.FAILED)
+    story.through("b", RunState.FAILED, 4)
+    lead.step()
+    assert story.states() == {"a": "delayed", "b": "failed"}
+    story.seconds = 29
+    lead.step()
+    assert at_work(story) == []
+    story.seconds = 30
+    lead.step()
+    assert (at_work(story), story.record.entry("a").attempts) == (["a"], 2)
+    first, second = (one.run for one in story.processes if one.entry == "a")
+    assert first != second
+    story.through("a")
+    assert lead.step().state is PipelineState.FAILED, "b failed"
+
+
+def test_attempts_have_an_end() -> None:
+    story = world(entry("a", retries=1, delay=0))
+    lead = story.lead()
+    for _ in range(2):
+        lead.step()
+        story.through("a", RunState.FAILED)
+    assert lead.step().state is PipelineState.FAILED
+    assert story.begun == ["a", "a"]
+
+
+def test_who_leads_anew_leaves_what_lives_alone_and_goes_on_with_what_died() -> None:
+    story = world(entry("done"), entry("lives"), entry("dead"), entry("never"), stops=False)
+    lead = story.lead()
+    lead.step()
+    story.through("done")
+    for name in ("lives", "dead"):
+        assert story.begin(story.of(name))
+    story.of("dead").alive = story.of("never").alive = False
+    old, unborn = story.of("dead").run, story.of("never").run
+    anew = story.lead()
+    with pytest.raises(RunLost):
+        lead.step()
+    anew.step()
+    assert [one.entry for one in story.processes] == ["done", "lives", "dead", "never", "dead", "never"]
+    assert story.of("dead").run == old, "its run is gone on with"
+    assert story.of("never").run != unborn, "its run had not begun: nobody begins that one any more"
+    for name in ("dead", "never"):
+        story.through(name)
+    story.end(story.of("lives"))
+    assert anew.step().state is PipelineState.SUCCEEDED
+    assert sorted(story.begun) == ["dead", "done", "lives", "never"], "each exactly once"
+
+
+def test_a_process_that_comes_late_to_begin_its_run_may_not() -> None:
+    story = world(entry("a"))
+    story.lead().step()
+    late = story.of("a")
+    anew = story.lead()
+    anew.step()
+    assert not story.begin(late)
+    story.through("a")
+    assert anew.step().state is PipelineState.SUCCEEDED
+    assert story.begun == ["a"]
+
+
+def test_a_run_that_kills_its_process_every_time_is_left_after_three_and_named() -> None:
+    story = world(entry("a"), entry("b", After("a", On.COMPLETION)))
+    lead = story.lead()
+    lead.step()
+    for _ in range(3):
+        assert story.begin(story.of("a"))
+        story.of("a").alive = False
+        lead.step()
+    poisoned = story.record.entry("a")
+    assert (poisoned.state.value, poisoned.error) == ("failed", "3 processes died over it")
+    assert poisoned.run in poisoned.hint
+    assert at_work(story) == ["b"]
+
+
+def test_what_a_process_told_instead_of_beginning_is_the_end_of_its_entry() -> None:
+    story = world(entry("a", retries=3))
+    lead = story.lead()
+    lead.step()
+    story.desk.told("p", "a", story.of("a").run, "no device is targeted", "look at targets", 2)
+    story.of("a").alive = False
+    record = lead.step()
+    (found,) = record.entries
+    assert (found.state.value, found.error, found.run) == ("failed", "no device is targeted", "")
+    assert found.attempts == 1, "it would end so again"
+
+
+def test_an_entry_whose_time_is_over_is_taken_back_and_one_that_waits_too_long_is_not_begun() -> None:
+    story = world(entry("slow", timeout=10), entry("b", After("slow", On.COMPLETION, within=5), timeout=3))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("slow"))
+    story.seconds = 5
+    lead.step()
+    assert story.states() == {"slow": "running", "b": "timed_out"}
+    story.seconds = 10
+    lead.step()
+    assert story.wishes == {story.of("slow").run: Level.NOW}
+    story.end(story.of("slow"), RunState.CANCELLED)
+    record = lead.step()
+    assert record.entry("slow").state.value == "timed_out"
+    assert "its time was over" in record.entry("slow").error
+    assert record.state is PipelineState.FAILED
+
+
+def test_a_process_that_has_not_begun_in_time_is_ended() -> None:
+    story = world(entry("a", timeout=10))
+    lead = story.lead()
+    lead.step()
+    story.seconds = 11
+    lead.step()
+    assert not story.of("a").alive
+    assert story.states() == {"a": "timed_out"}
+    assert not story.begin(story.of("a"))
+
+
+def test_a_pipeline_whose_time_is_over_ends_what_is_at_work_and_begins_nothing() -> None:
+    story = world(entry("a"), entry("b", "a"), timeout=60)
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    story.seconds = 60
+    lead.step()
+    assert story.wishes == {story.of("a").run: Level.NOW}
+    story.end(story.of("a"), RunState.CANCELLED)
+    assert lead.step().state is PipelineState.TIMED_OUT
+    assert story.states() == {"a": "timed_out", "b": "timed_out"}
+
+
+def test_a_wish_reaches_the_runs_at_work_and_a_further_one_too() -> None:
+    story = world(entry("a"), entry("b", "a"))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    story.desk.ask("p", PipelineWish(None, "ada"))
+    lead.step()
+    assert (story.wishes, story.states()) == ({}, {"a": "running", "b": "cancelled"})
+    for level in (Level.AFTER_BATCH, Level.NOW):
+        story.desk.ask("p", PipelineWish(level, "ada"))
+        lead.step()
+        assert story.wishes == {story.of("a").run: level}
+    story.end(story.of("a"), RunState.CANCELLED)
+    record = lead.step()
+    assert (record.state, record.exit_code) == (PipelineState.CANCELLED, 1)
+
+
+def test_whoever_leads_anew_asks_again_whom_the_one_before_had_asked() -> None:
+    story = world(entry("a"))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    story.desk.ask("p", PipelineWish(Level.AFTER_BATCH, "ada"))
+    lead.step()
+    story.wishes.clear()
+    story.lead().step()
+    assert story.wishes == {story.of("a").run: Level.AFTER_BATCH}
+
+
+def test_no_attempt_is_made_any_more_when_the_pipeline_is_to_end() -> None:
+    story = world(entry("a", retries=5, delay=0))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    story.desk.ask("p", PipelineWish(None, "ada"))
+    story.end(story.of("a"), RunState.FAILED)
+    record = lead.step()
+    assert (record.state, story.begun) == (PipelineState.FAILED, ["a"])
