@@ -69,7 +69,8 @@ def settings_page() -> str:
         "6. the file that `--config` or `NORNFLOW_CONFIG_FILE` names",
         "7. environment: `NORNFLOW_` and the key, `__` between its parts",
         "8. the command line\n",
-        "A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks`, `pools` and `profiles` it replaces the entries that it"
+        "A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks`, `pools` and"
+        " `profiles` it replaces the entries that it"
         " names. Lists are replaced, not joined. Files are YAML or JSON. A relative path is relative to the file that holds it;"
         " one from a variable or an option to the current folder. Lists in variables are JSON or words with commas between,"
         " mappings are JSON. Unknown keys, wrong types and broken files are errors, all told at once with file, line and"

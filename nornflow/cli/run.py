@@ -13,6 +13,20 @@ from nornflow.cli.change_options import FORM, LOCKED, change_options, overrides
 @change_options
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes: apply what was planned.")
 @LOCKED
+@click.option(
+    "--after",
+    "awaited",
+    multiple=True,
+    metavar="RUN[:ON]",
+    help="Begin when RUN has ended; ON is success (the default), failure or completion.",
+)
+@click.option(
+    "--within",
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="How long to wait for the runs of --after at most.",
+)
 @FORM
 def command(
     workflow: Path,
@@ -24,6 +38,8 @@ def command(
     workers: int | None,
     yes: bool,
     locked: str | None,
+    awaited: tuple[str, ...],
+    within: str,
     form: str,
 ) -> int:
     """Plan WORKFLOW, ask, apply it in batches, verify, and roll back what must not stay.
@@ -44,6 +60,11 @@ def command(
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,
     ):
-        record = run_change(project, request, screen.voices(switch))
+        voices = screen.voices(switch)
+        if awaited:
+            from nornflow.app.services.awaiting import after_run, await_runs, seconds_of
+
+            await_runs(project, [after_run(word) for word in awaited], seconds_of(within), voices)
+        record = run_change(project, request, voices)
     show_record(record, form, project.redactor)
     return record.exit_code

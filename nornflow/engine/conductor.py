@@ -138,8 +138,7 @@ class Conductor:
     def _left_alone(self, entry: EntryRecord, *, begun: bool) -> None:
         """Go on with a run that nobody carries out, unless its process has told why, or too many have died over it."""
         if entry.ending and not begun:
-            over = replace(entry, state=_ENDED_BY[entry.ending], run="", completed_at=self._stage.clock())
-            self._change(entry, replace(over, exit_code=1))
+            self._change(entry, self._never_begun(entry, entry.ending))
         elif entry.exit_code:  # it was refused: without a run, where it was not begun
             state = EntryState.DENIED if entry.exit_code == 3 else EntryState.FAILED
             self._over(entry, replace(entry, state=state, run=entry.run if begun else ""))
@@ -188,7 +187,7 @@ class Conductor:
 
     def _end(self, entry: EntryRecord, ending: Ending, level: Level | None) -> None:
         if entry.state in (EntryState.PENDING, EntryState.DELAYED):
-            self._change(entry, replace(entry, state=_ENDED_BY[ending], completed_at=self._stage.clock(), exit_code=1))
+            self._change(entry, self._never_begun(entry, ending))
             return
         asked = self._asked.get(entry.run)
         if level is None or (asked is not None and level.height <= asked.height):
@@ -199,13 +198,18 @@ class Conductor:
         if self._stage.run(entry.run) is None:  # nothing was done yet
             self._stage.starter.stop(entry.run)
             if not entry.worker:  # whoever comes late to begin it may not
-                over = replace(entry, state=_ENDED_BY[ending], run="", completed_at=self._stage.clock(), exit_code=1)
-                self._change(entry, over)
+                self._change(entry, self._never_begun(entry, ending))
             return
         self._stage.end_run(entry.run, level)
         self._asked[entry.run] = level
         if entry.state is EntryState.WAITING:  # a process has to end it
             self._start(entry, replace(entry, state=EntryState.RUNNING))
+
+    def _never_begun(self, entry: EntryRecord, ending: Ending) -> EntryRecord:
+        """Return how an entry stands of which no (further) run is begun."""
+        why = "its time was over before it had begun" if ending is Ending.TIMEOUT else "it was not begun any more"
+        over = replace(entry, state=_ENDED_BY[ending], completed_at=self._stage.clock(), exit_code=1)
+        return replace(over, error=why, run=entry.run if entry.state is EntryState.DELAYED else "")
 
     def _is_late(self, entry: EntryRecord) -> bool:
         limit = self._pipeline.entry(entry.id).timeout

@@ -82,6 +82,7 @@ _RULES = (
     Rule("NF411", "useless-confirm", "There is nothing to confirm: no step changes a device", _W),
     Rule("NF412", "kept-unconfirmed", "A change that is never taken back cannot wait for a confirmation"),
     Rule("NF413", "soak-beyond-confirm", "A batch soaks longer than it may stand without being confirmed"),
+    Rule("NF501", "broken-check", "A check that a plugin brought broke"),
     Rule("NF601", "unusable-workflow", "The workflow of an entry cannot be used"),
     Rule("NF602", "duplicate-entry-id", "Two entries of a pipeline have the same id"),
     Rule("NF603", "unknown-entry", "An entry comes after one that does not exist"),
@@ -91,7 +92,6 @@ _RULES = (
     Rule("NF607", "invalid-entry-input", "An entry does not give its workflow the inputs that it takes"),
     Rule("NF608", "unknown-run", "A template of an entry names a run, or an output, that it cannot know"),
     Rule("NF609", "impossible-resources", "More is asked for than the pools ever have"),
-    Rule("NF501", "broken-check", "A check that a plugin brought broke"),
 )
 RULES: Mapping[str, Rule] = {rule.code: rule for rule in _RULES}
 """Every code of the core, in the order of the pages; plugins' checks bring codes of their own."""

@@ -15,9 +15,12 @@ import pytest
 from nornflow import Check, Diagnostic, Location
 from nornflow.abc import StepType
 from nornflow.model.diagnostic import InvalidDocument
+from nornflow.model.pool import DEFAULT_POOLS
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.compiler import check_workflow
 from nornflow.workflow.diagnostics import PAGES, RULES
 from nornflow.workflow.loader import load
+from nornflow.workflow.pipelines import check_pipeline
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / PAGES
@@ -53,6 +56,8 @@ def codes(section: str, folder: Path, step_types: Mapping[str, StepType]) -> set
     kind, body = fence.groups()
     path = folder / "change.yaml"
     path.write_bytes(GOOD)
+    if "\nentries:" in body:
+        return pipeline_codes(body, path, step_types)
     checks: list[Check] = []
     if kind == "yaml":
         path.write_text(body, encoding="utf-8")
@@ -69,6 +74,18 @@ def codes(section: str, folder: Path, step_types: Mapping[str, StepType]) -> set
         _, diagnostics = check_workflow(load(path), step_types, checks, PROFILES)
     except InvalidDocument as error:
         diagnostics = error.diagnostics
+    return {one.code for one in diagnostics}
+
+
+def pipeline_codes(text: str, change: Path, step_types: Mapping[str, StepType]) -> set[str]:
+    """Return the codes that a pipeline yields; `change.yaml` is the only workflow that there is."""
+
+    def workflow(name: str) -> Workflow | str:
+        found = check_workflow(load(change), step_types)[0] if name == change.name else None
+        return found or "cannot read it"
+
+    file = change.with_name("pipeline.yaml")
+    _, diagnostics = check_pipeline(load(file, text=text), workflow, profiles=PROFILES, pools=DEFAULT_POOLS)
     return {one.code for one in diagnostics}
 
 

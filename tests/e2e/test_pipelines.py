@@ -1,0 +1,297 @@
+"""Pipelines from the command line, over simulated routers: each entry a run of its own, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nornflow.testing import Fleet
+from nornflow.testing.project import ProjectFolder
+from patience import soon
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+MakeFleet = Callable[..., Fleet]
+MakeProject = Callable[..., ProjectFolder]
+EXAMPLE = Path(__file__).parents[2] / "pipelines" / "change-window.yaml"
+SAY = """
+name: say
+version: 1.0
+inputs: {text: {type: string, required: true}}
+steps: [{id: say, type: shell, command: "echo {{ inputs.text }}", outputs: {said: {from: stdout}}}]
+outputs: {said: {from: steps.say.outputs.said}}
+"""
+CHANGE = """
+name: change
+version: 1.0
+on_failure: rollback
+inputs: {server: {type: string, required: true}}
+steps:
+  - {id: configure, type: netmiko.config, lines: ["ntp server {{ inputs.server }}"]}
+  - {id: linger, type: script, depends_on: [configure], script: "WAIT"}
+""".replace("WAIT", "echo > ../../../../lingering; while [ ! -e ../../../../over ]; do sleep 0.05; done")
+EDIT = """
+name: edit
+version: 1.0
+steps: [{id: edit, type: script, script: "echo 'description: another one' >> ../../../../say.yaml"}]
+"""
+WINDOW = """
+name: window
+entries:
+  - {id: change, workflow: change.yaml, inputs: {server: 192.0.2.10}}
+  - {id: last, workflow: say.yaml, inputs: {text: "after {{ runs.change.state }}"}, after: change}
+"""
+SITE = {"nornflow.yaml": "profile: elevated\n"}
+FILES = {**SITE, "say.yaml": SAY, "change.yaml": CHANGE, "window.yaml": WINDOW}
+LINE = "ntp server 192.0.2.10"
+
+
+@contextmanager
+def running(site: ProjectFolder, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "nornflow", *words],
+        cwd=site.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            over(site)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    said, _ = process.communicate(timeout=100)
+    assert "Traceback" not in said, said
+    return process.returncode, said
+
+
+def over(site: ProjectFolder) -> None:
+    """Let the change end."""
+    (site.path / "over").touch()
+
+
+def shown(site: ProjectFolder) -> dict[str, Any]:
+    """The newest pipeline."""
+    found: list[dict[str, Any]] = site.run("pipeline", "list", "--format", "json").ok().json()
+    return found[0]
+
+
+def states(site: ProjectFolder) -> dict[str, str]:
+    return {entry["id"]: entry["state"] for entry in shown(site)["entries"]}
+
+
+def entry(site: ProjectFolder, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in shown(site)["entries"] if one["id"] == name)
+    return found
+
+
+def runs(site: ProjectFolder) -> list[tuple[str, str]]:
+    """Workflow and state of every run, oldest first."""
+    found = site.run("runs", "list", "--format", "json").ok().json()
+    return [(run["workflow"], run["state"]) for run in reversed(found)]
+
+
+def worker_of(site: ProjectFolder, run: str) -> int:
+    """The process that carries out a run."""
+    locks = site.run("locks", "list", "--format", "json").ok().json()
+    return next(int(lock["holder"]["pid"]) for lock in locks if lock["holder"] and lock["holder"]["run"] == run)
+
+
+@pytest.fixture
+def network(fleet: MakeFleet) -> Fleet:
+    return fleet(count=2)
+
+
+@pytest.fixture
+def site(network: Fleet, project: MakeProject) -> ProjectFolder:
+    return project(FILES, fleet=network)
+
+
+def at_change(site: ProjectFolder) -> bool:
+    return (site.path / "lingering").exists()
+
+
+def test_the_example_backs_up_changes_looks_and_tells(fleet: MakeFleet, project: MakeProject) -> None:
+    network = fleet(count=4)
+    site = project({}, fleet=network)
+    site.run("pipeline", "validate", str(EXAMPLE)).ok()
+    planned = site.run("pipeline", "plan", str(EXAMPLE), "-i", 'servers=["192.0.2.10"]', "--detailed-exitcode")
+    assert planned.exit_code == 10
+    assert "+ntp server 192.0.2.10" in planned.stdout
+    assert "tell (hello.yaml): not planned: its inputs come from runs that have not been" in planned.stdout
+    assert not any(LINE in network[name].running_config for name in ("r1", "r2", "r3", "r4"))
+    done = site.run("pipeline", "run", str(EXAMPLE), "-i", 'servers=["192.0.2.10"]', "--yes", "--format", "json").ok()
+    record = done.json()
+    assert [one["state"] for one in record["entries"]] == ["succeeded"] * 4
+    assert LINE in network["r2"].running_config
+    last = site.run("runs", "show", record["entries"][-1]["run"]).ok().json()
+    assert last["inputs"]["name"] == "r2 and r3 and r4"
+    assert "change-window" in site.run("pipeline", "list", "--status", "succeeded").ok().stdout
+    assert site.run("pipeline", "list", "--status", "failed").ok().stdout == "no pipelines\n"
+
+
+def test_a_run_without_a_yes_ends_with_4_and_a_workflow_that_was_changed_meanwhile_is_not_run(
+    site: ProjectFolder, network: Fleet
+) -> None:
+    site.write("edit.yaml", EDIT)
+    site.write("say.yaml", SAY)
+    site.write(
+        "window.yaml",
+        """
+        name: window
+        mode: sequential
+        on_failure: continue
+        entries:
+          - {id: edit, workflow: edit.yaml, after: []}
+          - {id: change, workflow: change.yaml, inputs: {server: 192.0.2.10}}
+          - {id: last, workflow: say.yaml, inputs: {text: hello}}
+        """,
+    )
+    done = site.run("pipeline", "run", "window.yaml", "--format", "json")
+    assert done.exit_code == 1
+    edit, change, last = done.json()["entries"]
+    assert edit["state"] == "succeeded", edit
+    assert (change["state"], change["exit_code"]) == ("cancelled", 4)
+    assert "there is no terminal to ask on" in change["error"]
+    assert LINE not in network["r1"].running_config
+    assert (last["state"], last["run"], last["exit_code"]) == ("failed", "", 2)
+    assert "is not what it was when the pipeline was begun" in last["error"]
+
+
+def test_whatever_dies_each_run_is_done_once_and_the_pipeline_goes_on(site: ProjectFolder, network: Fleet) -> None:
+    with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
+        assert soon(lambda: at_change(site))
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        assert "cut off" in site.run("pipeline", "list").ok().stdout
+        run = entry(site, "change")["run"]
+        with running(site, "pipeline", "resume", shown(site)["id"], "--yes") as anew:
+            assert soon(lambda: shown(site)["fence"] == 2)
+            held = site.run("pipeline", "resume", shown(site)["id"])
+            assert (held.exit_code, "is led by" in held.stderr) == (1, True)
+            os.kill(worker_of(site, run), signal.SIGKILL)
+            assert soon(lambda: entry(site, "change")["deaths"] == 1)
+            over(site)
+            ended(anew)
+    assert entry(site, "change")["run"] == run, "the run lived on, and then it was gone on with"
+    assert [workflow for workflow, _ in runs(site)].count("change") == 1
+    assert [[heard.line for heard in network[name].log].count(LINE) for name in ("r1", "r2")] == [1, 1]
+    assert shown(site)["completed_at"]
+    assert site.run("pipeline", "resume", shown(site)["id"]).exit_code == 2
+
+
+def test_a_pipeline_is_ended_from_elsewhere_and_by_ctrl_c_further_each_time(
+    site: ProjectFolder, network: Fleet
+) -> None:
+    with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
+        assert soon(lambda: at_change(site))
+        assert site.run("pipeline", "cancel", shown(site)["id"]).exit_code == 2
+        site.run("pipeline", "cancel", shown(site)["id"], "--after-entries").ok()
+        assert soon(lambda: states(site) == {"change": "running", "last": "cancelled"})
+        for level in ("after-device", "now-and-roll-back"):
+            process.send_signal(signal.SIGINT)
+            assert soon(lambda level=level: (shown(site)["wish"] or {})["level"] == level)
+        code, said = ended(process)
+    assert code == 1
+    assert states(site) == {"change": "cancelled", "last": "cancelled"}, said
+    assert LINE not in network["r1"].running_config
+    assert site.run("pipeline", "cancel", shown(site)["id"], "--after-entries").exit_code == 1
+
+
+def test_a_pipeline_that_nobody_leads_is_ended_by_who_cancels_it(site: ProjectFolder, network: Fleet) -> None:
+    with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
+        assert soon(lambda: at_change(site))
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        told = site.run("pipeline", "cancel", shown(site)["id"], "--now-and-roll-back").ok()
+    assert "has ended: cancelled" in told.stdout
+    assert LINE not in network["r1"].running_config
+
+
+def test_an_entry_whose_time_is_over_is_taken_back(site: ProjectFolder, network: Fleet) -> None:
+    slow = "{id: change, workflow: change.yaml, inputs: {server: 192.0.2.10}, timeout: 4s}"
+    site.write(
+        "slow.yaml", f"name: slow\nentries:\n  - {slow}\n  - {{id: last, workflow: say.yaml, inputs: {{text: x}}}}\n"
+    )
+    done = site.run("pipeline", "run", "slow.yaml", "--yes")
+    assert done.exit_code == 1
+    assert entry(site, "change")["state"] == "timed_out"
+    assert "its time was over" in done.stdout
+    assert LINE not in network["r1"].running_config
+
+
+NEEDS = """
+name: NAME
+version: 1.0
+resources: {licences: 2, cpu: 1}
+steps: [{id: wait, type: script, script: "echo > ../../../../NAME; while [ ! -e ../../../../over ]; do sleep 0.05; done"}]
+"""
+
+
+def test_runs_wait_for_resources_and_people_see_for_which(project: MakeProject) -> None:
+    files = {f"{name}.yaml": NEEDS.replace("NAME", name) for name in ("one", "two")}
+    site = project({**files, "nornflow.yaml": "profile: elevated\npools: {licences: 3}\n"})
+    with running(site, "run", "one.yaml", "--yes") as one, running(site, "run", "two.yaml", "--yes") as two:
+        assert soon(lambda: (site.path / "one").exists() or (site.path / "two").exists())
+        assert soon(lambda: any(pool["waiting"] for pool in pools(site)))
+        found = {pool["name"]: pool for pool in pools(site)}
+        assert (found["licences"]["used"], found["licences"]["total"]) == (2, 3)
+        assert (found["cpu"]["used"], found["cpu"]["total"]) == (1, 8)
+        assert len(found["licences"]["waiting"]) == 1
+        assert "place 1 in the queue for licences 2, cpu 1" in site.run("runs", "list").ok().stdout
+        assert "licences   2/3" in site.run("pools", "list").ok().stdout
+        over(site)
+        assert ended(one)[0] == ended(two)[0] == 0
+    assert all(pool["used"] == 0 for pool in pools(site))
+    site.write("nornflow.yaml", "profile: elevated\npools: {licences: 1}\n")
+    refused = site.run("run", "one.yaml", "--yes")
+    assert refused.exit_code == 2
+    assert "licences 2 is asked for, and there is 1 in all" in refused.stderr
+
+
+def pools(site: ProjectFolder) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(site.run("pools", "list", "--format", "json").ok().stdout)
+    return found
+
+
+def test_a_file_with_faults_begins_nothing_and_says_all_of_them(project: MakeProject) -> None:
+    site = project({"say.yaml": SAY, "bad.yaml": "name: x\nsteps: []\n"})
+    site.write(
+        "p.yaml", "name: p\nentries:\n  - {id: a, workflow: bad.yaml, after: a}\n  - {id: b, workflow: say.yaml}\n"
+    )
+    done = site.run("pipeline", "run", "p.yaml")
+    assert done.exit_code == 2
+    assert all(code in done.stderr for code in ("NF601", "NF603", "NF607", "NF102"))
+    assert site.run("pipeline", "list").ok().stdout == "no pipelines\n"
+
+
+def test_a_run_comes_after_another_one_or_not_at_all(project: MakeProject) -> None:
+    site = project(
+        {
+            **SITE,
+            "say.yaml": SAY,
+            "fails.yaml": "name: fails\nversion: 1.0\nsteps: [{id: a, type: shell, command: ls /none}]\n",
+        }
+    )
+    assert site.run("run", "fails.yaml", "--yes").exit_code == 1
+    failed = site.record()["id"]
+    refused = site.run("run", "say.yaml", "-i", "text=x", "--after", failed)
+    assert refused.exit_code == 1
+    assert "is failed, and this one was to come after its success" in refused.stderr
+    site.run("run", "say.yaml", "-i", "text=x", "--after", f"{failed}:failure", "--within", "5m").ok()
+    for words in (("--after", f"{failed}:whenever"), ("--after", "nope"), ("--after", failed, "--within", "soon")):
+        assert site.run("run", "say.yaml", "-i", "text=x", *words).exit_code == 2
+    assert runs(site) == [("fails", "failed"), ("say", "succeeded")]
