@@ -80,7 +80,7 @@ def view_lines(view: PipelineView) -> Iterator[str]:
     width = max(len(entry.id) for entry in one.entries)
     for entry in one.entries:
         yield _entry(entry, width, view.places.get(entry.run))
-        if entry.hint and entry.over:
+        if entry.hint:
             yield f"{'':{width}}  hint: {entry.hint}"
     yield from after_lines(one, cut_off=view.cut_off)
 

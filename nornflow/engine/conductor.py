@@ -60,13 +60,14 @@ class RunLook:
 class Stage:
     """What a conductor works with.
 
-    `run` gives a run, None when the store does not have it; `gone` tells whether a worker is dead; `end_run` asks a run to
-    end early; `new_run` makes the id of one; `emit` tells observers; `clock` gives UTC.
+    `run` gives a run, None when the store does not have it; `due` tells whether one that waits may go on; `gone` whether a
+    worker is dead; `end_run` asks a run to end early; `new_run` makes the id of one; `emit` tells observers; `clock` gives UTC.
     """
 
     desk: PipelineStore
     starter: Starter
     run: Callable[[str], RunLook | None]
+    due: Callable[[str], bool]
     gone: Callable[[str], bool]
     end_run: Callable[[str, Level], None]
     new_run: Callable[[], str]
@@ -110,23 +111,17 @@ class Conductor:
         if state is not record.state:
             self._move(record, state)
 
-    def wake(self) -> PipelineRecord:
-        """Go on with every run that waits: whoever leads the pipeline anew looks whether it was answered."""
-        record = self._stage.desk.record(self._id)
-        for entry in record.entries:
-            if entry.state is EntryState.WAITING:
-                self._start(entry, replace(entry, state=EntryState.RUNNING))
-        return record
-
     # what became of those at work
 
     def _look_at(self, entry: EntryRecord) -> None:
         run = self._stage.run(entry.run)
         if run is not None and run.ended:
             self._ended(entry, run)
-        elif run is not None and run.state.value == "waiting":
-            if entry.state is EntryState.RUNNING and not self._stage.starter.is_there(entry.run):
-                self._change(entry, replace(entry, state=EntryState.WAITING))
+        elif run is not None and run.state is RunState.WAITING:
+            if entry.state is EntryState.WAITING and self._stage.due(entry.run):
+                self._start(entry, replace(entry, state=EntryState.RUNNING))
+            elif entry.state is EntryState.RUNNING and not self._stage.starter.is_there(entry.run):
+                self._change(entry, replace(entry, state=EntryState.WAITING, error=run.error, hint=run.hint))
         elif entry.state is EntryState.RUNNING and not self._stage.starter.is_there(entry.run):
             worker = entry.worker if run is None else run.worker
             if not worker or self._stage.gone(worker):

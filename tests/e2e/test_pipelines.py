@@ -295,3 +295,37 @@ def test_a_run_comes_after_another_one_or_not_at_all(project: MakeProject) -> No
     for words in (("--after", f"{failed}:whenever"), ("--after", "nope"), ("--after", failed, "--within", "soon")):
         assert site.run("run", "say.yaml", "-i", "text=x", *words).exit_code == 2
     assert runs(site) == [("fails", "failed"), ("say", "succeeded")]
+
+
+def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(project: MakeProject) -> None:
+    files = {
+        "ask.yaml": """
+            name: ask
+            version: 1.0
+            steps:
+              - {id: ci, type: wait, signal: ci-done, expires: 2h}
+              - id: say
+                type: shell
+                depends_on: ci
+                command: "echo {{ steps.ci.data.build }}"
+                outputs: {built: {from: stdout}}
+            outputs: {built: {from: steps.say.outputs.built}}
+            """,
+        "window.yaml": """
+            name: window
+            entries:
+              - {id: ask, workflow: ask.yaml}
+              - {id: last, workflow: say.yaml, inputs: {text: "build {{ runs.ask.outputs.built }}"}, after: ask}
+            """,
+    }
+    site = project({**SITE, "say.yaml": SAY, **files})
+    waits = site.run("pipeline", "run", "window.yaml")
+    assert waits.exit_code == 4, waits
+    assert "ci-done" in waits.stdout
+    assert shown(site)["state"] == "waiting"
+    assert site.run("pipeline", "resume", shown(site)["id"]).exit_code == 4
+    run = entry(site, "ask")["run"]
+    site.run("runs", "signal", run, "ci-done", "--data", '{"build": 42}').ok()
+    site.run("pipeline", "resume", shown(site)["id"]).ok()
+    assert states(site) == {"ask": "succeeded", "last": "succeeded"}
+    assert site.run("runs", "show", entry(site, "last")["run"]).ok().json()["inputs"]["text"] == "build 42"

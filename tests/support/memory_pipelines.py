@@ -153,6 +153,7 @@ class World(Starter):
     wishes: dict[str, Level] = field(default_factory=dict)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
+    due: set[str] = field(default_factory=set)
     seconds: float = 0.0
     leads: int = 0
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -178,6 +179,7 @@ class World(Starter):
             self.desk,
             self,
             self._look,
+            self.due.__contains__,
             lambda worker: not any(one.worker == worker and one.alive for one in self.processes),
             lambda run, level: self.wishes.__setitem__(run, level),
             lambda: f"run-{next(self.numbers)}",

@@ -283,6 +283,47 @@ def test_whoever_leads_anew_asks_again_whom_the_one_before_had_asked() -> None:
     assert story.wishes == {story.of("a").run: Level.AFTER_BATCH}
 
 
+def test_a_pipeline_waits_with_its_run_and_goes_on_when_that_may() -> None:
+    story = world(entry("ask"), entry("beside"), entry("behind", "ask"))
+    lead = story.lead()
+    lead.step()
+    for name in ("ask", "beside"):
+        assert story.begin(story.of(name))
+    run = story.of("ask").run
+    story.end(story.of("ask"), RunState.WAITING, 4)
+    assert lead.step().state is PipelineState.RUNNING, "the other one is at work"
+    story.end(story.of("beside"))
+    record = lead.step()
+    assert (record.state, record.exit_code) == (PipelineState.WAITING, 4)
+    assert story.states() == {"ask": "waiting", "beside": "succeeded", "behind": "pending"}
+    anew = story.lead()
+    assert anew.step().state is PipelineState.WAITING, "nobody has answered"
+    story.due.add(run)
+    assert anew.step().state is PipelineState.RUNNING
+    assert story.of("ask").run == run
+    story.through("ask")
+    anew.step()
+    story.through("behind")
+    assert anew.step().state is PipelineState.SUCCEEDED
+    assert story.begun == ["ask", "beside", "behind"]
+
+
+def test_a_run_that_waits_is_ended_by_a_process_of_its_own() -> None:
+    story = world(entry("ask"))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("ask"))
+    story.end(story.of("ask"), RunState.WAITING, 4)
+    lead.step()
+    story.desk.ask("p", PipelineWish(Level.NOW, "ada"))
+    lead = story.lead()
+    lead.step()
+    assert story.wishes == {story.of("ask").run: Level.NOW}
+    assert story.begin(story.of("ask"))
+    story.end(story.of("ask"), RunState.CANCELLED)
+    assert lead.step().state is PipelineState.CANCELLED
+
+
 def test_no_attempt_is_made_any_more_when_the_pipeline_is_to_end() -> None:
     story = world(entry("a", retries=5, delay=0))
     lead = story.lead()

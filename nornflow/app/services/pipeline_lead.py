@@ -19,6 +19,7 @@ from nornflow.app.services.pipeline_file import usable_pipeline
 from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_starter import ProcessStarter
 from nornflow.app.services.prepared import new_run_id, now
+from nornflow.app.services.waiting import advice, told, waits_at
 from nornflow.engine.conductor import Conductor, RunLook, Stage
 from nornflow.engine.emit import Emitter
 from nornflow.errors import RunLost, StateConflict, UsageError
@@ -30,13 +31,14 @@ from nornflow.model.pipeline import (
     PipelineWish,
     kept_pipeline,
 )
-from nornflow.model.run import RUN_MOVES
+from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
 from nornflow.policy.profiles import profile_named
 from nornflow.store.patience import Patience
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.waits import SqlWaits
 from nornflow.store.wishes import Wishes
 from nornflow.workflow.inputs import resolve_inputs
 
@@ -112,7 +114,7 @@ def resume_pipeline(
             if spec.project != str(project.folder.resolve()):
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
             fence = desk.take_over(record.id, record.fence, me.id)
-            return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence, wake=True)
+            return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence)
 
 
 def _demand_unended(record: PipelineRecord) -> None:
@@ -167,7 +169,7 @@ class _Lead:
         self._lost = threading.Event()
         self._told: Level | None = None
 
-    def lead(self, pipeline: Pipeline, record: PipelineRecord, fence: int, *, wake: bool = False) -> PipelineRecord:
+    def lead(self, pipeline: Pipeline, record: PipelineRecord, fence: int) -> PipelineRecord:
         project, voices = self._project, self._voices
         patience = Patience(project.settings.store.patience, waiting=voices.notice)
         options = [*self._request.options, *(("--yes",) if self._request.yes else ())]
@@ -180,7 +182,7 @@ class _Lead:
             strangers=tuple(project.plugin_host.registries.observers.values()),
         )
         self._me.tell(lambda error: self._lost.set())
-        wishes, workers = Wishes(self._store.engine), self._me.workers
+        wishes, waits, workers = Wishes(self._store.engine), SqlWaits(self._store), self._me.workers
         assert workers is not None  # there is a store
 
         def end_run(run: str, level: Level) -> None:
@@ -191,6 +193,7 @@ class _Lead:
             self._desk,
             starter,
             self._look,
+            lambda run: run in waits.due(now()),
             workers.gone,
             end_run,
             lambda: new_run_id(now()),
@@ -200,8 +203,6 @@ class _Lead:
         )
         conductor = Conductor(pipeline, record, fence, stage)
         try:
-            if wake:
-                patience(conductor.wake)
             while True:
                 self._heed(record.id)
                 record = patience(conductor.step)
@@ -233,6 +234,10 @@ class _Lead:
         if found is None:
             return None
         state, worker = found
+        if state is RunState.WAITING:
+            waits, moment = waits_at(self._store, run), now()
+            text = "; ".join(told(wait, moment) for wait in waits)
+            return RunLook(state, False, worker, text, advice(waits, run))
         if state in RUN_MOVES:
             return RunLook(state, False, worker)
         record = self._store.record(run)
