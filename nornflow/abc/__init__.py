@@ -177,7 +177,8 @@ class StepType(ABC):
         """Return what must come before `apply` is called, None when nothing must; only steps of the run are asked.
 
         While it has not come the run waits without a process. `apply` finds in `context.wait` what came of it; it is not
-        called when people said no or it took too long. It may be called again when a moment was missed (`Awaited.latest`).
+        called when people said no or it took too long. `awaits` is asked again when a moment was missed (`Awaited.latest`),
+        and `apply` of such a type does no more than say what came: it is called once more when the process dies in it.
         """
         return None
 

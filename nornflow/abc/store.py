@@ -95,6 +95,10 @@ class RunStore(ABC):
         """
 
     @abstractmethod
+    def rest(self, record: RunRecord, *, fence: int | None = None) -> None:
+        """Keep the results and the devices' fates so far of a run that waits, in place of what was kept of them before."""
+
+    @abstractmethod
     def standing(self, run: str) -> Standing:
         """Return who carries the run out, how far it is, and what it began with."""
 

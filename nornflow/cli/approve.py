@@ -67,7 +67,7 @@ def _answer(
     from nornflow.model.approval import Answer
 
     project = load_project(config_file=config_file)
-    if not Path(what).exists() and is_run(project, what):
+    if not Path(what).is_file() and is_run(project, what):
         if key is not None:
             raise UsageError("--verify is for plan files; a run has opened its plan already")
         said = decide(project, what, Answer(word), comment, About(*about))

@@ -8,6 +8,7 @@ from typing import Any
 
 from nornflow.app.reports import shown
 from nornflow.app.services.report import Report
+from nornflow.app.services.waiting import told
 from nornflow.cli.run_view import record_junit, record_text
 from nornflow.model.plain import plain
 from nornflow.store.records import record_json
@@ -30,7 +31,8 @@ def _lines(report: Report) -> Iterator[str]:
     for said in report.approvals:
         comment = f": {said.comment}" if said.comment else ""
         means = f" ({said.via})" if said.via else ""
-        yield f"  {said.answer.value} by {said.user}{means} at {shown.moment(said.at)}{comment}"
+        about = "" if said.about == "the plan" else f" {said.about}"
+        yield f"  {said.answer.value}{about} by {said.user}{means} at {shown.moment(said.at)}{comment}"
     for decided in shown.judged(report):
         about = f" ({shown.names(decided.devices)})" if decided.devices else ""
         yield f"  {decided.verdict}: {decided.reason}{about}"
@@ -50,6 +52,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from record_text(record)
     else:
         yield f"{record.workflow} {record.version} has not ended: {record.state.value}"
+        yield from map(told, record.waits)
 
 
 def _markdown(report: Report) -> str:

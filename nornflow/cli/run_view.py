@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -47,9 +46,8 @@ def record_text(record: RunRecord) -> Iterator[str]:
 
 def _wait_lines(record: RunRecord) -> Iterator[str]:
     """Yield what the run waits for, and what goes on with it."""
-    now = datetime.now(UTC)
     for wait in record.waits:
-        yield told(wait, now)
+        yield told(wait)
         if wait.asked.text:
             yield f"    {indented(wait.asked.text)}"
     if record.waits:

@@ -69,7 +69,8 @@ class RunStep:
     def _cut_off(self) -> StepResult | None:
         """Return the result of a step that a process before this one began: nobody knows how it ended."""
         key = (self._step.id, self._progress.batch)
-        looks = self._work.step_type.verifies or self._step.check  # to look once more costs nothing
+        # to look once more costs nothing, and what comes behind a wait only says what came
+        looks = self._work.step_type.verifies or self._step.check or self._work.may_wait
         if looks or key not in self._progress.past.begun:
             self._tools.log.begun(*key)
             return None

@@ -31,3 +31,12 @@ class Approval:
     via: str = ""
     step: str = ""
     batch: int = 0
+
+    @property
+    def about(self) -> str:
+        """Return what it is about, in words."""
+        if not (self.step or self.batch):
+            return "the plan"
+        if not self.step:
+            return f"the pause after batch {self.batch}"
+        return f"step {self.step}" + (f" of batch {self.batch}" if self.batch else "")

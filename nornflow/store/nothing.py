@@ -47,6 +47,9 @@ class NoStore(RunStore):
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Let the run end."""
 
+    def rest(self, record: RunRecord, *, fence: int | None = None) -> None:
+        """Let the record go."""
+
     def standing(self, run: str) -> Standing:
         """Raise UsageError, as every question does."""
         raise _nothing()

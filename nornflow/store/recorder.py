@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from nornflow.abc import EventSink, Journal, RunStore
@@ -80,6 +81,12 @@ class RunRecorder(EventSink, Journal):
         self._end()
         self._store.finish(record, self._state, fence=self._fence)
         self._demand()
+
+    def rest(self, record: RunRecord) -> None:
+        """Write what waits, then what a run that waits has done so far, unless another process goes on with it already."""
+        self._end()
+        with suppress(StoreError):  # the journal has all that is needed: this is for people
+            self._store.rest(record, fence=self._fence)
 
     def leave(self) -> None:
         """Write what waits, if that may still be, and leave the run as it is: another process goes on with it."""

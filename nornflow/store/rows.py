@@ -13,6 +13,7 @@ from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind, Sent
 from nornflow.model.plain import plain
 from nornflow.model.run import BatchRecord, HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
+from nornflow.model.wait import Wait
 from nornflow.redaction import Redactor
 from nornflow.store.blobs import LIMIT, Blobs
 from nornflow.store.vault import Vault
@@ -197,6 +198,7 @@ def run_record(
     resumed_by: tuple[str, ...] = (),
     approvals: tuple[Approval, ...] = (),
     batches: tuple[BatchRecord, ...] = (),
+    waits: tuple[Wait, ...] = (),
 ) -> RunRecord:
     """Return the record of a run from its row, its steps, its devices and what was answered about its plan."""
     same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
@@ -214,6 +216,7 @@ def run_record(
         resumed_by=resumed_by,
         approvals=approvals,
         batches=batches,
+        waits=waits,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nornflow.abc import RunStore
@@ -34,6 +34,7 @@ from nornflow.store.journal import (
     to_add,
 )
 from nornflow.store.queries import statistics, summaries
+from nornflow.store.results import Results
 from nornflow.store.rows import (
     BATCH_ENDS,
     Row,
@@ -46,7 +47,7 @@ from nornflow.store.rows import (
 )
 from nornflow.store.tables import approvals, events, journal, plan_runs, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
-from nornflow.store.waits import answers_of
+from nornflow.store.waits import answers_of, waits_now
 
 
 class SqlRunStore(RunStore):
@@ -130,19 +131,7 @@ class SqlRunStore(RunStore):
 
     def finish(self, record: RunRecord, old: RunState, *, fence: int | None = None) -> None:
         """Move the run to its end and keep its results and its devices' fates, all in one transaction."""
-        # masked, compressed and written before the transaction: other writers do not wait for it
-        results = list(self._rows.results(record))
-        steps = [
-            {
-                "position": position,
-                "step": step.step,
-                "type": step.type,
-                "state": step.state.value,
-                "started_at": step.started_at,
-                "completed_at": step.completed_at,
-            }
-            for position, step in enumerate(record.steps)
-        ]
+        results = Results(self._rows, record)
         values = {
             **{name: self._rows.text(getattr(record, name)) for name in ("outputs", "security_events")},
             "error": self._rows.masked(record.error),
@@ -154,18 +143,14 @@ class SqlRunStore(RunStore):
         }
         with told(self.engine, f"run {record.id} could not be ended"), self.engine.begin() as connection:
             number = self._move(connection, record.id, old, record.state, values, fence)
-            known = connection.execute(select(run_hosts.c.host, run_hosts.c.platform).where(run_hosts.c.run == number))
-            platforms: dict[str, str] = {row.host: row.platform for row in known}
-            if record.hosts:
-                connection.execute(delete(run_hosts).where(run_hosts.c.run == number))
-                hosts = [
-                    self._rows.host(position, host, platforms.get(host.host, ""))
-                    for position, host in enumerate(record.hosts)
-                ]
-                insert_rows(connection, run_hosts, number, hosts)
-            insert_rows(connection, run_steps, number, steps)
-            insert_rows(connection, step_results, number, results)
+            results.write(connection, number)
             forget_settled(connection, number)
+
+    def rest(self, record: RunRecord, *, fence: int | None = None) -> None:
+        """Keep the results and fates so far of a run that waits."""
+        results = Results(self._rows, record)
+        with told(self.engine, f"run {record.id} could not be kept"), self.engine.begin() as connection:
+            results.write(connection, number_of(connection, record.id, fence))
 
     def standing(self, run: str) -> Standing:
         """Return who carries the run out, how far it is, and what it began with."""
@@ -257,6 +242,7 @@ class SqlRunStore(RunStore):
             about_plans = [stored_approval(_plain_row(each)) for each in connection.execute(said).mappings()]
             ended = select(events.c.data).where(events.c.run == number, events.c.kind.in_(BATCH_ENDS))
             of_batches = [json.loads(data) for data in connection.execute(ended.order_by(events.c.number)).scalars()]
+            waits = waits_now(connection, self._rows, run, number) if row["state"] == RunState.WAITING.value else ()
             return run_record(
                 _plain_row(row),
                 tuple(step_record(_plain_row(each), results.get(each["position"], {})) for each in steps),
@@ -264,6 +250,7 @@ class SqlRunStore(RunStore):
                 resumed_by,
                 (*about_plans, *answers_of(connection, number)),
                 batch_records(of_batches),
+                waits,
             )
 
     def events(self, run: str, after: int = 0) -> Iterator[StoredEvent]:

@@ -21,6 +21,7 @@ from nornflow.store.tables import runs
 from nornflow.store.wait_tables import signals, wait_answers, waits
 
 if TYPE_CHECKING:
+    from nornflow.store.rows import Rows
     from nornflow.store.runs import SqlRunStore
 
 Judge = Callable[[Wait, Sequence[Wait]], WaitEnd | None]
@@ -262,25 +263,37 @@ class SqlWaits:
         return [self._wait(connection, run, row) for row in rows]
 
     def _wait(self, connection: Connection, run: str, row: RowMapping) -> Wait:
-        bound = json.loads(row["bound"])
-        said = answers_of(connection, row["run"], wait_answers.c.wait == row["number"])
-        return Wait(
-            run,
-            row["number"],
-            row["step"],
-            row["batch"],
-            Awaited.of(json.loads(row["asked"])),
-            row["since"],
-            bound["plan"],
-            bound["requester"],
-            tuple(bound["authors"]),
-            tuple(bound["allowed"]),
-            tuple(replace(each, step=row["step"], batch=row["batch"]) for each in said),
-            WaitEnd(row["verdict"]) if row["verdict"] else None,
-            row["ended_at"],
-            self._rows.value(row["data"]) if row["data"] else None,
-            bool(row["open"]),
-        )
+        return stored_wait(connection, self._rows, run, row)
+
+
+def waits_now(connection: Connection, rows: Rows, run: str, of_run: int) -> tuple[Wait, ...]:
+    """Return what a run that waits does so for."""
+    mine = waits.c.run == of_run, waits.c.open == 1
+    found = connection.execute(select(waits).where(*mine).order_by(waits.c.number)).mappings().all()
+    return tuple(stored_wait(connection, rows, run, row) for row in found)
+
+
+def stored_wait(connection: Connection, rows: Rows, run: str, row: RowMapping) -> Wait:
+    """Return what a row says that a run waits for, with its answers."""
+    bound = json.loads(row["bound"])
+    said = answers_of(connection, row["run"], wait_answers.c.wait == row["number"])
+    return Wait(
+        run,
+        row["number"],
+        row["step"],
+        row["batch"],
+        Awaited.of(json.loads(row["asked"])),
+        row["since"],
+        bound["plan"],
+        bound["requester"],
+        tuple(bound["authors"]),
+        tuple(bound["allowed"]),
+        tuple(said),
+        WaitEnd(row["verdict"]) if row["verdict"] else None,
+        row["ended_at"],
+        rows.value(row["data"]) if row["data"] else None,
+        bool(row["open"]),
+    )
 
 
 def answers_of(connection: Connection, of_run: int, *about: Any) -> list[Approval]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nornflow.abc import RunStore
-from nornflow.errors import StateConflict, StoreError, UsageError
+from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
 from nornflow.model.history import Grouping, RunQuery
 from nornflow.model.run import HostState, RunState, StepRecord, StepResult
 from nornflow.testing.run_owners import RunOwnersContract
@@ -63,6 +63,29 @@ class RunStoreContract(RunOwnersContract):
         store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
         store.finish(record, RunState.RUNNING)
         assert store.record("run-1") == record
+
+    def test_a_run_that_waits_shows_what_it_has_done_so_far_and_belongs_to_nobody(self, store: RunStore) -> None:
+        """Its end takes the place of that, and whoever has lost the run keeps nothing of it."""
+        store.begin(new_run(worker="w1"))
+        store.move("run-1", RunState.PENDING, RunState.RUNNING, NOON)
+        half = ended_run(steps=(StepRecord("show", "x", HostState.OK, hosts={"r1": StepResult(stdout="so far")}),))
+        store.move("run-1", RunState.RUNNING, RunState.WAITING, NOON, fence=1)
+        store.rest(half, fence=1)
+        standing, found = store.standing("run-1"), store.record("run-1")
+        assert (standing.state, standing.worker, standing.ended) == (RunState.WAITING, "", False)
+        assert not standing.cut_off(lambda worker: True)
+        assert (found.state, found.steps, found.hosts, found.completed_at) == (
+            RunState.WAITING,
+            half.steps,
+            half.hosts,
+            None,
+        )
+        fence = store.take_over("run-1", 1, "w2")
+        with pytest.raises(RunLost):
+            store.rest(half, fence=1)
+        store.move("run-1", RunState.WAITING, RunState.RUNNING, NOON, fence=fence)
+        store.finish(ended_run(), RunState.RUNNING, fence=fence)
+        assert store.record("run-1") == ended_run()
 
     def test_only_the_moves_of_the_table_are_made_and_only_from_where_the_run_is(self, store: RunStore) -> None:
         """A wrong move raises and changes nothing."""

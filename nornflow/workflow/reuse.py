@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from nornflow.abc import StepType
 from nornflow.model.workflow import Scope, Step
 from nornflow.registration import Expression
 from nornflow.workflow.drafts import Draft
@@ -53,6 +54,8 @@ def _why_not(step: Step, draft: Draft, says: bool, grounds: Collection[str], aft
     """Return why a result of the step may not be used again; nothing when it may."""
     if step.check or draft.type.verifies or Expression in markers(draft.type.Params).values():
         return "it judges, and what was found once must not stand for what is so now"
+    if type(draft.type).awaits is not StepType.awaits:
+        return "it waits for people, a time or a signal, and what came once must not stand for what comes now"
     if step.until:
         return "it waits (`until`), and what was seen once must not end that"
     why = _writes(step)

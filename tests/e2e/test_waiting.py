@@ -100,6 +100,13 @@ class TestPeople:
         run = latest(site)
         assert (run["state"], run["cut_off"]) == ("waiting", False)
         assert "step board of batch 1 waits for 0 of 1 approvals" in run["waits"][0]
+        shown = site.run("runs", "show", run["id"]).ok().json()
+        assert [host["state"] for host in shown["hosts"]] == ["pending", "pending", "pending"]
+        assert f"+{LINE}" in shown["hosts"][0]["diff"]
+        assert [wait["step"] for wait in shown["waits"]] == ["board"]
+        assert (
+            "It waits: step board of batch 1" in site.run("runs", "show", run["id"], "--format", "markdown").ok().stdout
+        )
         assert site.run("locks", "list").ok().stdout == "no device is locked\n"
         early = site.run("runs", "resume", run["id"], "--yes")
         assert (early.exit_code, "1 missing from anybody but root" in early.stderr) == (4, True)
@@ -130,6 +137,27 @@ class TestPeople:
             ("nobody", "board", 2, ""),
         ]
         assert {each["plan"] for each in record["approvals"]} == {plan}
+
+    def test_an_approval_in_a_sealed_plan_is_bound_to_the_plan_file(
+        self, site: ProjectFolder, network: Fleet, become: As
+    ) -> None:
+        site.write("nornflow.yaml", "runner: {processes: 2}\n")
+        site.write("ntp.yaml", NTP.replace("APPROVERS", "1"))
+        become("bin")
+        sealed = site.run("plan", "ntp.yaml", "-o", "ntp.plan").ok()
+        become("root")
+        assert site.run("apply", "ntp.plan", "--yes").exit_code == 4
+        run = latest(site)["id"]
+        become("bin")
+        refused = site.run("approve", run)
+        assert (refused.exit_code, "bin wrote the workflow" in refused.stderr) == (3, True)
+        become("nobody")
+        digest = site.run("plan", "show", "ntp.plan", "--format", "json").ok().json()["hash"]
+        assert digest in sealed.stdout + sealed.stderr
+        site.run("approve", run, "--plan", digest).ok()
+        become("root")
+        assert site.run("runs", "resume", run, "--yes").exit_code == 4  # the next batch wants somebody else
+        assert written(network) == [1, 1, 1]
 
     def test_a_no_takes_back_what_was_changed(self, site: ProjectFolder, network: Fleet, become: As) -> None:
         assert site.run("run", "ntp.yaml", "--yes").exit_code == 4

@@ -335,6 +335,13 @@ class TestEndings:
 
         calm, expected = through()
         assert expected.state is RunState.SUCCEEDED
+        lives = [Death() for _ in calm.counts]
+        for process, entries in enumerate(calm.counts[1:], 1):
+            for entry in range(1, entries + 1):
+                for after in (False, True):
+                    story, record = through(*lives[:process], Death(entry, after=after))
+                    assert (record.state, fates(record)) == (expected.state, fates(expected)), (process, entry, after)
+                    assert sent(story) == sent(calm), (process, entry, after)
         for first in range(1, max(calm.counts) + 1):
             for second in (1, 3):
                 death = Death(first, after=first % 2 == 0, notes=first % 3 == 0)

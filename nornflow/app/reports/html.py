@@ -15,7 +15,7 @@ from nornflow.model.run import BAD_ENDS, RunState
 
 MOST_EVENTS = 500
 _GOOD = frozenset(("ok", "succeeded", "approved", "intended", "allow", "cached"))
-_CHANGED = frozenset(("changed", "hold", "planned", "rolled_back", "awaiting_approval", "stale"))
+_CHANGED = frozenset(("changed", "hold", "planned", "rolled_back", "awaiting_approval", "waiting", "stale"))
 _BAD = frozenset(
     (
         *("denied", "rejected", "collateral", "deny"),

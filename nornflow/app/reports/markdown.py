@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from nornflow.app.reports import shown
 from nornflow.app.services.report import DeviceReport, Report, StateDifference
+from nornflow.app.services.waiting import told
 from nornflow.model.run import StepRecord
 
 MOST_ROWS = 200
@@ -95,6 +96,8 @@ def _head(report: Report) -> Iterator[str]:
         f"Run {code(record.id)} by {escaped(record.user)}{again} under profile {code(record.profile)}, begun "
         f"{shown.moment(record.started_at)}, {took}."
     )
+    for wait in record.waits:
+        yield from ("", f"It waits: {escaped(told(wait))}. {escaped(wait.asked.text)}".rstrip())
     if record.error:
         yield from ("", f"**{escaped(record.error)}** {escaped(record.hint)}".rstrip())
     if report.devices:
@@ -111,11 +114,13 @@ def _approval(report: Report) -> Iterator[str]:
     if not report.approvals:
         yield "This run asked about no plan."
     else:
-        yield f"{'Sealed plan' if report.sealed else 'Plan'} `sha256 {report.plan_hash}`"
-        yield ""
+        if report.plan_hash:
+            yield f"{'Sealed plan' if report.sealed else 'Plan'} `sha256 {report.plan_hash}`"
+            yield ""
         rows = (
             (
                 each.answer.value,
+                escaped(each.about),
                 *(escaped(word) for word in (each.user, each.via)),
                 shown.moment(each.at),
                 code(report.plan_of(each)[:12]),
@@ -123,7 +128,7 @@ def _approval(report: Report) -> Iterator[str]:
             )
             for each in report.approvals
         )
-        yield from table(("answer", "by", "by means of", "when", "plan", "comment"), rows)
+        yield from table(("answer", "about", "by", "by means of", "when", "plan", "comment"), rows)
     risks = [(risk.line, risk.step, risk.why, shown.names(hosts, 4)) for risk, hosts in shown.risky(report)]
     if risks:
         yield from ("", "Lines that could lock the controller out:", "")

@@ -42,7 +42,7 @@ def remembered(
         raise
     tools.emitter.close()
     if record.state is RunState.WAITING:
-        recorder.leave()
+        recorder.rest(record)
         return record
     if isinstance(tools.emitter.failure, RunLost):
         recorder.leave()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nornflow.abc import RunStore
-from nornflow.app.services.history import answers, last_plan, patient
+from nornflow.app.services.history import last_plan, patient
 from nornflow.errors import StoreError
 from nornflow.model.approval import Approval
 from nornflow.model.event import Event, EventKind
@@ -113,9 +113,9 @@ class DeviceReport:
 class Report:
     """A run as the board that approved it wants to read it; nothing secret is in it, as the store keeps nothing secret in clear.
 
-    `approvals` are the answers about the run's plans, in order, `plan` the last one asked about; `sealed` is the hash of the
-    plan file that the run applied, empty when it planned itself. `gates` are the decisions that
-    were not simply "allow", `course` the run as a sequence of events.
+    `approvals` are the answers about the run's plans and about what it waited for, in order, `plan` the last one asked
+    about; `sealed` is the hash of the plan file that the run applied, empty when it planned itself. `gates` are the
+    decisions that were not simply "allow", `course` the run as a sequence of events.
     """
 
     record: RunRecord
@@ -134,7 +134,8 @@ class Report:
     @property
     def plan_hash(self) -> str:
         """The SHA-256 of the plan file, or of the plan that was asked about last; empty when none was."""
-        return self.sealed or (self.approvals[-1].plan if self.approvals else "")
+        asked = [each.plan for each in self.approvals if each.about == "the plan"]
+        return self.sealed or (asked[-1] if asked else "")
 
     def plan_of(self, said: Approval) -> str:
         """Return the SHA-256 of what an answer is about, as whoever gave it knows it."""
@@ -169,8 +170,7 @@ def report_of(store: RunStore, run: str) -> Report:
     """Return the report of a run (its whole id): UsageError when there is none, StoreError when it cannot be read."""
     from nornflow.store.sent import sent_in
 
-    record = store.record(run)
-    plan, said = last_plan(store, run), tuple(answers(store, run))
+    record, plan = store.record(run), last_plan(store, run)
     events = [each.event for each in store.events(run)]
     sent: dict[str, list[Sent]] = {}
     for each in sent_in(patient(store), run):
@@ -179,7 +179,7 @@ def report_of(store: RunStore, run: str) -> Report:
     return Report(
         record,
         plan,
-        said,
+        record.approvals,
         gates=tuple(event for event in events if event.kind is EventKind.GATE_DECIDED),
         course=tuple(event for event in events if event.kind in _TOLD),
         devices=tuple(_device(host, record, planned.get(host.host), sent.get(host.host, ())) for host in record.hosts),

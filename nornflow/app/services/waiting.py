@@ -58,9 +58,10 @@ def waits_at(store: RunStore, run: str) -> Sequence[Wait]:
     return SqlWaits(store).open(run).get(run, ()) if isinstance(store, SqlRunStore) else ()
 
 
-def told(wait: Wait, now: datetime) -> str:
-    """Return what is waited for, and since or until when, in words."""
+def told(wait: Wait, now: datetime | None = None) -> str:
+    """Return what is waited for, and since or until when, in words; without a moment, as it stood at the last answer."""
     asked = wait.asked
+    now = now or max((each.at for each in wait.answers), default=wait.since)
     if wait.end is not None:
         return f"{wait.about}: {wait.end}"
     if asked.kind is WaitKind.TIME:

@@ -27,6 +27,7 @@ BEHIND = "  - {id: board, type: approval, depends_on: [configure]}\n"
         ("confirm: {within: 5m}\nsteps:\n" + CONFIGURE + BEHIND, []),
         ("confirm: {within: 5m}\nsteps:\n" + CONFIGURE + BEFORE + LOOK, []),
         ("steps:\n  - {id: board, type: approval, for_each: [1, 2]}\n", [("NF210", "4:43")]),
+        ("steps:\n  - {id: board, type: approval, read_only: true, cache: true}\n", [("NF406", "4:57")]),
         ("rollout: {checks: [{id: board, type: approval}]}\nsteps:\n" + CONFIGURE, [("NF210", "3:38")]),
     ],
 )
