@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
     from nornflow.store.records import RunRecords
+    from nornflow.workflow.library import Library
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class Project:
     def step_types(self) -> Mapping[str, StepType]:
         """Return every installed step type by name."""
         return self.plugin_host.registries.step_types
+
+    @property
+    def library(self) -> Library:
+        """Return the workflows of the project, which others may call."""
+        from nornflow.workflow.library import Library
+
+        return Library(self.folder, depth=self.settings.workflow_depth)
 
     @property
     def absent(self) -> Mapping[str, str]:
@@ -143,9 +151,9 @@ class Project:
         return (RunRecords if self.remembers else NoRecords)(self.workspace, self.redactor)
 
     def sandboxes(
-        self, workspace: Path, workflow_folder: Path, switch: StopSwitch
+        self, workspace: Path, folders: Mapping[str, Path], switch: StopSwitch
     ) -> Callable[[Profile, frozenset[str], str, Callable[[str], None]], Sandbox]:
-        """Return the maker of sandboxes for the steps of one run."""
+        """Return the maker of sandboxes for the steps of one run; `folders` are those of each step's workflow, by step."""
         from nornflow.sandbox.sandbox import LocalSandbox
 
         made: dict[str, tuple[Profile, frozenset[str], LocalSandbox]] = {}  # by step: its devices share one
@@ -159,7 +167,7 @@ class Project:
                 permissions=permissions,
                 workspace=workspace,
                 project=self.folder,
-                readable=(workflow_folder,),
+                readable=(folders[step],),
                 domains=self.settings.allowed_domains,
                 longest_line=self.settings.max_log_length,
                 redactor=self.redactor,

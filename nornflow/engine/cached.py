@@ -92,7 +92,7 @@ class CachedStep:
             self._tools.emitter.emit(kind, step=self._step.id, count=len(hosts), **about)
 
     def _what(self, host: str, cache: Cache, results: Results, changes: int | None) -> Doing:
-        names = self._progress.names(host or None)
+        names = self._progress.names(host or None, self._step.frame)
         what = {
             **self._work.fingerprint(host or None),
             "key": self._tools.renderer.render(cache.key, names) if cache.key else "",

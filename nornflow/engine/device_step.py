@@ -160,7 +160,7 @@ class DeviceStep:
         if result.failed:
             return result
         try:
-            if self._work.evaluate(self._step.until, self._progress.names(host)):
+            if self._work.evaluate(self._step.until, self._progress.names(host, self._step.frame)):
                 return result
         except NornFlowError as error:
             return self._work.failed(error, host)

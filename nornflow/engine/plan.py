@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.attempts import in_rounds, worth_retrying
+from nornflow.engine.calls import Call
 from nornflow.engine.graph import ancestors, walk
 from nornflow.engine.own_way import way_back
 from nornflow.engine.plan_step import PlannedWork, is_unplannable
@@ -20,6 +21,7 @@ from nornflow.model.permission import Mode
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Scope, Step
+from nornflow.workflow.drafts import CALL
 
 _NO_SESSION = frozenset((Unreachable.reason, AuthenticationFailed.reason, StepTimeout.reason))
 """Reasons after which a device is not asked again in the same plan."""
@@ -65,7 +67,7 @@ class Planning:
 
         walk(steps, execute, lambda step: None, self._tools.switch)
         for step in self._workflow.steps:
-            if step.scope is Scope.RUN and not step.check and step.id not in self._unplanned:
+            if step.scope is Scope.RUN and not step.check and step.type != CALL and step.id not in self._unplanned:
                 self._unplanned[step.id] = f"{step.type} runs once, when the change is applied"
         plan = Plan(
             workflow=self._workflow.name,
@@ -84,7 +86,9 @@ class Planning:
             EventKind.STEP_STARTED, step=step.id, planning=True, hosts=len(hosts) if step.scope is Scope.DEVICE else 0
         )
         work = self._works[step.id]
-        if step.scope is Scope.RUN:
+        if step.type == CALL:
+            Call(work, self._progress, self._tools.clock).end(hosts)
+        elif step.scope is Scope.RUN:
             self._progress.record(step, self._plan_run_step(step, work))
         else:
             self._progress.record(step, self._plan_device_step(step, work, hosts[:1] if step.once else hosts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +11,12 @@ from nornflow.engine.deadlines import HostTimes
 from nornflow.engine.names import StepNames, Unknown, fleet_names, host_names, result_names
 from nornflow.model.confirm import Armed, Hold
 from nornflow.model.device import HostView
+from nornflow.model.frame import Frame
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import HostState, RunInfo, StepResult
 from nornflow.model.workflow import On, Scope, Step, Workflow
+from nornflow.workflow.drafts import CALL
+from nornflow.workflow.frames import Passing
 
 NOT_TAKEN = frozenset(("dependency", "branch"))
 """Reasons of a skipped step after which its dependants are skipped too; a false `when` is not among them."""
@@ -75,6 +78,7 @@ class Progress:
         run: RunInfo,
         inputs: Mapping[str, Any],
         user_vars: Mapping[str, Any],
+        passing: Passing | None = None,
     ) -> None:
         self.workflow = workflow
         self.run = run
@@ -99,9 +103,15 @@ class Progress:
         """The batch that is at work; 0 before the first one and after the last."""
         self.over = False
         """True once the run has failed as a whole: device steps then count as failed for steps of the run."""
-        self._ids = tuple(step.id for step in workflow.steps)
+        self._passing = passing
+        self._ids: dict[str, tuple[str, ...]] = {"": ()}
+        """The steps of each frame, by their ids there."""
+        for step in workflow.steps:
+            local = workflow.frames[step.frame].local(step.id) if step.frame else step.id
+            self._ids[step.frame] = (*self._ids.get(step.frame, ()), local)
         self._scope = {step.id: step.scope for step in workflow.every_step}
         self._every_step = workflow.every_step
+        self._calls = {step.id for step in workflow.steps if step.type == CALL}
         self._lock = threading.Lock()
         self._base: dict[str, Any] = {
             "inputs": dict(inputs),
@@ -153,12 +163,35 @@ class Progress:
             return step.id in self.results
         return all(host in self.host_results.get(step.id, {}) for host in batch)
 
-    def names(self, host: str | None, **more: Any) -> dict[str, Any]:
-        """Return the namespace of expressions and templates for a host, or for the run."""
-        names = {**self._base, "steps": StepNames(self._ids, lambda step: self._view(step, host)), **more}
+    def names(self, host: str | None, frame: str = "", *, fleet: bool = False) -> dict[str, Any]:
+        """Return the namespace of expressions and templates for a host, or for the run, in a frame.
+
+        With `fleet` steps are seen as the run sees them, also for a host. In the frame of a called workflow ExpressionError
+        and StepError say that its inputs cannot be worked out, or do not fit.
+        """
+        names = {**self._base, "steps": StepNames(self._ids[frame], self._viewer(frame, None if fleet else host))}
+        if frame:
+            names |= self._called(self.workflow.frames[frame], host)
         if host is not None and host in self.hosts:
             names["host"] = host_names(self.hosts[host])
         return names
+
+    def _called(self, frame: Frame, host: str | None) -> dict[str, Any]:
+        """Return what a called workflow has in place of what its caller sees."""
+        assert self._passing is not None
+        outer = self.names(host, frame.outer)
+        seen = tuple(step for step in self._ids[frame.outer] if self._whole(frame.outer, step) in frame.seen)
+        outer["steps"] = StepNames(seen, self._viewer(frame.outer, host))
+        about = {"name": frame.name, "version": frame.version, "description": frame.description}
+        env = {**outer["env"], **frame.environments[0], **frame.environments[1]}
+        return {"inputs": self._passing.inputs(frame, outer), "vars": {}, "workflow": about, "env": env}
+
+    def _viewer(self, frame: str, host: str | None) -> Callable[[str], dict[str, Any] | None]:
+        return lambda step: self._view(self._whole(frame, step), host)
+
+    @staticmethod
+    def _whole(frame: str, step: str) -> str:
+        return f"{frame}.{step}" if frame else step
 
     def _view(self, step: str, host: str | None) -> dict[str, Any] | None:
         if self.is_unplanned(step):
@@ -169,8 +202,14 @@ class Progress:
         if per_host is None:
             return None
         if host is None:
-            return fleet_names(per_host)
+            return {**self._shared(step, per_host), **fleet_names(per_host)}
         return result_names(per_host[host]) if host in per_host else None
+
+    def _shared(self, step: str, per_host: Mapping[str, StepResult]) -> Mapping[str, Any]:
+        """Return the outputs that the run sees of a step on devices: those of a called workflow, which are about all of them."""
+        if step not in self._calls:
+            return {}
+        return next((result.outputs for result in per_host.values() if result.outputs), {})
 
     def is_unplanned(self, step: str) -> bool:
         """Tell whether the step's results only stand for those which the run itself will give."""
@@ -197,12 +236,27 @@ class Progress:
     def rescue(self, group: Mapping[str, Iterable[str]]) -> None:
         """Mark failed results as rescued where every step of their rescue block ran and succeeded."""
         for failed, rescuers in group.items():
+            steps = (failed, *self._steps_of(failed))
             for host, result in list(self.host_results.get(failed, {}).items()):
                 if result.failed and self._all_well(rescuers, host):
-                    self.host_results[failed][host] = replace(result, rescued=True)
+                    self.bear(steps, host)
             single = self.results.get(failed)
             if single is not None and single.failed and self._all_well(rescuers, None):
-                self.results[failed] = replace(single, rescued=True)
+                self.bear(steps, None)
+
+    def bear(self, steps: Iterable[str], host: str | None) -> None:
+        """Mark what failed of these steps, on a host or once, as rescued: it is no failure of the run."""
+        for step in steps:
+            kept = self.results if host is None else self.host_results.get(step, {})
+            key = step if host is None else host
+            if key in kept and kept[key].failed:
+                kept[key] = replace(kept[key], rescued=True)
+
+    def _steps_of(self, call: str) -> Iterator[str]:
+        """Yield the steps of the workflow that a step calls, if it does."""
+        if call in self._calls:
+            frames = [frame for frame in self.workflow.frames.values() if frame.call == call]
+            yield from (step.id for step in self.workflow.steps if any(frame.holds(step.frame) for frame in frames))
 
     def _all_well(self, steps: Iterable[str], host: str | None) -> bool:
         results = [self.result(step, host) for step in steps]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import UNPLANNED, Progress
@@ -67,7 +68,7 @@ class Rehearsals:
         """Return the lines that the steps themselves give for a rollback, or why nobody knows them yet."""
         steps = [step.step for step in host.steps if step.configuration]
         try:
-            return own_lines(steps, self._works, self._progress.names(host.host), self._tools.renderer), ""
+            return own_lines(steps, self._works, partial(self._progress.names, host.host), self._tools.renderer), ""
         except NornFlowError as error:
             return (), error.message
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from nornflow.abc import DeviceSession
@@ -30,14 +31,18 @@ ROLLBACK_TIMEOUT = 300.0
 
 
 def own_lines(
-    steps: Sequence[str], works: Mapping[str, StepWork], names: Mapping[str, Any], renderer: Renderer
+    steps: Sequence[str], works: Mapping[str, StepWork], names: Callable[[str], Mapping[str, Any]], renderer: Renderer
 ) -> tuple[str, ...]:
-    """Return the lines that the steps themselves give for a rollback (`rollback: [...]`), last step first."""
+    """Return the lines that the steps themselves give for a rollback (`rollback: [...]`), last step first.
+
+    `names` returns what a frame sees.
+    """
     lines: list[str] = []
     for step_id in reversed(steps):
-        rollback = works[step_id].step.rollback
-        if isinstance(rollback, tuple):
-            rendered = [str(renderer.render(line, names)) for line in rollback]
+        step = works[step_id].step
+        if isinstance(step.rollback, tuple):
+            seen = names(step.frame)
+            rendered = [str(renderer.render(line, seen)) for line in step.rollback]
             lines += [line for text in rendered for line in text.splitlines()]
     return tuple(lines)
 
@@ -135,7 +140,7 @@ class Rollback:
         platform = platform_for(session.host.nos)
         own: tuple[str, ...] = ()
         if host not in self._progress.past.rolling:
-            own = own_lines(image.steps, self._works, self._progress.names(host), self._tools.renderer)
+            own = own_lines(image.steps, self._works, partial(self._progress.names, host), self._tools.renderer)
         remaining = ""
         self._tools.log.rollback(host)
         for attempt in range(PASSES + 1):

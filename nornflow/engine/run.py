@@ -34,7 +34,7 @@ from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, bound_to, left
-from nornflow.engine.works import works_of
+from nornflow.engine.works import passing_of, works_of
 from nornflow.errors import NornFlowError, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
@@ -89,7 +89,8 @@ class Run:
 
     def _start_pass(self) -> None:
         """Start with empty results: planning and applying are two passes over the same graph."""
-        self._progress = Progress(self._workflow, self._hosts, self._info, self._inputs, self._variables)
+        passing = passing_of(self._info, self._tools)
+        self._progress = Progress(self._workflow, self._hosts, self._info, self._inputs, self._variables, passing)
         self._works = works_of(self._progress, self._tools)
 
     def plan(self) -> tuple[Plan, tuple[Decision, ...]]:

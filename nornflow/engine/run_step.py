@@ -110,7 +110,7 @@ class RunStep:
         if not self._step.until or result.failed:
             return result
         self._progress.record(self._step, result)
-        if self._work.evaluate(self._step.until, self._progress.names(None)):
+        if self._work.evaluate(self._step.until, self._progress.names(None, self._step.frame)):
             return result
         if self._cancellation.stopping:
             return self._work.failed(StepCancelled(f"step {self._step.id} was stopped before: {self._step.until}"))

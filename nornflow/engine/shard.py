@@ -18,7 +18,7 @@ from nornflow.engine.progress import Progress
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.shards import Done, Round, Work
 from nornflow.engine.tools import Tools
-from nornflow.engine.works import works_of
+from nornflow.engine.works import passing_of, works_of
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import RunInfo, StepResult
@@ -72,7 +72,8 @@ class Shard:
 
     def start_pass(self) -> None:
         """Start with empty results."""
-        progress = self._progress = Progress(self._workflow, *self._about)
+        passing = passing_of(self._about[1], self._tools)
+        progress = self._progress = Progress(self._workflow, *self._about, passing)
         self._plans: dict[str, HostPlan] = {}
         progress.plans = self._plans
         self._works = works_of(progress, self._tools)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from nornflow.engine.calls import Call
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.graph import rescue_groups, walk
 from nornflow.engine.held_batch import HeldBatch
@@ -19,6 +20,7 @@ from nornflow.engine.waiting import Suspended, Waiting
 from nornflow.engine.work import StepWork
 from nornflow.model.event import EventKind
 from nornflow.model.workflow import Scope, Step
+from nornflow.workflow.drafts import CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ class Stepping:
     def _execute(self, step: Step, batch: Sequence[str]) -> bool:
         """Do a step; False when it waits."""
         held, work = self._held, self._works[step.id]
+        if step.type == CALL:
+            self._end_call(step, batch)
+            return None
         tools = self._tools if held is None else replace(self._tools, sleep=held.sleep)
         if self._resumed and self._progress.complete(step, batch):
             return True
@@ -101,6 +106,13 @@ class Stepping:
         times.ended = tools.clock()
         tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
         return True
+
+    def _end_call(self, step: Step, batch: Sequence[str]) -> None:
+        times = self._ledger.times.setdefault(step.id, Times(self._tools.clock()))
+        self._tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
+        Call(self._works[step.id], self._progress, self._tools.clock).end(batch)
+        times.ended = self._tools.clock()
+        self._tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
 
     def _demand_its_device(self, step: Step) -> None:
         """End a step that was planned for one device alone, if others have had that since: no other one takes its place."""

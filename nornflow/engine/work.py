@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from nornflow.engine.outputs import is_expression, with_outputs
 from nornflow.engine.params import BoundParams
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.reading import ReadingSandbox
+from nornflow.engine.sight import Sight
 from nornflow.engine.strangers import answered, asked
 from nornflow.engine.tools import Tools
 from nornflow.errors import (
@@ -29,7 +29,7 @@ from nornflow.errors import (
 )
 from nornflow.model.device import Change
 from nornflow.model.event import EventKind
-from nornflow.model.permission import Grant, Mode
+from nornflow.model.permission import Grant, Mode, both
 from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunInfo, StepResult
@@ -56,13 +56,17 @@ class StepWork:
         self.step = step
         self.step_type = step_type
         self.profile = profile
-        self.permissions = effective(profile, progress.workflow.permissions).names
+        workflow = progress.workflow
+        self.permissions = effective(profile, both(workflow.permissions, step.permitted)).names
         self.timeout = min(step.timeout or DEFAULT_STEP_TIMEOUT, float(profile.max_step_duration))
         self._tools = tools
         self._run = run
         self._progress = progress
-        folders = (run.workspace, run.project, Path(progress.workflow.file).parent)
-        self._folders = folders if progress.workflow.file else folders[:2]
+        folders = (run.workspace, run.project, Path(workflow.file).parent)
+        self._folders = folders if workflow.file else folders[:2]
+        if step.frame:
+            self._folders = (*folders[:2], Path(workflow.frames[step.frame].folder))
+        self._sight = Sight(step, progress, tools.renderer)
         self._params = BoundParams(step, step_type, tools.renderer)
 
     def grant(self, host: str, mode: Mode, planned: PlannedStep | None = None, *, name: str = "") -> Grant:
@@ -82,29 +86,11 @@ class StepWork:
         if reason:
             text = "a step before it did not succeed" if reason == "dependency" else "the branch was not taken"
             return StepResult(HostState.SKIPPED, reason=reason, error="", warning=text)
-        if self.step.when and not self.evaluate(self.step.when, self._names_of_when(host)):
+        if reason := self._sight.left_out(host, self.evaluate):
+            return StepResult(HostState.SKIPPED, reason="when", warning=reason)
+        if self.step.when and not self.evaluate(self.step.when, self._sight.of_when(host)):
             return StepResult(HostState.SKIPPED, reason="when", warning=f"when: {self.step.when}")
         return None
-
-    def _names_of_when(self, host: str | None) -> dict[str, Any]:
-        # `when` may be what keeps an environment from being rendered that cannot be: only one that asks for it gets it
-        return self._names(host) if "env" in self.step.when else self._progress.names(host)
-
-    def _names(self, host: str | None) -> dict[str, Any]:
-        """Return what the step's templates see; `env` is the workflow's environment, and over it the step's."""
-        names = self._progress.names(host)
-        for environment in (self._progress.workflow.environment, self.step.environment):
-            rendered = self._tools.renderer.render_value(dict(environment), names)
-            names["env"] = {**names["env"], **{key: self._variable(key, value) for key, value in rendered.items()}}
-        return names
-
-    def _variable(self, name: str, value: Any) -> str:
-        if value is None:
-            raise ExpressionError(
-                f"step {self.step.id} ({self.step.location}): the variable {name} of its environment is null",
-                hint="give it a value: `{{ x | default('') }}`",
-            )
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
     def evaluate(self, expression: str, names: Mapping[str, Any], **more: Any) -> Any:
         """Evaluate an expression of this step; the error names the step and where it stands."""
@@ -140,7 +126,7 @@ class StepWork:
 
     def awaited(self, cancellation: Cancellation | None = None) -> Awaited | None:
         """Return what the step waits for before it is done; raises what its type raises, as `act_aside`."""
-        names = self._with_inputs(self._names(None))
+        names = self._with_inputs(self._sight.names(None))
 
         def ask() -> Awaited | None:
             context = self._context(Mode.APPLY, None, names, self.timeout)
@@ -208,7 +194,7 @@ class StepWork:
 
     def _rounds(self, host: str | None) -> list[dict[str, Any]]:
         """Return the names that the step is done with: once, or once for each item."""
-        names = self._names(host)
+        names = self._sight.names(host)
         if self.step.for_each is None:
             return [self._with_inputs(names)]
         items = self._items(names)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.policy.lowering import lower
-from nornflow.policy.profiles import profile_named
+from nornflow.model.run import RunInfo
+from nornflow.policy.lowering import of_step
+from nornflow.workflow.frames import Passing
 
 
 def works_of(progress: Progress, tools: Tools) -> dict[str, StepWork]:
@@ -17,6 +18,11 @@ def works_of(progress: Progress, tools: Tools) -> dict[str, StepWork]:
     for step in workflow.every_step:
         if step is comparison:
             continue
-        profile = lower(run.profile, profile_named(tools.profiles, step.profile)) if step.profile else run.profile
+        profile = of_step(run.profile, step, tools.profiles)
         works[step.id] = StepWork(step, tools.step_types[step.type], profile, tools, run, progress)
     return works
+
+
+def passing_of(run: RunInfo, tools: Tools) -> Passing:
+    """Return how values get into the workflows that this one calls."""
+    return Passing(tools.renderer, run.profile.strictness.max_string, run.project)

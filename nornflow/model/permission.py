@@ -78,3 +78,10 @@ class Grant:
     folders: tuple[Path, ...] | None = None
     run: str = ""
     hold: Hold | None = None
+
+
+def both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """Return the permissions that both grant; None grants all."""
+    if one is None or other is None:
+        return other if one is None else one
+    return frozenset(name for name in PERMISSIONS if covers(one, name) and covers(other, name))

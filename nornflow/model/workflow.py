@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.wait import Awaited
+
+if TYPE_CHECKING:
+    from nornflow.model.frame import Frame
 
 
 class Scope(StrEnum):
@@ -205,6 +208,8 @@ class Step:
     """One step of the graph; `params` are the keys of its step type, still with their templates in them.
 
     A `check` is a health check of the rollout: it is done behind each batch, and nothing but other checks waits for it.
+    A step of a called workflow stands in a `frame`; then `under` are the profiles that the calls lower to, and `permitted`
+    what the called workflows let their steps do, None when they say nothing of it.
     """
 
     id: str
@@ -231,6 +236,14 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     location: Location = NOWHERE
     places: Mapping[str, Location] = field(default_factory=dict)
+    frame: str = ""
+    under: tuple[str, ...] = ()
+    permitted: frozenset[str] | None = None
+
+    @property
+    def lowered_to(self) -> tuple[str, ...]:
+        """Return the profiles that lower the run's for this step, the outermost first."""
+        return (*self.under, self.profile) if self.profile else self.under
 
     @property
     def configures(self) -> bool:
@@ -292,6 +305,10 @@ class Workflow:
     digest: str = ""
     snapshot: Snapshot | None = None
     asks: Asked = NOTHING
+    frames: Mapping[str, Frame] = field(default_factory=dict)
+    """The calls of other workflows, by the frame's id."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """The text of each workflow that is called, by the path of its file."""
 
     @property
     def checks(self) -> tuple[Step, ...]:
@@ -307,6 +324,15 @@ class Workflow:
     def judged_steps(self) -> tuple[Step, ...]:
         """Return the steps as they are written, each once: what needs permissions and names files."""
         return self.steps if self.snapshot is None else (*self.steps, *self.snapshot.before)
+
+    @property
+    def written_ids(self) -> tuple[str, ...]:
+        """Return the ids of all steps as the files have them: what expressions may name."""
+        return tuple(dict.fromkeys(self.frames[one.frame].local(one.id) if one.frame else one.id for one in self.steps))
+
+    def folder_of(self, step: Step, own: str) -> str:
+        """Return the folder that a step's files are named from; `own` is that of the workflow itself."""
+        return self.frames[step.frame].folder if step.frame else own
 
     def step(self, step_id: str) -> Step:
         """Return the step with this id; KeyError when there is none."""

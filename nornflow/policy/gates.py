@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from nornflow.abc import Gate
 from nornflow.errors import NornFlowError
 from nornflow.model.decision import Decision, GateRequest, Verdict
-from nornflow.model.permission import LineRule, Mode
+from nornflow.model.permission import LineRule, Mode, both
 from nornflow.model.plan import HostPlan, PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
@@ -76,7 +76,8 @@ class PermissionGate(ProfileGate):
                     )
                 )
                 continue
-            allowance = effective(profile, workflow.permissions, user, workflow_where=f"{workflow.file}: permissions")
+            granted, where = both(workflow.permissions, step.permitted), f"{workflow.file}: permissions"
+            allowance = effective(profile, granted, user, workflow_where=where)
             decisions += self._missing(allowance, needed(step, self._mode), step.id)
         return decisions
 

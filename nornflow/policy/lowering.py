@@ -9,7 +9,7 @@ from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, LineRule
 from nornflow.model.plan import Method
 from nornflow.model.profile import Profile, Strictness
-from nornflow.model.workflow import Workflow
+from nornflow.model.workflow import Step, Workflow
 from nornflow.policy.profiles import profile_named
 from nornflow.policy.quorum import fewer_approvals, stricter_quorum
 
@@ -92,12 +92,19 @@ def lower(base: Profile, other: Profile) -> Profile:
     )
 
 
+def of_step(base: Profile, step: Step, profiles: Mapping[str, Profile]) -> Profile:
+    """Return a run's profile as a step has it: lowered by those who call the step, then by its own; PolicyDenied if raised."""
+    for name in step.lowered_to:
+        base = lower(base, profile_named(profiles, name))
+    return base
+
+
 def with_steps(profile: Profile, workflow: Workflow, profiles: Mapping[str, Profile]) -> Profile:
     """Return a run's profile with the approvals that the profiles of its steps ask for too: a plan is approved as a whole."""
     asked = profile.approvals
     for step in workflow.every_step:
-        if step.profile and step.configures:
-            asked = stricter_quorum(asked, lower(profile, profile_named(profiles, step.profile)).approvals)
+        if step.lowered_to and step.configures:
+            asked = stricter_quorum(asked, of_step(profile, step, profiles).approvals)
     return replace(profile, approvals=asked)
 
 

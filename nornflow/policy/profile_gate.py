@@ -8,7 +8,7 @@ from nornflow.abc import Gate
 from nornflow.model.decision import GateRequest
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
-from nornflow.policy.lowering import lower
+from nornflow.policy.lowering import of_step
 from nornflow.policy.profiles import profile_named
 
 
@@ -24,11 +24,11 @@ class ProfileGate(Gate):
         return request.in_force or profile_named(self._profiles, request.profile)
 
     def _step_profile(self, base: Profile, step: Step) -> Profile:
-        return lower(base, profile_named(self._profiles, step.profile)) if step.profile else base
+        return of_step(base, step, self._profiles)
 
     def _configuring(self, request: GateRequest) -> Iterator[Profile]:
         """Yield the run's profile, when a step changes devices, and that of each such step which lowers it."""
         base = self._profile(request)
         steps = [step for step in request.workflow.steps if step.configures]
         yield from (base for _ in steps[:1])
-        yield from (self._step_profile(base, step) for step in steps if step.profile)
+        yield from (self._step_profile(base, step) for step in steps if step.lowered_to)

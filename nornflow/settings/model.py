@@ -153,6 +153,9 @@ class Settings(_Frozen):
     default_timeout: Whole = Field(
         default=3600, ge=1, le=604_800, description="how long a workflow without its own timeout may take, in seconds"
     )
+    workflow_depth: Whole = Field(
+        default=5, ge=0, le=20, description="how deep workflows may call each other; 0 lets no workflow call another"
+    )
     commit_patience: Whole = Field(
         default=30,
         ge=0,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import Any
 
 from nornflow.abc import StepType
@@ -17,17 +18,20 @@ from nornflow.model.workflow import Scope as StepScope
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
 from nornflow.workflow import build, checks, looks, order, waits
+from nornflow.workflow.calls import Caller, Calls, Link
 from nornflow.workflow.declared import declared_inputs
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Document, Path
-from nornflow.workflow.drafts import Draft, read_steps
+from nornflow.workflow.drafts import CALL, Draft, read_steps
 from nornflow.workflow.forms import NONE_ABSENT, Reader
 from nornflow.workflow.functions import regex
-from nornflow.workflow.keys import WORKFLOW
+from nornflow.workflow.keys import MAX_STEPS, WORKFLOW
+from nornflow.workflow.library import Library
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.references import ALWAYS, Checker, Scope
 from nornflow.workflow.reuse import settle_caches
 from nornflow.workflow.scopes import settle
+from nornflow.workflow.splicing import spliced
 from nornflow.workflow.templating import Renderer
 
 
@@ -38,9 +42,10 @@ def compile_workflow(
     profiles: Collection[str] | None = None,
     filters: Sequence[TemplateFilter] = (),
     absent: Mapping[str, str] = NONE_ABSENT,
+    library: Library = Library(),  # noqa: B008 - it is frozen
 ) -> Workflow:
     """Return the compiled workflow; raises InvalidDocument with every diagnostic when one of them is an error."""
-    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters, absent)
+    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters, absent, library)
     if workflow is None:
         errors = [one for one in diagnostics if one.severity is Severity.ERROR]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -60,13 +65,17 @@ def check_workflow(
     profiles: Collection[str] | None = None,
     filters: Sequence[TemplateFilter] = (),
     absent: Mapping[str, str] = NONE_ABSENT,
+    library: Library = Library(),  # noqa: B008 - it is frozen
 ) -> tuple[Workflow | None, tuple[Diagnostic, ...]]:
     """Return the compiled workflow (None when there is an error) and every diagnostic, in the order of the document.
 
     `profiles` are the names of the profiles that exist; None leaves profile names unchecked. `absent` says of step types
-    that an installed plugin would bring why it does not.
+    that an installed plugin would bring why it does not. `library` has the workflows that this one calls: their steps are
+    steps of the workflow that is returned.
     """
-    workflow, reader = _Compilation(document, step_types, profiles, filters, absent).run()
+    home = library.home(document)
+    caller = Caller(library, home, (Link((home / FilePath(document.file).name).resolve()),))
+    workflow, reader = _Compilation(document, step_types, profiles, filters, absent, caller).run()
     found = list(dict.fromkeys(reader.diagnostics))
     if workflow is not None:
         for check in checks:
@@ -101,8 +110,10 @@ class _Compilation:
         profiles: Collection[str] | None,
         filters: Sequence[TemplateFilter],
         absent: Mapping[str, str],
+        caller: Caller,
     ) -> None:
         self.document = document
+        self.caller = caller
         self.reader = Reader(document, absent)
         self.step_types = step_types
         self.profiles = profiles
@@ -119,10 +130,13 @@ class _Compilation:
         edges = order.connect(drafts, by_id, reader)
         ids = order.sort(edges, by_id, reader)
         inputs = declared_inputs(keys, reader)
-        declared = frozenset(name for name in _mapping(data.get("inputs")) if isinstance(name, str))
+        names = frozenset(name for name in _mapping(data.get("inputs")) if isinstance(name, str))
+        calls = Calls(reader, self.caller, self._compile, keys, by_id)
         steps = settle(
             [self._step(by_id[step], edges[step], keys) for step in ids],
             {step: _expressions(draft) for step, draft in by_id.items()},
+            calls.settled,
+            on_devices=self.caller.on_devices,
         )
         soak, within = keys.get("rollout", {}).get("soak", 0), keys.get("confirm", {}).get("within")
         if within is not None and soak >= within:
@@ -131,34 +145,52 @@ class _Compilation:
             reader.report("NF413", message, ("rollout", "soak"), hint=hint)
         if "confirm" in keys and not any(step.configures for step in steps):
             reader.report("NF411", "`confirm` has nothing to confirm: no step changes a device", ("confirm",), key=True)
-        once = {step.id for step in steps if step.scope is StepScope.RUN}
+        once = {step.id for step in steps if step.scope is StepScope.RUN or calls.once(step.id)}
+        given = {step: frozenset(called.outputs) for step, called in calls.found.items() if called is not None}
         checker = Checker(
             reader,
             Renderer(self.filters, step_ids=tuple(by_id)),
             tuple(by_id),
-            {step: self._results(draft) for step, draft in by_id.items()},
+            {**{step: self._results(draft) for step, draft in by_id.items()}, **given},
             {step.id for step in steps if step.scope is StepScope.DEVICE and not step.once},
+            given,
         )
         before = checks.with_checks(order.ancestors(ids, edges), steps)
         checks.check_places(by_id, steps, reader)
-        waits.check_waits(by_id, steps, before, reader, confirmed="confirm" in keys)
+        waits.check_waits(by_id, steps, before, reader, confirmed="confirm" in keys or self.caller.confirmed)
         steps = settle_caches(steps, by_id, before, reader)
+        always = ALWAYS - {"vars"} if self.caller.is_called else ALWAYS  # a called workflow has its inputs alone
         for step, draft in by_id.items():
-            self._check_step(draft, checker, Scope(ALWAYS, declared, before[step], step, step in once))
-        taken = [self._look(draft, keys, checker, declared) for draft in looking.values()]
-        self._check_top(keys, checker, Scope(ALWAYS, declared, frozenset(by_id), "the end", True))
+            self._check_step(draft, checker, Scope(always, names, before[step], step, step in once))
+        taken = [self._look(draft, keys, checker, names) for draft in looking.values()]
+        self._check_top(keys, checker, Scope(always, names, frozenset(by_id), "the end", True))
+        called = {step: one for step, one in calls.found.items() if one is not None}
+        steps, frames = spliced(steps, called, calls.files, before)
+        if len(steps) > MAX_STEPS:
+            message = f"with those of the workflows that it calls the workflow has {len(steps):,} steps"
+            reader.report(
+                "NF104", message, ("steps",), key=True, found=f"{len(steps):,}", expected=f"at most {MAX_STEPS:,}"
+            )
         if any(one.severity is Severity.ERROR for one in reader.diagnostics):
             return None, reader
         canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        digest = hashlib.sha256(f"{keys['version']}\n{canonical}".encode()).hexdigest()
+        whole = "\n".join((keys["version"], canonical, *(one.digest for one in called.values())))
+        digest = hashlib.sha256(whole.encode()).hexdigest()
         made = build.workflow(keys, steps, inputs, self.document, by_id, digest)
-        return replace(made, snapshot=looks.snapshot(keys.get("snapshot"), taken)), reader
+        snapshot = looks.snapshot(keys.get("snapshot"), taken)
+        return replace(made, snapshot=snapshot, frames=frames, called=calls.texts), reader
 
-    def _look(self, draft: Draft, keys: Mapping[str, Any], checker: Checker, declared: frozenset[str]) -> Step:
+    def _compile(self, document: Document, caller: Caller) -> tuple[Workflow | None, list[Diagnostic]]:
+        """Compile a workflow that this one calls."""
+        types, absent = self.step_types, self.reader.absent
+        workflow, reader = _Compilation(document, types, self.profiles, self.filters, absent, caller).run()
+        return workflow, reader.diagnostics
+
+    def _look(self, draft: Draft, keys: Mapping[str, Any], checker: Checker, inputs: frozenset[str]) -> Step:
         """Return a step of the snapshot; it runs before all others on a device, so it knows no results."""
         step = self._step(draft, (), keys)
         looks.check_look(draft, step.permissions, self.reader)
-        self._check_step(draft, checker, Scope(ALWAYS - {"steps"}, declared, frozenset(), draft.id))
+        self._check_step(draft, checker, Scope(ALWAYS - {"steps"}, inputs, frozenset(), draft.id))
         return replace(step, cache=None)  # what was seen once is no picture of now
 
     def _results(self, draft: Draft) -> frozenset[str] | None:
@@ -167,15 +199,17 @@ class _Compilation:
 
     def _check_step(self, draft: Draft, checker: Checker, scope: Scope) -> None:
         path, keys = draft.path, draft.keys
-        names = scope.names | (set() if draft.type.scope is StepScope.RUN else {"host"})
+        calls = draft.type.name == CALL
+        names = scope.names | (set() if draft.type.scope is StepScope.RUN or (calls and scope.once) else {"host"})
         # what is looked at before the step's own values are made: once per host, whatever `for_each` says
         outer = replace(scope, names=names)
         each = replace(outer, names=names | ({"item", "index"} if "for_each" in keys else set()))
         inner = replace(each, inputs=scope.inputs | set(keys.get("inputs", {})))
         if isinstance(keys.get("for_each"), list):
             checker.template(keys["for_each"], (*path, "for_each"), outer)
-        else:
-            checker.expression(keys.get("for_each"), (*path, "for_each"), outer)
+        else:  # of a call its steps are planned: how many there are is known before any of them
+            known = replace(outer, names=outer.names & {"inputs", "vars"}) if calls else outer
+            checker.expression(keys.get("for_each"), (*path, "for_each"), known)
         checker.template(keys.get("inputs", {}), (*path, "inputs"), each)
         for key in ("when", "until"):
             checker.expression(keys.get(key), (*path, key), outer)

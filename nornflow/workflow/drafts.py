@@ -18,6 +18,7 @@ from nornflow.workflow.parameters import check_params, markers, own_keys, takes_
 from nornflow.workflow.shapes import unknown_key
 
 CONDITIONAL = "conditional"
+CALL = "workflow"
 _EDGE = {"then_steps": On.THEN, "else_steps": On.ELSE, "rescue": On.FAILED, "always": On.FINISHED}
 
 

@@ -8,9 +8,23 @@ from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
+from nornflow.model.workflow import Targets
 from nornflow.workflow.expressions import Evaluator, host_names, names_used
 
 _ALWAYS = frozenset(("name", "hostname", "platform", "groups", "inputs"))
+
+
+def is_targeted(host: HostView, targets: Targets, inputs: Mapping[str, Any]) -> bool:
+    """Tell whether a device is among targets; what it lacks is null. ExpressionError when that cannot be evaluated."""
+    if (targets.hosts or targets.groups) and not (
+        host.name in targets.hosts or any(group in targets.groups for group in host.groups)
+    ):
+        return False
+    names = host_names(host)
+    if any(names.get(key) != wanted for key, wanted in targets.filter.items()):
+        return False
+    evaluator = Evaluator(missing_is_null=True)
+    return not targets.expression or bool(evaluator.evaluate(targets.expression, {**names, "inputs": inputs}))
 
 
 def matching(

@@ -55,6 +55,8 @@ class Checker:
     """The result keys of every step, None where they are not known."""
     on_devices: Collection[str] = ()
     """The steps that have a result on each device."""
+    shared: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By step that has a result on each device: those of its outputs that are the same on all of them."""
 
     def expression(self, text: Any, path: Path, scope: Scope) -> None:
         """Check an expression; anything but a text is left to whoever read it."""
@@ -182,7 +184,7 @@ class Checker:
 
     def _key(self, step: str, key: str, where: Location, scope: Scope) -> None:
         if scope.once and step in self.on_devices:
-            if key not in FLEET_KEYS:
+            if key not in FLEET_KEYS and key not in self.shared.get(step, ()):
                 message = f"step {step!r} ran on devices: seen from here it has no `{key}` of its own"
                 hint = f"look at one host (`steps.{step}.hosts['r1'].{key}`) or at: {listing(sorted(FLEET_KEYS))}"
                 self._report("NF311", message, where, found=key, hint=hint)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.choice import chosen_profile
-from nornflow.app.services.prepared import compiled, now, step_types_for
+from nornflow.app.services.prepared import kept_workflow, now
 from nornflow.app.services.provenance import ELSEWHERE, is_vouched, of_stranger, vouched
 from nornflow.app.services.spec import spec_of
 from nornflow.errors import PolicyDenied, UsageError
@@ -23,7 +23,6 @@ from nornflow.policy.approvals import Ballot, ballot, excluded
 from nornflow.policy.lowering import with_steps
 from nornflow.store.nothing import NoStore
 from nornflow.store.processes import user
-from nornflow.workflow.loader import load
 
 if TYPE_CHECKING:
     from nornflow.store.sealed import SqlSealed
@@ -69,7 +68,7 @@ def standing_of(store: RunStore, project: Project, plan: SealedPlan, profile: Pr
 def profile_of(project: Project, plan: SealedPlan) -> Profile:
     """Return the profile that a plan would be applied under today."""
     spec = spec_of(plan.spec)
-    workflow = compiled(project, load(spec.file, text=spec.text), step_types_for(project, spec))
+    workflow = kept_workflow(project, spec)
     profile = with_steps(chosen_profile(project, spec.profile, workflow), workflow, project.profiles)
     return profile if is_vouched(project, plan) else of_stranger(project, profile)
 

@@ -11,7 +11,7 @@ from typing import Any
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.approvals import members
-from nornflow.app.services.prepared import compiled, now, step_types_for
+from nornflow.app.services.prepared import kept_workflow, now, step_types_for
 from nornflow.app.services.spec import spec_of
 from nornflow.app.services.waiting import told, waits_at
 from nornflow.errors import PlanStale, PolicyDenied, StateConflict, UsageError
@@ -21,7 +21,6 @@ from nornflow.model.wait import Wait, WaitEnd, WaitKind
 from nornflow.policy.waits import barred, judged
 from nornflow.store.processes import user
 from nornflow.workflow.diagnostics import did_you_mean, listing
-from nornflow.workflow.loader import load
 from nornflow.workflow.templating import has_template
 
 LARGEST = 65_536
@@ -156,7 +155,7 @@ def _demand_known(project: Project, store: RunStore, run: str, name: str) -> Non
     """Raise UsageError when the workflow says which signals it waits for, and this one is not among them."""
     spec = spec_of(store.standing(run).spec)
     types = step_types_for(project, spec)
-    workflow = compiled(project, load(spec.file, text=spec.text), types)
+    workflow = kept_workflow(project, spec)
     waiting = [step for step in workflow.steps if types[step.type].waits(step.params)]
     named = [str(step.params["signal"]) for step in waiting if step.params.get("signal")]
     if (

@@ -11,12 +11,12 @@ from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.errors import PolicyDenied
 from nornflow.model.decision import GateRequest
+from nornflow.model.permission import both
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step, Workflow
 from nornflow.policy.gates import LimitsGate
-from nornflow.policy.lowering import lower
+from nornflow.policy.lowering import of_step
 from nornflow.policy.permissions import effective
-from nornflow.policy.profiles import profile_named
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.inputs import resolve_inputs
 from nornflow.workflow.loader import load
@@ -64,6 +64,7 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
         profiles=project.profiles,
         filters=project.filters,
         absent=project.absent,
+        library=project.library,
     )
     profile = chosen_profile(project, profile_name, workflow)
     if inputs:
@@ -78,14 +79,12 @@ def explain_policy(project: Project, file: Path, profile_name: str = "", inputs:
 
 
 def _explain_step(step: Step, base: Profile, workflow: Workflow, profiles: Mapping[str, Profile]) -> list[Explained]:
-    profile = base
-    if step.profile:
+    try:
+        profile = of_step(base, step, profiles)
+    except PolicyDenied as error:
         place = str(step.places.get("profile", step.location))
-        try:
-            profile = lower(base, profile_named(profiles, step.profile))
-        except PolicyDenied as error:
-            return [Explained(step.id, "profile", False, error.message, place, error.hint)]
-    return _judged(step.id, step.permissions, profile, workflow.permissions, workflow)
+        return [Explained(step.id, "profile", False, error.message, place, error.hint)]
+    return _judged(step.id, step.permissions, profile, both(workflow.permissions, step.permitted), workflow)
 
 
 def _judged(

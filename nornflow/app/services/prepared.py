@@ -17,7 +17,7 @@ from nornflow.app.services.caching import results_of
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.provenance import of_stranger
-from nornflow.app.services.spec import Spec, fingerprints, named_files, rendered_with
+from nornflow.app.services.spec import Spec, at_home, fingerprints, named_files, rendered_with, text_of
 from nornflow.devices.selection import select
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.drift import Sealed
@@ -43,7 +43,9 @@ from nornflow.store.vault import Vault
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.document import Document
 from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.frames import Passing, unrolled
 from nornflow.workflow.inputs import resolve_inputs
+from nornflow.workflow.library import Library
 from nornflow.workflow.loader import load
 from nornflow.workflow.templating import Renderer
 
@@ -86,6 +88,7 @@ def asked_change(project: Project, request: Request) -> Change:
         max_string=profile.strictness.max_string,
         base=project.folder,
     )
+    workflow = _unrolled(project, workflow, profile, inputs, request.variables)
     devices = project.devices(request.inventory) if workflow.needs_devices else None
     hosts = devices.hosts() if devices else {}
     targets: tuple[str, ...] = ()
@@ -114,6 +117,7 @@ def asked_change(project: Project, request: Request) -> Change:
         files=files_of(project, workflow, folder, inputs, request.variables, [hosts[host] for host in targets]),
         resources=asked.wants,
         priority=asked.priority,
+        called=_called(workflow, workflow.called),
     )
     return Change(workflow, profile, devices, hosts, spec, project.step_types)
 
@@ -121,8 +125,9 @@ def asked_change(project: Project, request: Request) -> Change:
 def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
     """Make ready what was kept of a run, and return it with how its specification would be today."""
     types = step_types_for(project, spec)
-    workflow = compiled(project, load(spec.file, text=spec.text), types)
+    workflow = kept_workflow(project, spec)
     profile = chosen_profile(project, spec.profile, workflow)
+    workflow = _unrolled(project, workflow, profile, spec.inputs, spec.variables)
     if spec.stranger:
         profile = of_stranger(project, profile)
     profile = with_steps(profile, workflow, project.profiles)
@@ -138,8 +143,17 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         used=profile.name,
         devices=fingerprints(spec.targets, hosts, project.redactor),
         files=files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known),
+        called=_called(workflow, {path: text_of(Path(path)) for path in spec.called}),
     )
     return Change(workflow, profile, devices, hosts, spec, types), today
+
+
+def kept_workflow(project: Project, spec: Spec) -> Workflow:
+    """Compile what was kept of a run or a plan, with the texts that it had then of the workflows that are called."""
+    here = at_home(spec, project.folder)
+    kept = {path: text for path, (text, _) in here.called.items()}
+    library = replace(project.library, folder=Path(here.folder), kept=kept)
+    return compiled(project, load(spec.file, text=spec.text), step_types_for(project, spec), library)
 
 
 def files_of(
@@ -151,9 +165,31 @@ def files_of(
     hosts: Sequence[HostView],
 ) -> dict[str, tuple[str, Sequence[str]]]:
     """Return the files that the steps of a workflow in `folder` name, as `named_files` does."""
-    renderer = Renderer(filters=project.filters, step_ids=[step.id for step in workflow.steps], project=project.folder)
+    renderer = Renderer(filters=project.filters, step_ids=workflow.written_ids, project=project.folder)
     rendered = rendered_with(renderer, inputs, variables, workflow, hosts)
     return named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks, rendered)
+
+
+def _unrolled(
+    project: Project, workflow: Workflow, profile: Profile, inputs: Mapping[str, Any], variables: Mapping[str, Any]
+) -> Workflow:
+    """Return the workflow with each workflow that it calls as often as its inputs say."""
+    if not workflow.frames:
+        return workflow
+    ids = workflow.written_ids
+    renderer = Renderer(filters=project.filters, step_ids=ids, project=project.folder)
+    passing = Passing(renderer, profile.strictness.max_string, project.folder)
+    return unrolled(workflow, inputs, variables, Evaluator(step_ids=ids), passing)
+
+
+def _called(workflow: Workflow, texts: Mapping[str, str]) -> dict[str, tuple[str, Sequence[str]]]:
+    """Return the text of each workflow that is called, by its path, with the steps that it has."""
+    steps: dict[str, list[str]] = {path: [] for path in texts}
+    for step in workflow.steps:
+        frame = workflow.frames.get(step.frame)
+        if frame is not None:
+            steps.setdefault(frame.path, []).append(step.id)
+    return {path: (text, tuple(steps[path])) for path, text in texts.items()}
 
 
 def step_types_for(project: Project, spec: Spec) -> Mapping[str, StepType]:
@@ -165,7 +201,12 @@ def step_types_for(project: Project, spec: Spec) -> Mapping[str, StepType]:
     return {**project.step_types, **step_type_for(project, spec.takes_back, merge=bool(spec.inputs.get("merge")))}
 
 
-def compiled(project: Project, document: Document, types: Mapping[str, StepType] | None = None) -> Workflow:
+def compiled(
+    project: Project,
+    document: Document,
+    types: Mapping[str, StepType] | None = None,
+    library: Library | None = None,
+) -> Workflow:
     """Compile a workflow with what is installed, or with these step types; InvalidDocument with every mistake."""
     return compile_workflow(
         document,
@@ -173,6 +214,7 @@ def compiled(project: Project, document: Document, types: Mapping[str, StepType]
         checks=project.checks,
         profiles=project.profiles,
         filters=project.filters,
+        library=library or project.library,
     )
 
 
@@ -180,7 +222,7 @@ def tools_for(
     project: Project, change: Change, info: RunInfo, *, emitter: Emitter, switch: StopSwitch, journal: Journal
 ) -> Tools:
     """Return what steps of a change are done with, in whichever process; it asks nobody, and nothing is remembered."""
-    ids = tuple(step.id for step in change.workflow.steps)
+    ids = change.workflow.written_ids
     return Tools(
         step_types=change.step_types,
         profiles=project.profiles,
@@ -188,7 +230,7 @@ def tools_for(
         devices=change.devices,
         evaluator=Evaluator(step_ids=ids),
         renderer=Renderer(filters=project.filters, step_ids=ids, project=project.folder),
-        sandbox=project.sandboxes(info.workspace, Path(change.spec.folder), switch),
+        sandbox=project.sandboxes(info.workspace, _homes(change.workflow, change.spec), switch),
         emitter=emitter,
         switch=switch,
         results=None,
@@ -201,6 +243,11 @@ def tools_for(
         journal=journal,
         keyed=Vault(project.workspace).digest,
     )
+
+
+def _homes(workflow: Workflow, spec: Spec) -> dict[str, Path]:
+    """Return the folder of each step's workflow: it names its files from there."""
+    return {step.id: Path(workflow.folder_of(step, spec.folder)) for step in workflow.every_step}
 
 
 class Prepared:
@@ -229,7 +276,8 @@ class Prepared:
         if spec.sealed:  # whatever the profile says else: nothing but what was sealed may be sent
             profile = replace(profile, sealed_only=True)
         workspace = RunRecords(project.workspace).folder(run) / "files"
-        folders = (workspace, Path(spec.folder), project.folder)
+        homes = _homes(workflow, spec).values()
+        folders = tuple(dict.fromkeys((workspace, Path(spec.folder), project.folder, *homes)))
         self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
         self._change = change
         emitter = Emitter(

@@ -10,7 +10,7 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.choice import within
 from nornflow.app.services.plan_files import read_key
-from nornflow.app.services.spec import Spec, spec_of
+from nornflow.app.services.spec import Spec, spec_of, text_of
 from nornflow.devices.selection import select
 from nornflow.errors import NornFlowError, PlanInvalid, PolicyDenied
 from nornflow.model.device import HostView
@@ -54,7 +54,7 @@ def is_vouched(project: Project, plan: SealedPlan) -> bool:
 
 def demand_inside(spec: Spec) -> None:
     """Raise PolicyDenied when the plan of a stranger names files outside the project: an inventory says where logins go."""
-    for path in (spec.file, spec.folder, spec.inventory, *spec.files):
+    for path in (spec.file, spec.folder, spec.inventory, *spec.files, *spec.called):
         if path and (PurePath(path).is_absolute() or ".." in PurePath(path).parts):
             raise PolicyDenied(
                 f"the plan takes {path} from outside the project, and {ELSEWHERE}",
@@ -75,6 +75,9 @@ def demand_asked_for_here(project: Project, spec: Spec, workflow: Workflow, host
         ours = ""
     if spec.text != ours or Path(spec.folder) != Path(spec.file).parent.resolve():
         raise PolicyDenied(f"the plan's workflow is not the one in {spec.file}, and {ELSEWHERE}", hint=hint)
+    strange = next((path for path, (text, _) in spec.called.items() if text_of(Path(path)) != text), "")
+    if strange:
+        raise PolicyDenied(f"the plan calls a workflow that is not the one in {strange}, and {ELSEWHERE}", hint=hint)
     base, evaluator = project.folder, Evaluator(missing_is_null=True)
     most = profile_named(project.profiles, spec.used).strictness.max_string
     inputs = resolve_inputs(workflow.inputs, dict(spec.inputs), max_string=most, base=base)

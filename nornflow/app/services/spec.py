@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.engine.names import host_names
-from nornflow.errors import ExpressionError
+from nornflow.errors import ExpressionError, NornFlowError
 from nornflow.model.device import HostView
 from nornflow.model.pool import Asked
 from nornflow.model.workflow import Workflow
 from nornflow.redaction import Redactor
+from nornflow.workflow.loader import load
 from nornflow.workflow.syntax import ExpressionSyntax
 from nornflow.workflow.templating import Renderer
 
@@ -28,13 +29,17 @@ _TASK = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _RENDERED = re.compile(r"\{\{.*?\}\}")
 _NO_NAME = re.compile(r"\s|\{%|\{#")
 
+Rendered = Callable[[str, str], Collection[str]]
+"""Takes a template and the frame that it stands in, and returns the texts that it may come to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """The workflow's text, what it was run with, and fingerprints of what lies outside: devices and files.
 
     `file` is the workflow as it was named, `folder` where it lies; `profile` is the one that was asked for, if any, `used`
-    the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps. `sealed`
+    the one that it came to. `files` maps the path of each file that a step names to its SHA-256 and those steps, `called`
+    that of each workflow that is called to its text and the steps that it has. `sealed`
     is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it,
     `stranger` that nobody can tell who made that plan: its profile may not raise the settings'.
     `takes_back` is the run that it takes back, if it does that. `after` is the hash of a plan that this one comes after, and
@@ -60,6 +65,7 @@ class Spec:
     after: str = ""
     awaited: Mapping[str, str] = field(default_factory=dict)
     stranger: bool = False
+    called: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
     priority: int = 0
 
@@ -94,10 +100,11 @@ class Spec:
 
     def other_files(self, now: Spec, done: Collection[str] = ()) -> Iterator[str]:
         """Yield the files that are not what they were, each with the steps that need it and are not `done`."""
-        for name, (digest, steps) in self.files.items():
-            needed = [step for step in steps if step not in done]
-            if needed and now.files.get(name, ("", ()))[0] != digest:
-                yield f"{name}, of step {_some(needed)}"
+        for then, today in ((self.called, now.called), (self.files, now.files)):
+            for name, (content, steps) in then.items():
+                needed = [step for step in steps if step not in done]
+                if needed and today.get(name, ("", ()))[0] != content:
+                    yield f"{name}, of step {_some(needed)}"
 
 
 def spec_of(data: Mapping[str, Any]) -> Spec:
@@ -124,6 +131,7 @@ def _moved(spec: Spec, move: Callable[[str], str], project: str) -> Spec:
         folder=move(spec.folder),
         inventory=move(spec.inventory),
         files={move(name): said for name, said in spec.files.items()},
+        called={move(name): said for name, said in spec.called.items()},
     )
 
 
@@ -149,18 +157,20 @@ def named_files(
     workflow: Workflow,
     folders: Sequence[Path],
     tasks: Path,
-    rendered: Callable[[str], Collection[str]] = lambda text: (),
+    rendered: Rendered = lambda text, frame: (),
 ) -> dict[str, tuple[str, Sequence[str]]]:
     """Return the files that steps name in their parameters: from these folders, or by the path of a task in `tasks`.
 
+    The first folder is that of the workflow; a step of a called one names files from where that lies.
     A task may import whatever lies beside it: all modules in `tasks` are meant. Where a part of a name is rendered
     (`{{ host.site }}.j2`) all files that it may come to are; where all of it is (`{{ inputs.file }}`), those that `rendered`
     says it comes to.
     """
     found: dict[str, tuple[str, list[str]]] = {}
     for step in workflow.steps:
-        texts = {name for text in _texts(step.params) for name in _names(text, rendered)}
-        files = {file for text in texts for file in _files(text, folders, tasks)}
+        home = Path(workflow.folder_of(step, str(folders[0])))
+        texts = {name for text in _texts(step.params) for name in _names(text, step.frame, rendered)}
+        files = {file for text in texts for file in _files(text, (home, *folders[1:]), tasks)}
         for file in sorted(files):
             known = found.setdefault(str(file), (digest_of(file), []))
             known[1].append(step.id)
@@ -183,35 +193,48 @@ def rendered_with(
     variables: Mapping[str, Any],
     workflow: Workflow,
     hosts: Sequence[HostView],
-) -> Callable[[str], Collection[str]]:
-    """Return what gives the texts that a template comes to, on each device if it is about devices.
+) -> Rendered:
+    """Return what gives the texts that a template in a frame comes to, on each device if it is about devices.
 
     One that builds on results of steps comes to nothing: nobody knows them before the run. What it renders is held against
     the plan in any case.
     """
     base = {"inputs": inputs, "vars": variables, "env": dict(workflow.environment)}
 
-    def of(text: str, names: Mapping[str, Any]) -> Iterator[str]:
-        with suppress(ExpressionError):  # the step that needs it says what is wrong
-            yield from _texts(renderer.render(text, names))
+    def seen(frame: str, names: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what a frame sees: those of its inputs that can be told before the run."""
+        if not frame:
+            return names
+        one = workflow.frames[frame]
+        outer = {**seen(one.outer, names), "item": one.item, "index": one.index}
+        inputs = {name: declared.default for name, declared in one.inputs.items()}
+        for name, value in one.given.items():
+            inputs.pop(name, None)
+            with suppress(ExpressionError):  # the step that needs it says what is wrong
+                inputs[name] = renderer.render_value(value, outer)
+        return {**names, "inputs": inputs, "vars": {}}
 
-    def rendered(text: str) -> Collection[str]:
+    def of(text: str, frame: str, names: Mapping[str, Any]) -> Iterator[str]:
+        with suppress(ExpressionError):  # the step that needs it says what is wrong
+            yield from _texts(renderer.render(text, seen(frame, names)))
+
+    def rendered(text: str, frame: str) -> Collection[str]:
         try:
             used = {reference.path[0] for reference in renderer.check(text)}
         except ExpressionSyntax:
             return ()
         if not used <= base.keys() | {"host"}:
             return ()
-        if "host" not in used:
-            return set(of(text, base))
-        return {name for host in hosts for name in of(text, {**base, "host": host_names(host)})}
+        views = hosts if frame or "host" in used else ()  # what a called workflow is given may be about a device
+        each = ({**base, "host": host_names(host)} for host in views)
+        return {name for names in (base, *each) for name in of(text, frame, names)}
 
     return rendered
 
 
-def _names(text: str, rendered: Callable[[str], Collection[str]]) -> Collection[str]:
+def _names(text: str, frame: str, rendered: Rendered) -> Collection[str]:
     whole = "{{" in text and not "".join(_RENDERED.split(text)).strip()
-    return rendered(text) if whole else (text,)
+    return rendered(text, frame) if whole else (text,)
 
 
 def _files(text: str, folders: Sequence[Path], tasks: Path) -> Iterator[Path]:
@@ -256,6 +279,14 @@ def digest_of(file: Path) -> str:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:  # whoever needs it says what is wrong
+        return ""
+
+
+def text_of(file: Path) -> str:
+    """Return a workflow's text as it stands in its file now; nothing where it cannot be read."""
+    try:
+        return load(file).source
+    except NornFlowError:
         return ""
 
 

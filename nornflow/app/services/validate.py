@@ -13,6 +13,7 @@ from nornflow.model.diagnostic import InvalidDocument
 from nornflow.registration import Check, TemplateFilter
 from nornflow.workflow.compiler import check_workflow
 from nornflow.workflow.document import Document
+from nornflow.workflow.library import Library
 from nornflow.workflow.loader import load
 from nornflow.workflow.reports import FileResult
 
@@ -29,6 +30,10 @@ class Language(Protocol):
     @property
     def absent(self) -> Mapping[str, str]:
         """The step types that a plugin would bring, each with the reason why it does not."""
+
+    @property
+    def library(self) -> Library:
+        """The workflows that workflows may call."""
 
     @property
     def checks(self) -> Sequence[Check]:
@@ -71,7 +76,13 @@ def validate_file(path: Path, language: Language) -> tuple[FileResult, Document 
     except InvalidDocument as error:
         return FileResult(str(path), None, error.diagnostics, _text_of(path)), None
     workflow, diagnostics = check_workflow(
-        document, language.step_types, language.checks, language.profiles, language.filters, language.absent
+        document,
+        language.step_types,
+        language.checks,
+        language.profiles,
+        language.filters,
+        language.absent,
+        language.library,
     )
     return FileResult(str(path), workflow, diagnostics, document.source), document
 

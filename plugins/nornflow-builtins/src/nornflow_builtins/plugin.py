@@ -11,6 +11,7 @@ from nornflow import Check, StepType, hookimpl
 def nornflow_step_types() -> Iterable[StepType]:
     """Yield the basic step types."""
     from nornflow_builtins.approval import ApprovalStep
+    from nornflow_builtins.calls import CallStep
     from nornflow_builtins.checks import AssertStep, ConditionalStep
     from nornflow_builtins.connectivity import ConnectivityStep
     from nornflow_builtins.http_config import HttpConfigStep
@@ -26,6 +27,7 @@ def nornflow_step_types() -> Iterable[StepType]:
     yield TemplateStep()
     yield AssertStep()
     yield ConditionalStep()
+    yield CallStep()
     yield WebhookStep()
     yield HttpConfigStep()
     yield NoteStep()
