@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nornflow.engine.graph import rescue_groups
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.progress import UNPLANNED, Progress
 from nornflow.engine.work import StepWork
@@ -13,8 +14,19 @@ from nornflow.errors import NornFlowError
 from nornflow.model.frame import Frame
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Scope, Step
+from nornflow.workflow.drafts import CALL
 
 Outputs = tuple[dict[str, Any], NornFlowError | None]
+
+
+def recall(works: Mapping[str, StepWork], progress: Progress, clock: Callable[[], Any], hosts: Sequence[str]) -> None:
+    """Know again how calls ended, and which failures were rescued, of a run that goes on: its journal has only the steps."""
+    groups = rescue_groups(progress.workflow.steps)
+    progress.rescue(groups)
+    for step in progress.workflow.steps:
+        if step.type == CALL:
+            Call(works[step.id], progress, clock).end(hosts)
+            progress.rescue(groups)
 
 
 class Call:
@@ -42,11 +54,19 @@ class Call:
             if result is not None:
                 self._progress.record(self._step, self._softened(result, None))
             return
-        found = {host: result for host in hosts if (result := self._result(host)) is not None}
+        known = self._progress.host_results.get(self._step.id, {})
+        found = {host: result for host in hosts if host not in known and (result := self._result(host)) is not None}
         self._progress.record(self._step, {host: self._softened(result, host) for host, result in found.items()})
+
+    def known(self) -> bool:
+        """Tell whether a process before this one did all of its steps, as far as the batch at work goes, when it runs once."""
+        steps = [step for steps in self._inner.values() for step in steps]
+        return self._step.id in self._progress.results and all(self._progress.complete(step, ()) for step in steps)
 
     def _result(self, host: str | None) -> StepResult | None:
         now = self._clock()
+        if any(self._progress.result(edge.step, host) is None for edge in self._outer.after):
+            return None  # it is not begun
         reason = self._progress.blocked(self._outer, host)
         if reason:
             text = "a step before it did not succeed" if reason == "dependency" else "the branch was not taken"

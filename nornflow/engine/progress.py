@@ -209,7 +209,8 @@ class Progress:
         """Return the outputs that the run sees of a step on devices: those of a called workflow, which are about all of them."""
         if step not in self._calls:
             return {}
-        return next((result.outputs for result in per_host.values() if result.outputs), {})
+        given = [result.outputs for result in per_host.values() if result.outputs]
+        return given[-1] if given else {}  # a later batch has seen more devices
 
     def is_unplanned(self, step: str) -> bool:
         """Tell whether the step's results only stand for those which the run itself will give."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from nornflow.engine.admission import Admission
 from nornflow.engine.batches import Batching
+from nornflow.engine.calls import recall
 from nornflow.engine.closing import Ended, as_it_waits, record_of
 from nornflow.engine.deployment import Deployment
 from nornflow.engine.drafts import Drafts
@@ -210,6 +211,7 @@ class Run:
         self._bind_plan()
         self._recovered = Recovery(self._progress, self._ledger, self._drafts.works).play(earlier)
         self._plan = self._recovered.plan
+        recall(self._works, self._progress, self._tools.clock, tuple(self._ledger.batch_of))
         if self._plan is not None:
             self._ledger.unplanned = frozenset(host.host for host in self._plan.hosts if host.error)
         if self._recovered.reason:  # it was about to end early

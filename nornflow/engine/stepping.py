@@ -74,7 +74,7 @@ class Stepping:
         held, work = self._held, self._works[step.id]
         if step.type == CALL:
             self._end_call(step, batch)
-            return None
+            return True
         tools = self._tools if held is None else replace(self._tools, sleep=held.sleep)
         if self._resumed and self._progress.complete(step, batch):
             return True
@@ -108,9 +108,12 @@ class Stepping:
         return True
 
     def _end_call(self, step: Step, batch: Sequence[str]) -> None:
+        call = Call(self._works[step.id], self._progress, self._tools.clock)
+        if self._resumed and call.known():
+            return
         times = self._ledger.times.setdefault(step.id, Times(self._tools.clock()))
         self._tools.emitter.emit(EventKind.STEP_STARTED, step=step.id, type=step.type, hosts=len(batch))
-        Call(self._works[step.id], self._progress, self._tools.clock).end(batch)
+        call.end(batch)
         times.ended = self._tools.clock()
         self._tools.emitter.emit(EventKind.STEP_FINISHED, step=step.id)
 

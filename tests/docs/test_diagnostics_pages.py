@@ -51,9 +51,11 @@ def sections(code: str) -> dict[str, str]:
 
 def codes(section: str, folder: Path, step_types: Mapping[str, StepType]) -> set[str]:
     """Return the codes that the example in a section yields."""
-    fence = re.search(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    assert fence is not None
-    kind, body = fence.groups()
+    fences = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    kind, body = fences[0]
+    for _, beside in fences[1:]:  # what the first one calls
+        head, _, text = beside.partition("\n")
+        (folder / head.removeprefix("# file: ")).write_text(text, encoding="utf-8")
     path = folder / "change.yaml"
     path.write_bytes(GOOD)
     if "\nentries:" in body:

@@ -38,6 +38,7 @@ from nornflow.policy.profiles import load_profiles
 from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, RememberingObserver
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
+from nornflow_builtins.calls import CallStep
 from split_up import Apart, ShardDeaths
 
 CONFIG = "hostname {0}\n!\ninterface Loopback0\n description router id\n!\nntp server 192.0.2.1\nend\n"
@@ -198,6 +199,8 @@ class Stage:
     question: Callable[[str], bool | None] = lambda text: True
     profile: str = "standard"
     workflow: dict[str, Any] = field(default_factory=dict)
+    compiled: Workflow | None = None
+    """What is run in place of the steps."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     naps: list[float] = field(default_factory=list)
     say: Say = field(default_factory=Say)
@@ -233,10 +236,11 @@ class Stage:
         ticks = self.ticks
         clock = self.clock or (lambda: datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=next(ticks)))
         profiles = load_profiles()
-        workflow = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
-        ids = tuple(step.id for step in self.steps)
+        made = Workflow("test", "1.0", tuple(self.steps), targets=Targets(), **self.workflow)
+        workflow = self.compiled or made
+        ids = workflow.written_ids
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look(), Await()]
+        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look(), Await(), CallStep()]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,

@@ -17,6 +17,7 @@ from nornflow.model.workflow import Scope, Workflow
 from nornflow.registration import Expression, Verbatim, Words
 from nornflow.workflow.compiler import check_workflow
 from nornflow.workflow.loader import load
+from nornflow_builtins.calls import CallStep
 
 
 class Strict(BaseModel):
@@ -92,6 +93,7 @@ def step_type_table() -> Mapping[str, StepType]:
         Fake("shell", ShellParams, Scope.RUN, {"shell.execute"}, ("stdout", "exit_code")),
         Fake("assert", AssertParams, Scope.ANY, set(), ("assertion_result",)),
         Fake("conditional", ConditionalParams, Scope.RUN, set()),
+        CallStep(),
         Fake("netmiko.config", ConfigParams, Scope.DEVICE, {"device.configure"}, ("lines",)),
         Fake("ttp.show", ShowParams, Scope.DEVICE, {"device.read"}, ("parsed", "text")),
         Patient("approval", ApprovalParams, Scope.RUN, set()),
