@@ -106,7 +106,7 @@ class Calls:
     def _called(self, draft: Draft, on_devices: bool) -> Workflow | None:
         key = "file" if "file" in draft.params else "workflow"
         written = draft.params.get(key)
-        if not isinstance(written, str) or len(draft.params) != 1:
+        if not isinstance(written, str) or not written or len(draft.params) != 1:
             return None  # reported where the step's keys are checked
         place: Place = (*draft.path, key)
         path = self._path(written, place, by_name=key == "workflow")

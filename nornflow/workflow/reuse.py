@@ -8,7 +8,7 @@ from dataclasses import replace
 from nornflow.abc import StepType
 from nornflow.model.workflow import Scope, Step
 from nornflow.registration import Expression
-from nornflow.workflow.drafts import Draft
+from nornflow.workflow.drafts import CALL, Draft
 from nornflow.workflow.forms import Reader
 from nornflow.workflow.parameters import markers
 
@@ -30,6 +30,9 @@ def settle_caches(
     settled = []
     for step in steps:
         draft = drafts[step.id]
+        if step.type == CALL:  # each step of what it calls says it for itself
+            settled.append(replace(step, cache=None))
+            continue
         says = draft.keys.get("read_only", False)
         why_not = _writes(step) if says else ""
         if why_not:

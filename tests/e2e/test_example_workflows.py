@@ -100,6 +100,20 @@ def vlan_and_acl(stage: Stage) -> None:
     stage.nornflow("plan", *words, "--detailed-exitcode", expect=0)
 
 
+def baseline(stage: Stage) -> None:
+    fleet = stage.routers(count=2)
+    record = stage.run("baseline", fleet)
+    assert record["outputs"]["changed"] == ["r1", "r2"]
+    assert all("logging host 192.0.2.60\n" in router.running_config and not router.unsaved for router in fleet)
+    assert [name for name in (one["step_id"] for one in record["steps"]) if "." in name] == [
+        *("part.1.change", "part.1.shown", "part.2.change", "part.2.shown"),
+    ]
+    bad = [{"lines": ["logging host 192.0.2.61"], "expect": "^nowhere$"}]
+    failed = stage.run("baseline", fleet, exit_code=1, parts=bad)
+    assert "part.1.shown" in failed["hosts"][0]["failed_step"]
+    assert all("192.0.2.61" not in router.running_config for router in fleet)  # the way back is that of the run
+
+
 def backup(stage: Stage) -> None:
     fleet = stage.routers(count=2)
     fleet["r1"].configure("ntp server 192.0.2.99")
@@ -251,6 +265,7 @@ class listening:
 
 STORIES: dict[str, Callable[[Stage], None]] = {
     "backup": backup,
+    "baseline": baseline,
     "bgp-network": bgp_network,
     "branches": branches,
     "careful-rollout": careful_rollout,

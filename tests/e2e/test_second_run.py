@@ -33,6 +33,7 @@ class Case:
 LOG = {"lines": ["logging host 192.0.2.60"]}
 CASES = {
     "backup": Case("routers"),
+    "baseline": Case("routers"),
     "bgp-network": Case("frr", inputs={"router": "r1", "network": "203.0.113.0/24"}),
     "branches": Case(),
     "careful-rollout": Case("routers", {"count": 4}, LOG),
@@ -101,7 +102,15 @@ def test_the_second_run_of_an_example_is_empty(
     runs = second_run_is_empty(
         site, str(WORKFLOWS / f"{name}.yaml"), *words, devices=configurations(devices) if devices else None
     )
-    changes = {"bgp-network", "careful-rollout", "eos-napalm", "interface-descriptions", "mop-change", "ntp-rollout"}
+    changes = {
+        "baseline",
+        "bgp-network",
+        "careful-rollout",
+        "eos-napalm",
+        "interface-descriptions",
+        "mop-change",
+        "ntp-rollout",
+    }
     changes |= {"vlan-and-acl", "watched-change"}
     assert any(host["state"] == "changed" for host in runs.first["hosts"]) is (name in changes)
 
