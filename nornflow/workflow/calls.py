@@ -24,7 +24,10 @@ from nornflow.workflow.templating import Renderer
 
 _OF_ITS_OWN = frozenset(("until", "timeout", "retry", "cache", "read_only", "once", "rollback", "outputs"))
 """Keys of a step that say nothing about a call: each step of the called workflow has its own."""
-_OF_THE_RUN = {"rollout": None, "confirm": None, "snapshot": None, "on_failure": "stop", "timeout": None}
+_OF_THE_RUN = {
+    **dict.fromkeys(("rollout", "confirm", "snapshot", "timeout", "resources")),
+    **{"on_failure": "stop", "priority": 0},
+}
 """Keys at the top of a workflow that are about the run, of which there is one, with what they mean when they are left out."""
 
 

@@ -215,7 +215,15 @@ class TestCalled:
         assert [one.code for one in diagnostics] == ["NF225"]
 
     @pytest.mark.parametrize(
-        "key", ["rollout: {batches: [1]}", "on_failure: rollback", "timeout: 60", "confirm: {within: 60}"]
+        "key",
+        [
+            "rollout: {batches: [1]}",
+            "on_failure: rollback",
+            "timeout: 60",
+            "confirm: {within: 60}",
+            "priority: 5",
+            "resources: {cpu: 1}",
+        ],
     )
     def test_there_is_one_run(self, make: Make, key: str) -> None:
         files = {"part.yaml": PART.replace("inputs:", f"{key}\ninputs:")}
