@@ -185,7 +185,7 @@ class Screen(Observer):
             self.line(f"waiting, place {data['place']} in the queue: {event.message}", "yellow")
         elif kind is EventKind.WAIT_OPENED:
             who = event.step or f"batch {data['batch']}"
-            self.line(f"  {who} waits: {indented(event.message) or data['of']}", "yellow")
+            self.line(f"  {who} waits: {indented(event.message)}", "yellow")
         elif kind is EventKind.WAIT_ENDED:
             self.line(f"  {indented(event.message)}")
         elif kind in (EventKind.LOCK_SKIPPED, EventKind.LOCK_LOST):

@@ -144,7 +144,7 @@ class Waiting:
     def _tell(self, wait: Wait) -> None:
         details: dict[str, Any] = {"batch": wait.batch, "number": wait.number, "of": wait.asked.kind.value}
         details |= {name: value for name, value in wait.asked.plain().items() if name not in ("kind", "text")}
-        self._tools.emitter.emit(EventKind.WAIT_OPENED, wait.asked.text, step=wait.step, **details)
+        self._tools.emitter.emit(EventKind.WAIT_OPENED, wait.asked.text or what(wait.asked), step=wait.step, **details)
 
     def _looked_at(self, wait: Wait) -> Wait:
         """Return a wait as it is now: its time may have come, or be over."""
@@ -194,6 +194,13 @@ def bound_to(sealed: Sealed | None, plan: Plan | None, workflow: Workflow) -> st
     if sealed is not None and sealed.hash:
         return sealed.hash
     return workflow.digest if plan is None else hash_of(plan)
+
+
+def what(asked: Awaited) -> str:
+    """Return what is waited for, in words."""
+    if asked.kind is WaitKind.TIME:
+        return f"until {moment(asked.until)}"
+    return f"for the signal {asked.signal}" if asked.kind is WaitKind.SIGNAL else "for an approval"
 
 
 def why(wait: Wait) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from nornflow.app.services.alive import Alive
+from nornflow.app.services.going_on import due
 from nornflow.errors import PolicyDenied, RunLost, StateConflict, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import EventKind
@@ -24,6 +26,7 @@ from nornflow.store.patience import PatientRunStore
 from nornflow.store.run_waits import RunWaits
 from nornflow.store.tables import runs
 from nornflow.store.waits import Bound, SqlWaits
+from nornflow.store.workers import Workers
 from nornflow.testing.run_store import NOON, ended_run, new_run
 
 BOARD = Awaited(WaitKind.APPROVAL, "go on?", 2, ("@netops", "dora"), expires=3600, remind=600)
@@ -211,6 +214,20 @@ def test_what_may_go_on_is_known_at_its_moment_and_until_it_has(
     say(table, "bob", minutes=32)
     say(table, "dora", minutes=32)
     assert table.due(at(32)) == ["run-1"]
+
+
+def test_a_run_that_somebody_is_about_to_go_on_with_is_left_to_that(
+    store: PatientRunStore, table: SqlWaits, mine: RunWaits
+) -> None:
+    board = mine.ask("board", 0, replace(BOARD, approvers=1), "h", NOON)
+    rest(store, mine, board)
+    say(table, "bob")
+    me, other = Alive(store), Workers(store.engine)
+    assert due(store, me, NOON) == ["run-1"]
+    store.take_over("run-1", 1, other.register())
+    assert due(store, me, NOON) == []
+    other.leave()
+    assert due(store, me, NOON) == ["run-1"]
 
 
 def test_a_waiting_run_that_is_to_end_may_go_on(store: PatientRunStore, table: SqlWaits, mine: RunWaits) -> None:

@@ -91,7 +91,9 @@ class TestPeople:
     def test_two_of_them_approve_each_batch_and_others_than_the_one_before(
         self, site: ProjectFolder, network: Fleet, become: As
     ) -> None:
-        site.write("ntp.yaml", NTP.replace("APPROVERS", "1"))
+        file = site.write("ntp.yaml", NTP.replace("APPROVERS", "1"))
+        if os.geteuid() == 0:
+            os.chown(file, pwd.getpwnam("daemon").pw_uid, -1)
         asked = site.run("run", "ntp.yaml", "--yes")
         assert asked.exit_code == 4
         assert "step board of batch 1 waits for 0 of 1 approvals, 1 missing from anybody but root" in asked.stdout
@@ -121,8 +123,13 @@ class TestPeople:
         again = site.run("approve", run["id"])
         assert (again.exit_code, "is decided: approved" in again.stderr) == (1, True)
         become("root")
+        file.unlink()  # whoever wrote it is known all the same
         assert site.run("runs", "resume", run["id"], "--yes").exit_code == 4
         assert has(network) == [True, True, True]
+        if os.geteuid() == 0:
+            become("daemon")
+            wrote = site.run("approve", run["id"])
+            assert (wrote.exit_code, "daemon wrote the workflow" in wrote.stderr) == (3, True)
         become("bin")
         same = site.run("approve", run["id"])
         assert (same.exit_code, "each batch needs somebody else" in same.stderr) == (3, True)
@@ -182,6 +189,19 @@ class TestPeople:
         site.run("approve", latest(site)["id"]).ok()
         site.run("runs", "resume", latest(site)["id"], "--yes").ok()
         assert written(network) == [1, 1, 1]
+
+    def test_without_a_store_nobody_can_be_asked_behind_a_batch(self, site: ProjectFolder, network: Fleet) -> None:
+        pausing = f"""
+            name: ntp
+            version: 1.0
+            rollout: {{batches: [1, 100%], pause_after: {{batches: [1]}}}}
+            steps: [{{id: configure, type: netmiko.config, lines: [{LINE}]}}]
+        """
+        site.write("ntp.yaml", pausing)
+        site.write("nornflow.yaml", "store: {url: none}\n")
+        refused = site.run("run", "ntp.yaml", "--yes")
+        assert (refused.exit_code, "nothing is remembered here" in refused.stderr) == (2, True)
+        assert has(network) == [False, False, False]
 
     def test_what_is_no_file_and_no_run_is_told_as_such(self, site: ProjectFolder) -> None:
         nothing = site.run("approve", "20261122")

@@ -11,9 +11,10 @@ from memory_waits import MemoryWaits
 from mortal import Death, Script, Story, network, sent
 from nornflow.errors import StoreError
 from nornflow.model.event import EventKind
+from nornflow.model.journal import EntryKind
 from nornflow.model.run import HostState, RunRecord, RunState
 from nornflow.model.wait import Awaited, Wait, WaitEnd, WaitKind
-from nornflow.model.workflow import Amount, Edge, On, OnFailure, Rollout
+from nornflow.model.workflow import Amount, Confirm, Edge, On, OnFailure, Rollout
 
 BOARD = Awaited(WaitKind.APPROVAL, text="go on?", approvers=2, expires=3600)
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -205,6 +206,35 @@ class TestPauses:
         assert segment(story).state is RunState.WAITING
         story.waits.say("bob", "", 1)
         assert segment(story).state is RunState.SUCCEEDED
+
+    def test_no_answer_in_time_is_a_no(self) -> None:
+        story = Story(self.pausing(Awaited(WaitKind.APPROVAL, expires=600)), network(2))
+        segment(story)
+        after(story, 600)
+        record = segment(story)
+        assert (record.state, fates(record)) == (RunState.CANCELLED, {"r1": "changed", "r2": "skipped"})
+        assert "the pause after batch 1: nobody answered until" in record.error
+
+    def test_a_batch_is_confirmed_before_anybody_is_asked(self) -> None:
+        def script(stage: Stage) -> Stage:
+            stage.workflow["confirm"] = Confirm(600)
+            return self.pausing(Awaited(WaitKind.APPROVAL))(stage)
+
+        story = Story(script, network(2))
+        assert segment(story).state is RunState.WAITING
+        kinds = [entry.kind for entry in story.entries]
+        assert (kinds.count(EntryKind.CONFIRMED), kinds.count(EntryKind.UNCONFIRMED)) == (1, 0)
+        story.waits.say("bob", "", 1)
+        assert segment(story).state is RunState.SUCCEEDED
+
+    def test_nothing_waits_in_a_batch_on_trial(self) -> None:
+        def script(stage: Stage) -> Stage:
+            stage.workflow["confirm"] = Confirm(600)
+            return within_batches(stage)
+
+        record = segment(Story(script, network(2)))
+        assert record.state is RunState.ROLLED_BACK
+        assert "its batch has to be confirmed in time" in record.error
 
     def test_a_no_begins_no_further_batch_and_says_who_said_it(self) -> None:
         story = Story(self.pausing(), network(2), asks=False)

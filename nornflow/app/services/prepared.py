@@ -13,6 +13,7 @@ from typing import Any
 from nornflow.abc import Devices, Journal, RunStore, StepType, Waits
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
+from nornflow.app.services.authors import authors_of
 from nornflow.app.services.caching import results_of
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
@@ -331,7 +332,7 @@ class Prepared:
             hosts,
             change.workflow.file,
             worker,
-            change.spec.kept(),
+            replace(change.spec, authors=(*change.spec.authors, *authors_of(change))).kept(),
         )
 
     def close(self) -> None:

@@ -43,7 +43,8 @@ class Spec:
     is the hash of the plan file that the run applies, if it does, `strict` that one stale device keeps all from it,
     `stranger` that nobody can tell who made that plan: its profile may not raise the settings'.
     `takes_back` is the run that it takes back, if it does that. `after` is the hash of a plan that this one comes after, and
-    `awaited` maps the devices that it was not applied to yet to the hash of the configuration that they had then.
+    `awaited` maps the devices that it was not applied to yet to the hash of the configuration that they had then. `authors`
+    are those who wrote it, as that was when the run was begun.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Spec:
     called: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
     priority: int = 0
+    authors: Sequence[str] = ()
 
     @property
     def asks(self) -> Asked:

@@ -10,7 +10,7 @@ from nornflow.app.services.approvals import members, sealed_plans
 from nornflow.app.services.authors import authors_of
 from nornflow.app.services.prepared import Change
 from nornflow.engine.waiting import moment
-from nornflow.errors import StillWaiting
+from nornflow.errors import StillWaiting, UsageError
 from nornflow.model.journal import Standing
 from nornflow.model.run import RunState
 from nornflow.model.wait import Wait, WaitKind
@@ -19,11 +19,16 @@ from nornflow.store.nothing import NoStore
 
 
 def waits_of(store: RunStore, run: str, fence: int, change: Change, user: str) -> Waits | None:
-    """Return where the owner of a run keeps what it waits for; None when nothing is remembered.
+    """Return where the owner of a run keeps what it waits for; None when nothing is remembered, UsageError when it must be.
 
     Whoever asked for the run, sealed its plan or wrote its workflow does not count among those who approve.
     """
     if isinstance(store, NoStore):
+        if change.workflow.rollout.pause is not None:
+            raise UsageError(
+                "the rollout asks people behind a batch, and nothing is remembered here (store.url: none)",
+                hint="give the project a store: nornflow config explain store.url",
+            )
         return None
     from nornflow.store.patience import PatientRunStore
     from nornflow.store.run_waits import RunWaits
@@ -32,7 +37,7 @@ def waits_of(store: RunStore, run: str, fence: int, change: Change, user: str) -
     assert isinstance(store, PatientRunStore)  # there is no other kind
     kept = sealed_plans(store) if change.spec.sealed else None
     sealer = kept.requester(change.spec.sealed) if kept is not None else None
-    authors = (*authors_of(change), *((sealer,) if sealer else ()))
+    authors = (*change.spec.authors, *authors_of(change), *((sealer,) if sealer else ()))
     profile = change.profile.approvals
     allowed = profile.approvers if profile.count else ()
     return RunWaits(store, run, fence, Bound(user, tuple(dict.fromkeys(authors)), allowed))
@@ -82,4 +87,5 @@ def advice(waits: Sequence[Wait], run: str) -> str:
             found.append(f"nornflow approve {run}{step} (or reject)")
         elif wait.end is None and wait.asked.kind is WaitKind.SIGNAL:
             found.append(f"nornflow runs signal {run} {wait.asked.signal}")
-    return "; ".join((*dict.fromkeys(found), f"then nornflow runs resume {run} goes on"))
+    go_on = f"nornflow runs resume {run}"
+    return "; ".join((*dict.fromkeys(found), f"then {go_on}" if found else f"{go_on}, when its time has come"))

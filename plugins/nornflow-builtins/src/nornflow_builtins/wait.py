@@ -67,10 +67,10 @@ class WaitParams(BaseModel):
     @model_validator(mode="after")
     def _one(self) -> Self:
         given = [name for name in _WAYS if getattr(self, "for_" if name == "for" else name) is not None]
+        if not given:
+            raise ValueError("just one of `for`, `at` (a moment), `window` and `signal` is wanted, not none")
         if len(given) != 1:
-            raise ValueError(
-                f"just one of `for`, `at`, `window` and `signal` is wanted, not {' and '.join(given) or 'none'}"
-            )
+            raise ValueError(f"just one of `for`, `at`, `window` and `signal` is wanted, not {' and '.join(given)}")
         if self.expires is not None and self.signal is None:
             raise ValueError("`expires` is for a signal: a time comes by itself")
         return self
