@@ -103,9 +103,16 @@ def plan(
 @_INVENTORY
 @_CONFIG
 @_YES
+@click.option("--detach", is_flag=True, help="Return at once; another process leads the pipeline.")
 @_FORMAT
 def run(
-    file: Path, inputs: tuple[str, ...], inventory: Path | None, config_file: Path | None, yes: bool, form: str
+    file: Path,
+    inputs: tuple[str, ...],
+    inventory: Path | None,
+    config_file: Path | None,
+    yes: bool,
+    detach: bool,
+    form: str,
 ) -> int:
     """Run the pipeline FILE: each workflow as a run of its own, in its own process.
 
@@ -113,11 +120,15 @@ def run(
     begins no further entry and ends the runs after the devices at work, a second one now, a third one leaves them alone.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_lead import run_pipeline
+    from nornflow.app.services.pipeline_lead import detach_pipeline, run_pipeline
 
     project = load_project(config_file=config_file)
+    request = _request(file, inputs, inventory, config_file, yes=yes)
+    if detach:
+        _tell_detached(detach_pipeline(project, request), form)
+        return 0
     with _voices(form) as voices:
-        record = run_pipeline(project, _request(file, inputs, inventory, config_file, yes=yes), voices)
+        record = run_pipeline(project, request, voices)
     return _end(project, record, form)
 
 
@@ -288,6 +299,16 @@ def _voices(form: str) -> Iterator[Voices]:
     quiet_libraries()
     with stopping_on_interrupt() as switch:
         yield Voices(observers=(PipelineScreen(answer=form == "text"),), switch=switch, notice=tell)
+
+
+def _tell_detached(record: PipelineRecord, form: str) -> None:
+    from nornflow.cli.output import show, show_json
+    from nornflow.model.plain import plain
+
+    if form == "json":
+        show_json(plain(record))
+    else:
+        show(f"pipeline {record.id} is begun; see how it stands: nornflow pipeline show {record.id}")
 
 
 def _end(project: Project, record: PipelineRecord, form: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,6 +154,8 @@ class World(Starter):
     events: list[tuple[Any, ...]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     due: set[str] = field(default_factory=set)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    """What happens between a conductor's look at a run and its look at the process."""
     seconds: float = 0.0
     leads: int = 0
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -180,7 +182,7 @@ class World(Starter):
             self,
             self._look,
             self.due.__contains__,
-            lambda worker: not any(one.worker == worker and one.alive for one in self.processes),
+            self._gone,
             lambda run, level: self.wishes.__setitem__(run, level),
             lambda: f"run-{next(self.numbers)}",
             lambda kind, message="", **data: self.events.append((kind, message, data)),
@@ -188,6 +190,11 @@ class World(Starter):
             self.pools,
         )
         return Conductor(self.pipeline, self.record, fence, stage)
+
+    def _gone(self, worker: str) -> bool:
+        while self.meanwhile:
+            self.meanwhile.pop(0)()
+        return not any(one.worker == worker and one.alive for one in self.processes)
 
     def _look(self, run: str) -> RunLook | None:
         if run not in self.runs:

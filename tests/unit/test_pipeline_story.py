@@ -186,6 +186,45 @@ def test_a_process_that_comes_late_to_begin_its_run_may_not() -> None:
     assert story.begun == ["a"]
 
 
+def test_a_process_that_begins_and_dies_between_two_looks_has_begun() -> None:
+    story = world(entry("a"))
+    story.lead().step()
+    slow = story.of("a")
+    story.desk.claim("p", "a", slow.run, slow.worker)
+    anew = story.lead()
+
+    def begins_and_dies() -> None:
+        story.runs[slow.run] = RunState.RUNNING, slow.worker, 0
+        slow.alive = False
+
+    story.meanwhile.append(begins_and_dies)
+    anew.step()
+    anew.step()
+    assert story.record.entry("a").run == slow.run, "what it has begun is gone on with, not done anew"
+
+
+def test_a_claim_in_the_very_moment_in_which_the_run_is_taken_away_holds() -> None:
+    story = world(entry("a"))
+    story.lead().step()
+    late = story.of("a")
+    anew = story.lead()
+    move, claimed = story.desk.move_entry, list[bool]()
+
+    def slower(*words: Any) -> None:
+        if not claimed:
+            claimed.append(story.begin(late))
+        move(*words)
+
+    story.desk.move_entry = slower  # type: ignore[method-assign]
+    anew.step()
+    assert claimed == [True]
+    assert story.record.entry("a").run == late.run
+    assert [one.entry for one in story.processes] == ["a"], "no other process was started"
+    story.end(late)
+    assert anew.step().state is PipelineState.SUCCEEDED
+    assert story.begun == ["a"]
+
+
 def test_a_run_that_kills_its_process_every_time_is_left_after_three_and_named() -> None:
     story = world(entry("a"), entry("b", After("a", On.COMPLETION)))
     lead = story.lead()

@@ -67,6 +67,35 @@ def run_pipeline(
 
     InvalidDocument and UsageError before anything is begun.
     """
+    pipeline, spec = _asked(project, request)
+    with closing(of_pipelines(project.store())) as store:
+        desk = SqlPipelines(store)
+        with alive(store) as me:
+            record = _new(pipeline, me.id)
+            desk.begin(record, spec.kept())
+            return _Lead(project, desk, store, me, voices, request, wait).lead(pipeline, record, record.fence)
+
+
+def detach_pipeline(project: Project, request: PipelineRequest) -> PipelineRecord:
+    """Begin a pipeline that another process leads, which lives on when this one has ended; return how it stands.
+
+    What that process says stands in `lead.log`, beside the logs of the runs. Errors as `run_pipeline`.
+    """
+    pipeline, spec = _asked(project, request)
+    with closing(of_pipelines(project.store())) as store:
+        desk, record = SqlPipelines(store), _new(pipeline, "")
+        desk.begin(record, spec.kept())
+    starter(project, record.id, request).lead(record.id)
+    return record
+
+
+def starter(project: Project, pipeline: str, request: PipelineRequest) -> ProcessStarter:
+    """Return what starts the processes of a pipeline."""
+    options = [*request.options, *(("--yes",) if request.yes else ())]
+    return ProcessStarter(project.folder, project.workspace / "pipelines" / pipeline, options)
+
+
+def _asked(project: Project, request: PipelineRequest) -> tuple[Pipeline, PipelineSpec]:
     pipeline = usable_pipeline(project, request.file)
     profile = profile_named(project.profiles, project.settings.profile)
     inputs = resolve_inputs(
@@ -79,12 +108,7 @@ def run_pipeline(
         inputs,
         str(request.inventory.resolve()) if request.inventory else "",
     )
-    with closing(of_pipelines(project.store())) as store:
-        desk = SqlPipelines(store)
-        with alive(store) as me:
-            record = _new(pipeline, me)
-            desk.begin(record, spec.kept())
-            return _Lead(project, desk, store, me, voices, request, wait).lead(pipeline, record, record.fence)
+    return pipeline, spec
 
 
 def resume_pipeline(
@@ -131,7 +155,7 @@ def of_pipelines(store: RunStore) -> SqlRunStore:
     return store
 
 
-def _new(pipeline: Pipeline, me: Alive) -> PipelineRecord:
+def _new(pipeline: Pipeline, worker: str) -> PipelineRecord:
     began = now()
     return PipelineRecord(
         new_run_id(began),
@@ -142,7 +166,7 @@ def _new(pipeline: Pipeline, me: Alive) -> PipelineRecord:
         user(),
         began,
         tuple(EntryRecord(entry.id, entry.workflow) for entry in pipeline.entries),
-        worker=me.id,
+        worker=worker,
     )
 
 
@@ -172,8 +196,7 @@ class _Lead:
     def lead(self, pipeline: Pipeline, record: PipelineRecord, fence: int) -> PipelineRecord:
         project, voices = self._project, self._voices
         patience = Patience(project.settings.store.patience, waiting=voices.notice)
-        options = [*self._request.options, *(("--yes",) if self._request.yes else ())]
-        starter = ProcessStarter(project.folder, project.workspace / "pipelines" / record.id, options)
+        processes = starter(project, record.id, self._request)
         emitter = Emitter(
             record.id,
             voices.observers,
@@ -191,7 +214,7 @@ class _Lead:
 
         stage = Stage(
             self._desk,
-            starter,
+            processes,
             self._look,
             lambda run: run in waits.due(now()),
             workers.gone,
@@ -207,7 +230,7 @@ class _Lead:
                 self._heed(record.id)
                 record = patience(conductor.step)
                 if record.over or record.state is PipelineState.WAITING:
-                    starter.close()
+                    processes.close()
                     return record
                 if self._lost.is_set():
                     raise RunLost(

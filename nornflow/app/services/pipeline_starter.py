@@ -37,14 +37,22 @@ class ProcessStarter(Starter):
 
     def start(self, pipeline: str, entry: str, run: str, attempt: int) -> None:
         """Start a process for a run; StoreError when that is not possible."""
-        log = self._logs / f"{entry}-{attempt}.log"
+        words = ("work", pipeline, entry, run)
+        self._processes[run] = self._started(f"{entry}-{attempt}.log", f"run {run}", pipeline, words)
+
+    def lead(self, pipeline: str) -> None:
+        """Start a process that leads the pipeline, and leave it alone; StoreError when that is not possible."""
+        process = self._started("lead.log", f"pipeline {pipeline}", pipeline, ("resume", pipeline))
+        process.returncode = 0  # nobody here waits for it
+
+    def _started(self, log: str, what: str, pipeline: str, words: Sequence[str]) -> subprocess.Popen[bytes]:
         # -P: the project's folder holds no modules of this process
-        words = [sys.executable, "-P", "-m", "nornflow", "pipeline", "work", pipeline, entry, run, *self._options]
+        command = [sys.executable, "-P", "-m", "nornflow", "pipeline", *words, *self._options]
         try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as output:
-                self._processes[run] = self._spawn(
-                    words,
+            self._logs.mkdir(parents=True, exist_ok=True)
+            with (self._logs / log).open("ab") as output:
+                return self._spawn(
+                    command,
                     cwd=self._project,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -53,7 +61,7 @@ class ProcessStarter(Starter):
                 )
         except OSError as error:
             raise StoreError(
-                f"no process could be started for run {run}: {error.strerror or error}",
+                f"no process could be started for {what}: {error.strerror or error}",
                 hint=f"nornflow pipeline resume {pipeline} tries again",
             ) from error
 
