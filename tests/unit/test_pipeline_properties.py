@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory_pipelines import Process, World
+from memory_pipelines import MemoryPipelines, Process, World
 from nornflow.model.pipeline import After, Entry, EntryState, Mode, On, Pipeline, PipelineState
 from nornflow.model.pool import Asked, fits, total
 from nornflow.model.run import RunState
+from nornflow.store.database import StoreAway
 
 POOLS = {"cpu": 4.0, "licences": 1.0}
 ENDS = (RunState.SUCCEEDED, RunState.SUCCEEDED, RunState.FAILED, RunState.DENIED, RunState.ROLLED_BACK)
@@ -58,15 +60,19 @@ def check(world: World, seen: set[str]) -> None:
 
 
 @settings(max_examples=120)
-@given(pipeline=pipelines(), seed=st.integers(0, 2**32), troubles=st.integers(0, 8))
+@given(pipeline=pipelines(), seed=st.integers(0, 2**32), troubles=st.integers(0, 8), flaky=st.booleans())
 def test_a_pipeline_keeps_its_order_and_its_limits_and_ends_however_often_everything_dies(
-    pipeline: Pipeline, seed: int, troubles: int
+    pipeline: Pipeline, seed: int, troubles: int, flaky: bool
 ) -> None:
-    world, rng = World(pipeline, POOLS), random.Random(seed)
+    rng = random.Random(seed)
+    world = World(pipeline, POOLS, Flaky(random.Random(seed)) if flaky else MemoryPipelines())
     lead = world.lead()
     seen: set[str] = set()
     for _ in range(400):
-        record = lead.step()
+        try:
+            record = lead.step()
+        except StoreAway:  # as `Patience` does: the same once more
+            continue
         check(world, seen)
         if record.over:
             break
@@ -83,6 +89,28 @@ def test_a_pipeline_keeps_its_order_and_its_limits_and_ends_however_often_everyt
             act(world, rng.choice(alive), what, rng)
     assert record.state in (PipelineState.SUCCEEDED, PipelineState.FAILED)
     judged(world)
+
+
+class Flaky(MemoryPipelines):
+    """Goes away now and then: before it has written something, or when it has and nobody hears of it."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self._rng = rng
+
+    def move_entry(self, *words: Any) -> None:
+        self._away()
+        super().move_entry(*words)
+        self._away()
+
+    def move(self, *words: Any) -> None:
+        self._away()
+        super().move(*words)
+        self._away()
+
+    def _away(self) -> None:
+        if self._rng.random() < 0.05:
+            raise StoreAway("the store is away")
 
 
 def act(world: World, process: Process, what: str, rng: random.Random) -> None:

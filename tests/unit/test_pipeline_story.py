@@ -203,6 +203,28 @@ def test_a_process_that_begins_and_dies_between_two_looks_has_begun() -> None:
     assert story.record.entry("a").run == slow.run, "what it has begun is gone on with, not done anew"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_process_that_comes_between_two_looks_is_let_be(begun: bool) -> None:
+    story = world(entry("a"))
+    story.lead().step()
+    late = story.of("a")
+    anew = story.lead()
+    there = story.is_there
+
+    def comes(run: str) -> bool:
+        story.is_there = there  # type: ignore[method-assign]
+        if begun:
+            assert story.begin(late)
+        else:
+            story.desk.claim("p", "a", late.run, late.worker)
+        return False
+
+    story.is_there = comes  # type: ignore[method-assign]
+    anew.step()
+    assert [one.entry for one in story.processes] == ["a"]
+    assert story.record.entry("a").run == late.run
+
+
 def test_a_claim_in_the_very_moment_in_which_the_run_is_taken_away_holds() -> None:
     story = world(entry("a"))
     story.lead().step()
