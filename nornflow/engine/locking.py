@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from nornflow.abc import DeviceLocks, Fence, Pools, Slots
+from nornflow.engine import queue_words as words
 from nornflow.errors import DevicesHeld, LockLost, NornFlowError, StoreError
 from nornflow.model.event import EventKind
-from nornflow.model.lock import Claim, DeviceClaim, Holder, WhenHeld
+from nornflow.model.lock import WhenHeld
 from nornflow.model.plan import Plan
-from nornflow.model.pool import NOTHING, Amounts, Asked, shown
-from nornflow.model.run import HostState, RunInfo, StepResult
+from nornflow.model.pool import NOTHING, Asked
+from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.workflow import Step
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ SOONEST, LATEST = 0.1, 0.5
 """Seconds between two looks of a run that waits: many of them do not look at the same moment."""
 FRESH = 0.2
 """Seconds for which, in the middle of a block, the last answer about a lock is good."""
-_FEW = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Turn:
             turns,
             what,
             lambda: turns.slots.grant(ticket, limit) or None,
-            lambda: _busy(what, limit, *turns.slots.in_the_way(ticket)),
+            lambda: words.busy(what, limit, *turns.slots.in_the_way(ticket)),
         )
         return granted is not None and self._take_resources(turns)
 
@@ -128,7 +128,7 @@ class Turn:
             turns,
             "resources",
             lambda: pools.grant(ticket) or None,
-            lambda: _short(asked, *pools.in_the_way(ticket)),
+            lambda: words.short(asked, *pools.in_the_way(ticket)),
         )
         return granted is not None
 
@@ -154,7 +154,7 @@ class Turn:
                         turns,
                         "devices",
                         lambda: turns.locks.grant(ticket),
-                        lambda: _in_the_way(turns.locks.in_the_way(ticket)),
+                        lambda: words.in_the_way(turns.locks.in_the_way(ticket)),
                     )
                 granted = tokens is not None
             finally:
@@ -187,7 +187,9 @@ class Turn:
             return {}
         since = turns.locks.had_since(self._info.id, self._tokens)
         results = {
-            host: _given_up(holder, self._info.id) for host, holder in since.items() if holder.held or host in begun
+            host: words.given_up(holder, self._info.id)
+            for host, holder in since.items()
+            if holder.held or host in begun
         }
         if results:
             self._tools.log.given_up(results)
@@ -214,8 +216,8 @@ class Turn:
         self, turns: Turns, ticket: int, devices: Sequence[str], left_out: dict[str, StepResult]
     ) -> Mapping[str, int]:
         while (tokens := turns.locks.grant(ticket)) is None:
-            for device, claims in _by_device(turns.locks.in_the_way(ticket)).items():
-                left_out[device] = _left_out(device, claims)
+            for device, claims in words.by_device(turns.locks.in_the_way(ticket)).items():
+                left_out[device] = words.left_out(device, claims)
                 self._tools.emitter.emit(EventKind.LOCK_SKIPPED, left_out[device].error, host=device)
             if len(left_out) == len(set(devices)):
                 turns.locks.withdraw(ticket)
@@ -234,7 +236,7 @@ class Turn:
                 continue
             waited = turns.monotonic() - began
             if turns.when_held is WhenHeld.FAIL or (turns.timeout and waited >= turns.timeout):
-                raise _held(text, 0.0 if turns.when_held is WhenHeld.FAIL else waited)
+                raise words.held(text, 0.0 if turns.when_held is WhenHeld.FAIL else waited)
             if self._told != (what, text):
                 if self._told is None:
                     self._queued()
@@ -283,74 +285,3 @@ def in_order(plan: Plan | None, locked: Collection[str]) -> tuple[str, ...]:
     """Return the devices on which a plan has nothing to do: it found them as it wants them."""
     hosts = plan.hosts if plan is not None else ()
     return tuple(host.host for host in hosts if host.host not in locked and host.steps and not host.error)
-
-
-def _in_the_way(claims: Sequence[DeviceClaim]) -> tuple[str, int]:
-    """Say which run holds which devices since when, and who waits before us; with our place in the queue."""
-    groups: dict[tuple[bool, Claim], list[str]] = {}
-    for each in claims:
-        groups.setdefault((each.waiting, each.claim), []).append(each.device)
-    parts = [
-        f"{claim} {'waits for' if waiting else 'holds'} {_some(devices)} since {claim.since:%H:%M:%S} UTC"
-        for (waiting, claim), devices in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].since))
-    ]
-    return "; ".join(parts), 1 + len({claim.run for waiting, claim in groups if waiting})
-
-
-def _busy(what: str, limit: int, working: Sequence[Claim], waiting: Sequence[Claim]) -> tuple[str, int]:
-    """Say who is at work under the profile, and how many wait before us; with our place in the queue."""
-    if not working and not waiting:
-        return "", 1
-    runs = "; ".join(f"{claim} since {claim.since:%H:%M:%S} UTC" for claim in working)
-    before = f"; {len(waiting)} wait before this one" if waiting else ""
-    return f"{what} lets {limit} work at once (max_concurrent_workflows): {runs}{before}", len(waiting) + 1
-
-
-def _short(asked: Asked, taken: Amounts, holders: Sequence[Claim], waiting: Sequence[Claim]) -> tuple[str, int]:
-    """Say what is taken by whom of that which a run asks for, and how many are served before it; with its place."""
-    if not holders and not waiting:
-        return "", 1
-    runs = f" by {'; '.join(map(str, holders))}" if holders else ""
-    before = f"; {len(waiting)} are served before this one" if waiting else ""
-    what = f"it asks for {shown(asked.wants)}; of that are taken {shown(taken) or 'none'}"
-    return f"{what}{runs}{before}", len(waiting) + 1
-
-
-def _by_device(claims: Sequence[DeviceClaim]) -> dict[str, list[DeviceClaim]]:
-    found: dict[str, list[DeviceClaim]] = {}
-    for each in claims:
-        found.setdefault(each.device, []).append(each)
-    return found
-
-
-def _left_out(device: str, claims: Sequence[DeviceClaim]) -> StepResult:
-    return StepResult(
-        HostState.SKIPPED,
-        error=f"left out: {claims[0]}",
-        reason=DevicesHeld.reason,
-        hint=f"run the change again for it when run {claims[0].claim.run} has ended: --limit {device}",
-    )
-
-
-def _given_up(holder: Holder, run: str) -> StepResult:
-    """Return how the run ends on a device that it does not touch any more because another one has had it."""
-    whose = f"nornflow runs show {holder.run}" if holder.run else f"nornflow runs logs {run}"
-    return StepResult(
-        HostState.STALE,
-        error=f"{holder}, after this run was cut off: this run does not touch it any more",
-        reason=LockLost.reason,
-        hint=f"see what was done there ({whose}), read the device, and run the change again for it: --limit {holder.device}",
-    )
-
-
-def _held(text: str, waited: float) -> DevicesHeld:
-    after = f"after {waited:.0f} s of waiting " if waited else ""
-    return DevicesHeld(
-        f"{after}others are in the way: {text}",
-        hint="try again when they have ended (nornflow runs list), or let the run wait: --locked wait, locks.timeout",
-    )
-
-
-def _some(devices: Sequence[str]) -> str:
-    more = f" and {len(devices) - _FEW} more" if len(devices) > _FEW else ""
-    return ", ".join(devices[:_FEW]) + more

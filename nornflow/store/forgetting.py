@@ -8,12 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from nornflow.store.holders import forget as forget_holders
+from nornflow.store.pipeline_tables import pipeline_entries, pipelines
 from nornflow.store.tables import (
     approvals,
     events,
     journal,
-    pipeline_entries,
-    pipelines,
     plan_answers,
     plan_hosts,
     plan_images,

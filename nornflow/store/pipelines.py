@@ -26,9 +26,10 @@ from nornflow.model.pipeline import (
 from nornflow.model.run import RunState
 from nornflow.model.wish import Level
 from nornflow.store.database import reading, told
+from nornflow.store.pipeline_tables import pipeline_entries as entries
+from nornflow.store.pipeline_tables import pipelines
 from nornflow.store.runs import SqlRunStore
-from nornflow.store.tables import pipeline_entries as entries
-from nornflow.store.tables import pipelines, runs
+from nornflow.store.tables import runs
 from nornflow.store.workers import alone
 
 _FIELDS = tuple(field.name for field in fields(EntryRecord))

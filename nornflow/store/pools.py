@@ -15,7 +15,8 @@ from nornflow.errors import RunLost
 from nornflow.model.lock import Claim
 from nornflow.model.pool import Amounts, Asked, Request, in_order, passed_by, total
 from nornflow.store.database import reading, told
-from nornflow.store.tables import reservations, workers
+from nornflow.store.pipeline_tables import reservations
+from nornflow.store.tables import workers
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
 

@@ -19,9 +19,10 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 from nornflow.errors import RunLost
 from nornflow.model.worker import Process, WorkerView
 from nornflow.store.database import reading, told
+from nornflow.store.pipeline_tables import reservations
 from nornflow.store.processes import is_there, this_process
 from nornflow.store.processes import user as user_name
-from nornflow.store.tables import lock_requests, locks, reservations, slots, workers
+from nornflow.store.tables import lock_requests, locks, slots, workers
 
 ALIVE = "alive"
 GONE = "gone"

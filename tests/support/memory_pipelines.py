@@ -16,6 +16,8 @@ from nornflow.errors import RunLost, StateConflict, UsageError
 from nornflow.model.pipeline import (
     ENTRY_MOVES,
     PIPELINE_MOVES,
+    After,
+    Entry,
     EntryRecord,
     EntryState,
     Pipeline,
@@ -243,3 +245,19 @@ class World(Starter):
         """Let the process of an entry begin and end."""
         assert self.begin(self.of(entry))
         self.end(self.of(entry), state, code)
+
+
+def entry(name: str, *after: Any, **keys: Any) -> Entry:
+    """Return an entry that comes after others, on their success where nothing else is said."""
+    afters = tuple(one if isinstance(one, After) else After(one) for one in after)
+    return Entry(name, f"{name}.yaml", after=afters, **keys)
+
+
+def world(*entries: Entry, **keys: Any) -> World:
+    """Return the world of a pipeline of these entries."""
+    return World(Pipeline("window", entries, **keys))
+
+
+def at_work(world: World) -> list[str]:
+    """Return the entries that are at work."""
+    return [one.id for one in world.record.entries if one.at_work]

@@ -22,8 +22,8 @@ from nornflow.store.blobs import LIMIT, Blobs
 from nornflow.store.database import parsed
 from nornflow.store.migrations import REVISIONS
 from nornflow.store.opening import open_store
+from nornflow.store.pipeline_tables import pipelines
 from nornflow.store.runs import SqlRunStore
-from nornflow.store.tables import metadata
 from nornflow.store.upkeep import examine
 from nornflow.testing.run_store import NOON, ended_run, event, new_run
 
@@ -45,7 +45,7 @@ def end(store: SqlRunStore, run: str, stdout: str) -> None:
 class TestSchema:
     def test_the_migrations_make_exactly_the_tables_that_the_code_knows(self, tmp_path: Path) -> None:
         with closing(open_store("", tmp_path)) as store, store.engine.connect() as connection:
-            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+            assert compare_metadata(MigrationContext.configure(connection), pipelines.metadata) == []
 
     def test_the_revisions_that_are_told_are_those_of_the_migrations(self) -> None:
         config = Config()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from nornflow.store.tables import metadata
+from nornflow.store.pipeline_tables import pipelines
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=pipelines.metadata, transactional_ddl=True
+)
 context.run_migrations()
