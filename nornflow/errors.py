@@ -12,6 +12,7 @@ NornFlowError                    exit 1   base; never raised itself
 │       └── LockLost             exit 1   the run does not hold the device (any more): nothing was sent
 ├── ApprovalRequired             exit 4   a gate holds the change until somebody approves
 ├── StillWaiting                 exit 4   the run waits for people, a time or a signal, and that has not come yet
+├── RunLeft                      exit 1   the run was left between two batches, for another process to go on with
 ├── PlanStale                    exit 5   the device is not as the plan saw it
 ├── PlanInvalid                  exit 2   a plan file is damaged, changed or of another format
 ├── DevicesHeld                  exit 1   another run holds devices, and this one was not to wait (any longer)
@@ -126,6 +127,12 @@ class StillWaiting(NornFlowError):
 
     exit_code = 4
     reason = "waiting"
+
+
+class RunLeft(NornFlowError):
+    """The process was to end, and left its run between two batches: another one goes on with it."""
+
+    reason = "left"
 
 
 class PlanStale(NornFlowError):

@@ -52,7 +52,10 @@ class RunStore(ABC):
 
     @abstractmethod
     def begin(self, run: NewRun) -> None:
-        """Remember a new run in the state `pending` with its devices; StoreError when the id is taken."""
+        """Remember a new run with its devices, in the state `pending`, or `queued` with a submission.
+
+        StoreError when the id is taken.
+        """
 
     @abstractmethod
     def move(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nornflow.errors import NornFlowError
+from nornflow.errors import ConfigurationError, NornFlowError
 from nornflow.plugins.host import PluginHost, load_plugins
 from nornflow.policy.profiles import load_profiles
 from nornflow.redaction import Redactor
@@ -18,6 +18,7 @@ from nornflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType, Twin
+    from nornflow.abc.durable import DurableEngine
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
@@ -142,6 +143,34 @@ class Project:
             create=create,
             patience=settings.patience if patient else 0,
         )
+
+    def durable(self) -> DurableEngine:
+        """Return what keeps the queues of runs that are left to workers; it has connections of its own.
+
+        ConfigurationError without a store, or when the extra for it is not installed.
+        """
+        if not self.remembers:
+            raise ConfigurationError(
+                "without a store no run can be left to workers (store.url: none)", hint="set store.url"
+            )
+        from nornflow.store.opening import store_url
+        from nornflow.store.patience import Patience
+
+        settings = self.settings
+        patience = Patience(settings.store.patience)
+        url = store_url(settings.store.url, self.workspace)
+        if settings.durable.engine == "inline":
+            from nornflow.durable.inline import InlineEngine
+            from nornflow.store.database import connect
+
+            return InlineEngine(connect(url), patience=patience)
+        try:
+            from nornflow.durable.dbos import DbosEngine
+        except ImportError:
+            raise ConfigurationError(
+                "durable.engine is dbos, which is not installed", hint="pip install 'nornflow-netops[scale]'"
+            ) from None
+        return DbosEngine(url, patience=patience)
 
     def records(self) -> RunRecords:
         """Return where record files of runs go: the workspace, or nowhere when nothing is remembered."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nornflow.cli.change_options import FORM, LOCKED, overrides
+from nornflow.cli.change_options import DETACH, FORM, LOCKED, overrides
 
 _PATH = click.Path(path_type=Path)
 
@@ -22,6 +22,7 @@ _PATH = click.Path(path_type=Path)
     "--yes", "-y", is_flag=True, help="Answer every question with yes; approvals of others it does not replace."
 )
 @LOCKED
+@DETACH
 @click.option("--config", "config_file", type=_PATH, default=None, help="Another settings file.")
 @click.option("--workers", type=click.IntRange(1, 1000), default=None, help="On how many devices at once a step works.")
 @FORM
@@ -34,6 +35,7 @@ def command(
     secret: Path | None,
     yes: bool,
     locked: str | None,
+    detach: bool,
     config_file: Path | None,
     workers: int | None,
     form: str,
@@ -55,6 +57,13 @@ def command(
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     plan = read_plan(file, key)
+    if detach:
+        from nornflow.app.services.submitting import submit_plan
+        from nornflow.cli.left import demand_here, show_left
+
+        demand_here(workers, replan_stale=replan_stale)
+        show_left(submit_plan(project, plan, Wanted(strict, locked or ""), yes=yes), form)
+        return 0
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,

@@ -24,6 +24,9 @@ LOCKED = click.option(
     default=None,
     help="About devices that another run holds: wait for them, fail, or leave them out (default: locks.when_held).",
 )
+DETACH = click.option(
+    "--detach", is_flag=True, help="Leave it to a worker (nornflow worker), and say only the id of the run."
+)
 FORM = click.option(
     "--format",
     "form",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -25,6 +25,13 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
     Each of them goes one level further than what is wished for already, from here or by `nornflow runs cancel`.
     """
     switch = StopSwitch()
+    with hearing(lambda name: _further(switch, name)):
+        yield switch
+
+
+@contextmanager
+def hearing(heard: Callable[[str], None]) -> Iterator[None]:
+    """Call `heard` with the name of each SIGINT, SIGTERM and SIGHUP while the `with` lasts, in a thread of its own."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
 
@@ -32,7 +39,7 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
         with ours:
             while number := int.from_bytes(ours.recv(1)):
                 if number in _SIGNALS:
-                    _further(switch, signal.Signals(number).name)
+                    heard(signal.Signals(number).name)
 
     threading.Thread(target=listen, daemon=True, name="interrupts").start()
     before = {number: signal.signal(number, _heard) for number in _SIGNALS}
@@ -40,7 +47,7 @@ def stopping_on_interrupt() -> Iterator[StopSwitch]:
     # thread comes back from whatever it waits for
     woken = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     try:
-        yield switch
+        yield
     finally:
         signal.set_wakeup_fd(woken)
         for number, handler in before.items():

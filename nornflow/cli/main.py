@@ -38,11 +38,13 @@ COMMANDS = {
     "runs": "list, show, follow and compare runs",
     "schema": "print the JSON Schema of the workflow language",
     "validate": "check workflows and report every problem",
+    "worker": "carry out runs that were left to workers",
+    "workers": "list the workers of this store, and have one take no more",
 }
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
-_AT_WORK = ("run", "plan", "pipeline", "runs", "apply", "recover", "rollback")
+_AT_WORK = ("run", "plan", "pipeline", "runs", "apply", "recover", "rollback", "worker")
 """Commands that work on devices, whose threads may be left behind."""
 _LAST_WORDS = 5.0
 """Seconds that threads which steps left behind get to end before the process ends without them."""

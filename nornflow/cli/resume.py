@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nornflow.cli.change_options import FORM
+from nornflow.cli.change_options import DETACH, FORM
 
 
 @click.command("resume")
@@ -23,13 +23,14 @@ from nornflow.cli.change_options import FORM
     help="Do this step of the run, which was cut off, once more; with --hosts: begin there.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
+@DETACH
 @FORM
-def command(run: str, hosts: str | None, step: str, yes: bool, form: str) -> int:
+def command(run: str, hosts: str | None, step: str, yes: bool, detach: bool, form: str) -> int:
     """Go on with RUN, whose process died, to its end.
 
     Devices that were done are left alone. Those at work are read and compared: what was sent is not sent again, and what
     nobody can tell is reported as unknown. With --hosts failed an ended RUN is not touched: its change, as it was kept,
-    becomes a new run, planned and asked about anew.
+    becomes a new run, planned and asked about anew. With --detach a worker goes on with RUN, also when it was parked.
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.again import run_failed_again
@@ -41,6 +42,13 @@ def command(run: str, hosts: str | None, step: str, yes: bool, form: str) -> int
 
     project = load_project()
     warn_of_plugins(project.plugin_host)
+    if detach:
+        from nornflow.app.services.submitting import submit_again
+        from nornflow.cli.left import demand_whole, show_left
+
+        demand_whole(hosts, step)
+        show_left(submit_again(project, run, yes=yes), form)
+        return 0
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,

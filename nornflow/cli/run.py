@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nornflow.cli.change_options import FORM, LOCKED, change_options, overrides
+from nornflow.cli.change_options import DETACH, FORM, LOCKED, change_options, overrides
 
 
 @click.command(name="run")
@@ -27,6 +27,7 @@ from nornflow.cli.change_options import FORM, LOCKED, change_options, overrides
     metavar="TIME",
     help="How long to wait for the runs of --after at most.",
 )
+@DETACH
 @FORM
 def command(
     workflow: Path,
@@ -40,6 +41,7 @@ def command(
     locked: str | None,
     awaited: tuple[str, ...],
     within: str,
+    detach: bool,
     form: str,
 ) -> int:
     """Plan WORKFLOW, ask, apply it in batches, verify, and roll back what must not stay.
@@ -56,6 +58,13 @@ def command(
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory, locked=locked or "")
+    if detach:
+        from nornflow.app.services.submitting import submit_change
+        from nornflow.cli.left import demand_here, show_left
+
+        demand_here(workers, after=bool(awaited))
+        show_left(submit_change(project, request, yes=yes), form)
+        return 0
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,
         stopping_on_interrupt() as switch,

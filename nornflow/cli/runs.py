@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nornflow.cli.cancel import command as cancel
+from nornflow.cli.carry import command as carry
 from nornflow.cli.resume import command as resume
 from nornflow.cli.signal import command as signal
 
@@ -32,6 +33,7 @@ def command() -> None:
 
 
 command.add_command(cancel)
+command.add_command(carry)
 
 
 @command.command("list")

@@ -28,6 +28,7 @@ class StopSwitch(Cancellation):
         self._on_wish: dict[int, Callable[[Wish], None]] = {}
         self._next = 0
         self._rollbacks: StopSwitch | None = None
+        self._leave = threading.Event()
         self.reason = ""
         self.in_batches = False
         """Whether the run is past all that stands before its first batch: until then there is no batch to finish."""
@@ -38,6 +39,11 @@ class StopSwitch(Cancellation):
     def finishing(self) -> bool:
         """True once no further batch shall begin: whatever waits between batches, or before the first, waits no more."""
         return self._finish.is_set()
+
+    @property
+    def leaving(self) -> bool:
+        """True once the run is to be left between two batches, as it is: it does not end, another process goes on with it."""
+        return self._leave.is_set()
 
     @property
     def stopping(self) -> bool:
@@ -61,6 +67,10 @@ class StopSwitch(Cancellation):
             if self._rollbacks is None:
                 self._rollbacks = StopSwitch()
             return self._rollbacks
+
+    def leave(self) -> None:
+        """Have the run left at the end of the batch at work, unless that is the last one."""
+        self._leave.set()
 
     def finish_batch(self, reason: str = "cancelled") -> None:
         """Begin no further batch; the one at work goes on to its end, with its retries and checks."""

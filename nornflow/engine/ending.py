@@ -14,7 +14,15 @@ from nornflow.engine.record import BY_HAND, Ledger, few
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
-from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, PolicyDenied, StepCancelled, StepError
+from nornflow.errors import (
+    ApprovalRequired,
+    DevicesHeld,
+    NornFlowError,
+    PolicyDenied,
+    RunLeft,
+    StepCancelled,
+    StepError,
+)
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunState
 from nornflow.model.wish import Wish
@@ -99,6 +107,8 @@ def keeps_open(error: NornFlowError, earlier: Earlier | None) -> bool:
 def left_as_it_is(error: NornFlowError, run: str, emitter: Emitter) -> NornFlowError:
     """Tell that a run was not gone on with, and return the error that says so too."""
     emitter.emit(EventKind.RUN_LEFT, error.message)
+    if isinstance(error, RunLeft):
+        return error
     error.message = f"run {run} was not gone on with, and stays as it is: {error.message}"
     error.hint = f"{error.hint + '; ' if error.hint else ''}then: nornflow runs resume {run}"
     return error

@@ -14,6 +14,7 @@ from nornflow.engine.stepping import Stepping, Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, Waiting, why
+from nornflow.errors import RunLeft
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Batch
 from nornflow.model.run import BatchRecord
@@ -59,7 +60,10 @@ class InBatches:
         self._checks = self._workflow.checks
 
     def go(self) -> None:
-        """Do one batch after the other, until the last one, or until the run shall end or has failed."""
+        """Do one batch after the other, until the last one, or until the run shall end or has failed.
+
+        RunLeft when the process is to leave the run to another one.
+        """
         begun = self._recovered.batches
         if not self._body or (self.too_many_failed() and not begun):
             return
@@ -77,6 +81,10 @@ class InBatches:
                 self.short = True
                 return
             self._tools.log.batch_done(batch.number)
+            if self._tools.switch.leaving:
+                raise RunLeft(
+                    f"left behind batch {batch.number} of {len(parts)}", hint="another process goes on with it"
+                )
 
     def _do(self, batch: Batch, of: int) -> bool:
         """Change the devices of a batch; True when it is good and the next one may begin."""

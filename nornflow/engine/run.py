@@ -36,7 +36,7 @@ from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, bound_to, left
 from nornflow.engine.works import passing_of, works_of
-from nornflow.errors import NornFlowError, StepCancelled
+from nornflow.errors import NornFlowError, RunLeft, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
@@ -198,7 +198,7 @@ class Run:
     def _stay_open(self, error: NornFlowError) -> None:
         """Raise the error again, saying so, when the run has to stay as it is: half done, or begun and not allowed any more."""
         kept = self._half_done or (self._deployment is None and keeps_open(error, self._earlier))
-        if kept and self._tools.emitter.failure is None:
+        if (kept or isinstance(error, RunLeft)) and self._tools.emitter.failure is None:
             self.left_open = True
             raise left_as_it_is(error, self._info.id, self._tools.emitter)
 

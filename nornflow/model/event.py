@@ -14,6 +14,9 @@ class EventKind(StrEnum):
 
     RUN_STATE = "run.state"
     RUN_STOPPING = "run.stopping"
+    RUN_SUBMITTED = "run.submitted"
+    RUN_TAKEN = "run.taken"
+    RUN_PARKED = "run.parked"
     RUN_RESUMED = "run.resumed"
     RUN_LEFT = "run.left"
     PROCESS_DIED = "process.died"

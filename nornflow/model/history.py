@@ -10,13 +10,15 @@ from typing import Any
 
 from nornflow.model.event import Event
 from nornflow.model.run import RunState
+from nornflow.model.submission import Submission
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """A run that is about to begin; `hosts` maps the targeted devices to their platforms.
 
-    `worker` is the process that carries it out, `spec` (plain data) what another one needs to go on with it.
+    `worker` is the process that carries it out, `spec` (plain data) what another one needs to go on with it. A run that is
+    left to workers has a `submission`; it begins in the state `queued`.
     """
 
     id: str
@@ -30,6 +32,7 @@ class NewRun:
     file: str = ""
     worker: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
+    submission: Submission | None = None
 
 
 @dataclass(frozen=True, slots=True)

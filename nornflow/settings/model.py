@@ -67,6 +67,26 @@ class StoreSettings(_Frozen):
     )
 
 
+class SiteSettings(_Frozen):
+    """Which devices belong to which site."""
+
+    key: str = Field(
+        default="site",
+        min_length=1,
+        description="the key of the inventory's data that names a device's site: its runs go to workers of that site",
+    )
+
+
+class DurableSettings(_Frozen):
+    """What carries on runs that are left to workers."""
+
+    engine: Literal["inline", "dbos"] = Field(
+        default="inline",
+        description="what keeps the queues of runs that are left to workers: inline (the store's own tables)"
+        " or dbos (needs the extra `scale`); the same for all who share a store",
+    )
+
+
 class CacheSettings(_Frozen):
     """How much of what steps with `cache` found is kept."""
 
@@ -178,6 +198,10 @@ class Settings(_Frozen):
         default=dict(DEFAULT_POOLS),
         description="how much there is of what workflows ask for with `resources`, in all processes together: cores of cpu,"
         " MiB of memory, Mbit/s of bandwidth, GiB of storage, and whatever the site counts itself, by its name",
+    )
+    sites: SiteSettings = Field(default=SiteSettings(), description="which devices belong to which site")
+    durable: DurableSettings = Field(
+        default=DurableSettings(), description="what carries on runs that are left to workers"
     )
     plugins: PluginSettings = Field(default=PluginSettings(), description="which plugins are used")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, SmallInteger, Table, Text
 
-from nornflow.store.tables import Moment, metadata
-
-_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER keys alone
+from nornflow.store.tables import NUMBER, Moment, metadata
 
 reservations = Table(
     "reservations",
     metadata,
-    Column("ticket", _NUMBER, primary_key=True),
+    Column("ticket", NUMBER, primary_key=True),
     Column("run", Text, nullable=False, unique=True),
     Column("worker", Text, ForeignKey("workers.id"), nullable=False),
     Column("wants", Text, nullable=False),
@@ -28,7 +26,7 @@ reservations = Table(
 pipelines = Table(
     "pipelines",
     metadata,
-    Column("number", _NUMBER, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     *(
         Column(name, Text, nullable=False)
         for name in ("name", "file", "mode", "state", "user", "error", "wish", "worker")
@@ -49,7 +47,7 @@ pipeline_entries = Table(
     metadata,
     Column(
         "pipeline",
-        _NUMBER,
+        NUMBER,
         ForeignKey("pipelines.number", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,

@@ -45,6 +45,7 @@ from nornflow.store.rows import (
     stored_approval,
     stored_event,
 )
+from nornflow.store.submissions import submit
 from nornflow.store.tables import approvals, events, journal, plan_runs, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
 from nornflow.store.waits import answers_of, waits_now
@@ -61,11 +62,11 @@ class SqlRunStore(RunStore):
         self.rows = self._rows = Rows(blobs, redactor or Redactor(), vault or Vault(blobs.workspace))
 
     def begin(self, run: NewRun) -> None:
-        """Remember a new run in the state `pending` with its devices."""
+        """Remember a new run in the state `pending`, or `queued`, with its devices."""
         row = {
             **{name: getattr(run, name) for name in ("id", "workflow", "version", "file", "user", "profile")},
             **dict.fromkeys(("error", "hint", "reason"), ""),
-            "state": RunState.PENDING.value,
+            "state": (RunState.QUEUED if run.submission else RunState.PENDING).value,
             "hosts": len(run.hosts),
             "started_at": run.started_at,
             "inputs": self._rows.text(run.inputs),
@@ -86,6 +87,8 @@ class SqlRunStore(RunStore):
             except IntegrityError:
                 raise StoreError(f"there is a run {run.id} already", hint="a run has an id of its own") from None
             insert_rows(connection, run_hosts, number, hosts)
+            if run.submission:
+                submit(connection, number, run.submission)
             if sealed := run.spec.get("sealed"):
                 connection.execute(insert(plan_runs).values(run=number, plan=sealed))
 

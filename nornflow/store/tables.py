@@ -41,20 +41,21 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER keys alone
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+"""The type of keys that are counted up: SQLite counts up INTEGER keys alone."""
 
 
 def of_run(primary: bool = True) -> Column[int]:
     """Return the column that names the run of a row, with which the row goes."""
     return Column(
-        "run", _NUMBER, ForeignKey("runs.number", ondelete="CASCADE"), primary_key=primary, autoincrement=False
+        "run", NUMBER, ForeignKey("runs.number", ondelete="CASCADE"), primary_key=primary, autoincrement=False
     )
 
 
 runs = Table(
     "runs",
     metadata,
-    Column("number", _NUMBER, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("workflow", Text, nullable=False),
     Column("version", Text, nullable=False),
@@ -218,10 +219,17 @@ workers = Table(
     Column("state", Text, nullable=False),
     Column("beat", BigInteger, nullable=False),
     Column("beat_at", Moment, nullable=False),
+    Column("queues", Text),
+    Column("concurrency", Integer, nullable=False, server_default="0"),
+    Column("versions", Text, nullable=False, server_default=""),
+    Column("draining", SmallInteger, nullable=False, server_default="0"),
 )
 """Processes that carry out runs. `beat` counts up while one lives; `born` is its start in kernel ticks since `boot`.
 
 Whether a process lives is never read from `beat_at`, which is for people: clocks jump, counters do not.
+
+One that takes runs from queues has `queues` (a JSON list), how many runs of each it takes at once, and the `versions` (JSON)
+that it runs with; `draining` 1 says that it shall take no more.
 """
 
 locks = Table(
@@ -272,7 +280,7 @@ lock_requests = Table(
 slots = Table(
     "slots",
     metadata,
-    Column("ticket", _NUMBER, primary_key=True),
+    Column("ticket", NUMBER, primary_key=True),
     Column("profile", Text, nullable=False),
     Column("run", Text, nullable=False, unique=True),
     Column("worker", Text, ForeignKey("workers.id"), nullable=False),

@@ -30,7 +30,7 @@ def test_every_key_stands_on_the_page_with_default_and_meaning(key: str, referen
 @pytest.mark.parametrize("key", sorted(ROWS.keys() - {"environment"}))
 def test_every_key_is_read_by_somebody(key: str, attributes: set[tuple[str, str, str]]) -> None:
     """`environment` is the exception: the settings themselves read it, for its preset."""
-    holders = {"settings", "plugins", "credentials", "store", "locks", "runner"}
+    holders = {"settings", "plugins", "credentials", "store", "locks", "runner", "sites"}
     readers = [
         package
         for package, value, name in attributes

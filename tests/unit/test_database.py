@@ -18,6 +18,7 @@ import nornflow.store.migrations
 from nornflow.errors import ConfigurationError, StoreError
 from nornflow.model.run import HostState, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor, Secret
+from nornflow.store import queue_tables as queue_tables  # its tables are of the same metadata
 from nornflow.store.blobs import LIMIT, Blobs
 from nornflow.store.database import parsed
 from nornflow.store.migrations import REVISIONS

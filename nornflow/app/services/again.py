@@ -11,7 +11,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import carry_out
 from nornflow.app.services.prepared import kept_change, now
-from nornflow.app.services.spec import fingerprints, spec_of
+from nornflow.app.services.spec import fingerprints, kept_spec
 from nornflow.engine.graph import descendants
 from nornflow.engine.journal import compact
 from nornflow.engine.recovery import Earlier
@@ -40,7 +40,7 @@ def run_failed_again(project: Project, run: str, voices: Voices, step: str = "")
         raise UsageError(
             f"no device ended badly in run {found}: it is {record.state}", hint="there is nothing to do again"
         )
-    change, _ = kept_change(project, spec_of(standing.spec))
+    change, _ = kept_change(project, kept_spec(standing.spec, project.folder))
     try:
         missing = [host for host in hosts if host not in change.hosts]
         if missing:

@@ -29,12 +29,16 @@ from nornflow.engine.drift import Sealed
 from nornflow.errors import ApprovalRequired, PlanStale
 from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunRecord
 from nornflow.model.sealed import SealedPlan
 from nornflow.policy.approvals import AHEAD, Ballot, ballot
 
 if TYPE_CHECKING:
     from nornflow.store.sealed import SqlSealed
+
+
+_OTHER = "{}: the inventory says something else of it than when the plan was made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,7 @@ def open_change(project: Project, plan: SealedPlan, moment: datetime) -> Opened:
     except BaseException:
         change.close()
         raise
-    outdated = {
-        host: f"{host}: the inventory says something else of it than when the plan was made"
-        for host in spec.other_devices(today)
-    }
+    outdated = {host: _OTHER.format(host) for host in spec.other_devices(today)}
     gone = [host for host in spec.targets if host not in change.hosts]
     outdated |= {host: f"{host}: the inventory has no such device any more" for host in gone}
     hosts = {**change.hosts, **{host: HostView(host) for host in gone}}
@@ -106,8 +107,7 @@ def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wante
     try:
         with closing(project.store()) as store:
             profile = ready.change.profile
-            said = standing_of(store, project, plan, profile, now())
-            _demand(said)
+            said = demand_approved(store, project, plan, profile)
             approved, shown, outdated = plan.approved, plan.plan, ready.outdated
             if ready.change.spec.stranger:
                 voices.notice(f"plan {plan.short} is planned once more, for {ELSEWHERE}")
@@ -126,6 +126,13 @@ def apply_plan(project: Project, plan: SealedPlan, voices: Voices, wanted: Wante
             )
     finally:
         ready.change.close()
+
+
+def demand_approved(store: RunStore, project: Project, plan: SealedPlan, profile: Profile) -> Ballot:
+    """Return who approved a plan; ApprovalRequired when that is not enough."""
+    said = standing_of(store, project, plan, profile, now())
+    _demand(said)
+    return said
 
 
 def stale_hosts(record: RunRecord) -> Sequence[str]:
@@ -177,7 +184,8 @@ def sealed_again(store: RunStore, change: Change, entries: Sequence[Entry], user
         stranger = ELSEWHERE if spec.stranger else ""
         _demand(ballot(quorum, plan, answers, now(), members, stranger=stranger))
 
-    return replace(_sealed(kept, spec, approved, made), answered=True, strict=spec.strict, still=still)
+    other = {host: _OTHER.format(host) for host in spec.targets if host not in spec.devices}
+    return replace(_sealed(kept, spec, approved, made), answered=True, strict=spec.strict, still=still, outdated=other)
 
 
 def _sealed(kept: SqlSealed | None, spec: Spec, approved: Mapping[str, Any], made: datetime | None) -> Sealed:

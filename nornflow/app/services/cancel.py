@@ -15,7 +15,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.prepared import now
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.fates import fates
-from nornflow.errors import StateConflict, StoreError
+from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
@@ -117,8 +117,9 @@ def cancel_run(
             found = Cancelled(run, wish, standing.state, heard, str(about) if about else standing.worker)
             if standing.state is RunState.WAITING and (not standing.worker or workers.gone(standing.worker)):
                 return found
-            if standing.worker and workers.gone(standing.worker):
-                return _of_the_dead(store, project.records(), found, standing.fence, clock())
+            if not standing.worker or workers.gone(standing.worker):
+                with suppress(RunLost):  # a worker took it in this very moment
+                    return _of_the_dead(store, project.records(), found, standing.fence, clock())
             if not until_end and (heard or monotonic() - began >= PATIENCE):
                 return found
             wait(LOOK)
@@ -138,12 +139,13 @@ def _of_the_dead(store: RunStore, records: RunRecords, found: Cancelled, fence: 
             hint=f"nornflow runs resume {found.run} looks at what it was doing, and then ends it so: {found.wish.level}",
         )
     known = store.record(found.run)
+    why = "its process was dead" if found.process else "no worker had taken it"
     record = replace(
         known,
         state=RunState.CANCELLED,
         hosts=fates([host.host for host in known.hosts], store.entries(found.run)),
         completed_at=at,
-        error=f"{found.wish}; its process was dead, nothing had been sent to a device",
+        error=f"{found.wish}; {why}, nothing had been sent to a device",
         hint="run the change again: it is planned anew",
         reason="cancelled",
         exit_code=1,

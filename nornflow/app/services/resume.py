@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,12 @@ from nornflow.app.services.cancel import heeding
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
-from nornflow.app.services.spec import spec_of
+from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import demand_due, waits_of
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, UsageError
+from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.run import RunRecord
@@ -37,12 +38,16 @@ from nornflow.store.recorder import RunRecorder
 class Wanted:
     """Which run, and which of its steps that was cut off is to be done once more (`again`), if any.
 
-    `recover` says that nothing more shall be done than to take back what was not confirmed.
+    `recover` says that nothing more shall be done than to take back what was not confirmed. `locked` says what is done about
+    devices that others hold, instead of the setting, and `answers` in whose name questions are answered, instead of this
+    process's user.
     """
 
     run: str
     again: str = ""
     recover: bool = False
+    locked: str = ""
+    answers: str = ""
 
 
 def resume_run(
@@ -73,9 +78,10 @@ def resume_run(
             _demand_step(change, wanted.again)
             demand_possible(project, change.spec.asks)
             fence = store.take_over(standing.run, standing.fence, me.id)
+            taken_up = bool(standing.worker)  # or it waited in its queue until now
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
             with shared_out(project, change) as shards:
-                return _go_on(project, store, change, voices, me, standing, fence, wanted, shards)
+                return _go_on(project, store, change, voices, me, standing, fence, wanted, shards, taken_up)
         finally:
             change.close()
 
@@ -90,21 +96,22 @@ def _go_on(
     fence: int,
     wanted: Wanted,
     shards: Sharing | None,
+    taken_up: bool,
 ) -> RunRecord:
     entries = list(store.entries(standing.run))
     recorder = RunRecorder(store, standing.run, standing=standing, fence=fence)
     known = store.record(standing.run).resumed_by
-    resumed_by = (*known, user())
+    resumed_by = (*known, user()) if taken_up else known
     earlier = Earlier(standing.state, entries, standing.started_at, wanted.again, resumed_by, recover=wanted.recover)
     prepared = Prepared(
         project,
         change,
-        remembering(voices, store, standing.run, user(), now),
+        remembering(voices, store, standing.run, wanted.answers or user(), now),
         run=standing.run,
         user=standing.user,
         recorder=recorder,
         remember=store,
-        turns=turns_of(me, project, asked=change.spec.asks),
+        turns=turns_of(me, project, wanted.locked, asked=change.spec.asks),
         earlier=earlier,
         shards=shards,
         sealed=sealed_again(store, change, entries, standing.user) if change.spec.sealed else None,
@@ -117,7 +124,8 @@ def _go_on(
         for stored in store.events(standing.run):
             emitter.recall(stored.event)
         more: dict[str, Any] = {"recover": True} if wanted.recover else {}
-        emitter.emit(EventKind.RUN_RESUMED, user=user(), worker=me.id, fence=fence, **more)
+        kind = EventKind.RUN_RESUMED if taken_up else EventKind.RUN_TAKEN
+        emitter.emit(kind, user=user(), worker=me.id, fence=fence, **more)
         with heeding(store, me, standing.run, voices.switch):
             return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
@@ -176,9 +184,12 @@ def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry], *
 
     Whoever only recovers does no step any more, so no file of one is needed.
     """
-    spec = spec_of(standing.spec)
+    spec = kept_spec(standing.spec, project.folder)
     change, today = kept_change(project, spec)
     steps = frozenset(step.id for step in change.workflow.steps)
+    if spec.sealed:  # a device that is not there any more is stale, and the others are changed
+        gone = {host: HostView(host) for host in spec.targets if host not in change.hosts}
+        change = replace(change, hosts={**change.hosts, **gone})
     differences = spec.changes(today, steps if recover else _done(change, entries))
     if differences:
         change.close()

@@ -13,7 +13,7 @@ from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import PlannedChange, carry_out, plan_made_ready
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.prepared import Change, compiled, kept_change
-from nornflow.app.services.spec import Spec, fingerprints, spec_of
+from nornflow.app.services.spec import Spec, fingerprints, kept_spec
 from nornflow.engine.images import Left, left_by
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
@@ -94,7 +94,7 @@ def _change(project: Project, wanted: Wanted, voices: Voices) -> Iterator[Change
 def _origin(project: Project, run: str) -> Iterator[tuple[Change, Mapping[str, Left]]]:
     """Make ready the change of a run as it was kept, with what the run left on devices."""
     with closing(project.store(create=False)) as store:
-        spec, entries = spec_of(store.standing(run).spec), list(store.entries(run))
+        spec, entries = kept_spec(store.standing(run).spec, project.folder), list(store.entries(run))
     origin, _ = kept_change(project, spec)
     try:
         yield origin, left_by(entries, origin.workflow, origin.hosts)

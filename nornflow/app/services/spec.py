@@ -27,6 +27,8 @@ _LONGEST = 300  # characters of a value that may be the name of a file
 _MOST = 1000  # files that one name may come to
 _TASK = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _RENDERED = re.compile(r"\{\{.*?\}\}")
+HERE = "."
+"""The project of a portable specification."""
 _NO_NAME = re.compile(r"\s|\{%|\{#")
 
 Rendered = Callable[[str, str], Collection[str]]
@@ -114,9 +116,15 @@ def spec_of(data: Mapping[str, Any]) -> Spec:
     return Spec(**data)
 
 
+def kept_spec(data: Mapping[str, Any], project: Path) -> Spec:
+    """Return the specification that was kept of a run, with its paths in this project's folder if it was kept portable."""
+    spec = spec_of(data)
+    return at_home(spec, project) if spec.project == HERE else spec
+
+
 def portable(spec: Spec, project: Path) -> Spec:
     """Return the specification with paths below the project's folder told from there: a plan may go to another checkout."""
-    return _moved(spec, lambda path: _below(path, project.resolve()), ".")
+    return _moved(spec, lambda path: _below(path, project.resolve()), HERE)
 
 
 def at_home(spec: Spec, project: Path) -> Spec:

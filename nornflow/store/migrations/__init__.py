@@ -11,5 +11,6 @@ REVISIONS = (
     "waits_0008",
     "reservations_0009",
     "pipelines_0010",
+    "workers_0011",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""

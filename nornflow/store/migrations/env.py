@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from nornflow.store.pipeline_tables import pipelines
+# all tables are of one metadata: these modules bring theirs
+from nornflow.store import pipeline_tables as pipeline_tables
+from nornflow.store import queue_tables as queue_tables
+from nornflow.store.tables import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=pipelines.metadata, transactional_ddl=True
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
 context.run_migrations()

@@ -1,0 +1,226 @@
+"""A worker: takes runs of its sites from their queues, one process for each, and follows workers that have died."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from nornflow.abc.durable import Ctx, DurableEngine, Duty, LeaveJob, Serving
+from nornflow.app.build import Project
+from nornflow.app.services.alive import Alive, alive
+from nornflow.app.services.carrier import Carrier
+from nornflow.app.services.carrying import Came, Carried
+from nornflow.app.services.going_on import due, remind
+from nornflow.app.services.prepared import now
+from nornflow.app.services.spec import kept_spec
+from nornflow.app.services.submitting import WORK, job_of, place_of
+from nornflow.errors import StoreError
+from nornflow.model.event import Event, EventKind
+from nornflow.model.job import MOST_ATTEMPTS, JobState, Waits
+from nornflow.model.submission import Post, Submission, Submitted
+from nornflow.store.posts import Posts
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.submissions import Submissions
+
+LOOK = 1.0
+"""Seconds between two looks at other workers and at what was submitted."""
+DUE = "due"
+"""The signal that what a run waited for has come."""
+PAUSE = 1.0
+"""Seconds before a run is tried again whose process has died."""
+
+
+@dataclass
+class Call:
+    """What a worker is told from outside: `drain` to take no more, `hurry` to leave what is at work as well."""
+
+    drain: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    lost: threading.Event = field(default_factory=threading.Event)
+
+
+class Worker:
+    """One process at its post, from `work` until it is told to end; `tell` says in a line what happens.
+
+    A run is carried on by a process of its own (`carrier` starts one), so that one that kills its process kills no other.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        post: Post,
+        call: Call,
+        carrier: Callable[[str], Carrier],
+        *,
+        grace: float,
+        tell: Callable[[str], object],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._project, self._post, self._call = project, post, call
+        self._carrier, self._grace, self._tell = carrier, grace, tell
+        self._monotonic = monotonic
+        self._carriers: dict[str, Carrier] = {}
+        self._lock = threading.Lock()
+        self._told: set[str] = set()
+
+    def work(self) -> bool:
+        """Take runs until the worker shall end; False when others took it for dead. StoreError when it cannot begin."""
+        with closing(self._project.store()) as store, closing(self._project.durable()) as engine, alive(store) as me:
+            assert isinstance(store, SqlRunStore)  # `durable` demands one
+            self._store, self._submissions, self._posts = store, Submissions(store.engine), Posts(store.engine)
+            self._id = me.id
+            me.tell(lambda error: self._lose(error))
+            self._posts.take(me.id, self._post)
+            assert me.pulse is not None  # of the same store
+            me.pulse.watch(lambda: self._look_for_drain(me.id))
+            duty = Duty(me.id, self._post.queues, self._post.concurrency)
+            self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
+            with engine.serve(duty, {WORK: self._carry}) as serving:
+                self._serve(engine, serving, me)
+            if not self._call.lost.is_set():
+                engine.recover([me.id])  # what it left is somebody else's at once
+        return not self._call.lost.is_set()
+
+    def _serve(self, engine: DurableEngine, serving: Serving, me: Alive) -> None:
+        while not self._call.drain.wait(LOOK):
+            try:
+                self._look_after(engine, me)
+            except StoreError as error:
+                self._tell_once(f"the store is away: {error.message}")
+        serving.drain()
+        end = self._monotonic() + self._grace
+        if serving.at_work:
+            self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
+        with self._lock:
+            for carrier in self._carriers.values():
+                carrier.leave()
+        while serving.at_work and not self._call.hurry.wait(LOOK / 5):
+            if self._monotonic() > end:
+                self._call.hurry.set()
+        with self._lock:
+            left = list(self._carriers.values())
+        for carrier in left:
+            carrier.kill()
+
+    def _look_after(self, engine: DurableEngine, me: Alive) -> None:
+        assert me.workers is not None
+        # those that carry runs on as well: whoever follows them need not begin to watch
+        me.workers.gone_of({run.worker for run in self._store.unended() if run.worker})
+        for dead in self._posts.dead(me.workers):
+            back = engine.recover([dead])
+            self._posts.forget(dead)
+            self._tell(f"worker {dead} is dead; {len(back)} runs of its go on")
+        submitted = {each.run: each for each in self._submissions.open()}
+        for each in submitted.values():
+            if self._is_ours(each.submission):
+                self._look_at(engine, each)
+        for run in due(self._store, me, now()):
+            known = submitted.get(run) or self._adopted(run)
+            if known is not None and self._is_ours(known.submission) and not engine.signal(known.job, DUE):
+                engine.submit(job_of(known))
+        remind(self._store, now())
+
+    def _is_ours(self, submission: Submission) -> bool:
+        here = submission.place in self._post.places and submission.versions == self._post.versions
+        return here and not submission.parked
+
+    def _adopted(self, run: str) -> Submitted | None:
+        """Take on a run that was not left to workers, waited without a process, and may go on now; None where it is not ours."""
+        spec = kept_spec(self._store.standing(run).spec, self._project.folder)
+        place = place_of(self._project, spec)
+        if place not in self._post.places:
+            return None
+        return self._submissions.adopt(run, Submission(place, self._post.versions, now()))
+
+    def _look_at(self, engine: DurableEngine, each: Submitted) -> None:
+        """Bring a run's job in line with its submission, which counts: whoever submitted it may have died in between."""
+        job = engine.status(each.job)
+        if job is None:
+            engine.submit(job_of(each))
+        elif job.state is JobState.PARKED:
+            self._park(each.run, f"{MOST_ATTEMPTS} workers died while they carried it out")
+        elif job.ended and self._unchanged(each):
+            self._park(each.run, job.error or f"its job is {job.state}")
+
+    def _unchanged(self, each: Submitted) -> bool:
+        """Tell whether a run is as it was submitted: its worker may have parked it, or ended it, in this moment."""
+        now = self._submissions.of(each.run)
+        same = now is not None and (now.round, now.parked) == (each.submission.round, "")
+        return same and not self._store.standing(each.run).ended
+
+    def _carry(self, ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        carried: dict[str, Any] = ctx.step("carry", lambda: self._carried(ctx, str(data["run"])))
+        return Waits(DUE) if carried.get("waits") else carried
+
+    def _carried(self, ctx: Ctx, run: str) -> dict[str, Any]:
+        """Have a run carried on, as often as it takes and may; return ids and words alone."""
+        while not self._call.hurry.is_set():
+            attempt = self._submissions.attempt(run, self._id)
+            if not attempt:
+                return self._had_enough(run)
+            carried = self._by_process(ctx, run)
+            if ctx.cancelled:
+                return {"run": run, "left": True}
+            if self._call.drain.is_set() and (carried is None or carried.came is Came.AGAIN):
+                self._submissions.in_order(run)
+                break
+            if carried is None:
+                self._tell(f"run {run}: its process died (attempt {attempt} of {MOST_ATTEMPTS})")
+                self._call.hurry.wait(PAUSE)
+                continue
+            self._submissions.in_order(run)
+            match carried.came:
+                case Came.ENDED | Came.WAITS:
+                    self._tell(f"run {run} is {carried.state}")
+                    return {"run": run, "state": carried.state, "waits": carried.came is Came.WAITS}
+                case Came.STUCK:
+                    self._park(run, carried.text)
+                    return {"run": run, "parked": True}
+                case Came.AGAIN:
+                    self._call.drain.wait(PAUSE)
+        raise LeaveJob
+
+    def _by_process(self, ctx: Ctx, run: str) -> Carried | None:
+        """Have one process carry a run on; None when it died. It is ended when the job is not this worker's any more."""
+        carrier = self._carrier(run)
+        with self._lock:
+            self._carriers[run] = carrier
+        try:
+            while not carrier.ended(LOOK / 5):
+                if ctx.cancelled or self._call.hurry.is_set():
+                    carrier.kill()
+            return carrier.carried
+        finally:
+            carrier.kill()
+            with self._lock:
+                del self._carriers[run]
+
+    def _had_enough(self, run: str) -> dict[str, Any]:
+        known = self._submissions.of(run)
+        if known is not None and not known.parked and not self._store.standing(run).ended:
+            self._park(run, f"its process died {MOST_ATTEMPTS} times")
+        return {"run": run, "parked": True}
+
+    def _park(self, run: str, why: str) -> None:
+        self._submissions.park(run, why)
+        self._store.remark(run, Event(EventKind.RUN_PARKED, now(), run, message=self._project.redactor.text(why)))
+        self._tell(f"run {run} is parked: {why}; nornflow runs resume {run} --detach tries it again")
+
+    def _look_for_drain(self, worker: str) -> None:
+        if self._posts.drains(worker):
+            self._call.drain.set()
+
+    def _lose(self, error: StoreError) -> None:
+        self._tell(error.message)
+        self._call.lost.set()
+        self._call.hurry.set()
+        self._call.drain.set()
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)

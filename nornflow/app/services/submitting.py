@@ -1,0 +1,227 @@
+"""Leaving a run to workers: it is put into the store with all that it takes, and into the queue of its site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nornflow.app.build import Project
+from nornflow.app.services.applying import Wanted, demand_approved, open_change
+from nornflow.app.services.approving import keep_approvals
+from nornflow.app.services.asking import Request
+from nornflow.app.services.pooling import demand_possible
+from nornflow.app.services.prepared import Change, asked_change, new_run_id, now
+from nornflow.app.services.sealing import versions
+from nornflow.app.services.spec import Spec, kept_spec, portable
+from nornflow.engine.graph import device_phases
+from nornflow.engine.journal import compact
+from nornflow.errors import UsageError
+from nornflow.model.approval import Approval
+from nornflow.model.device import HostView
+from nornflow.model.event import Event, EventKind
+from nornflow.model.history import NewRun
+from nornflow.model.job import Job
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.plan import Plan
+from nornflow.model.run import HostState, StepResult
+from nornflow.model.sealed import SealedPlan
+from nornflow.model.submission import RUNS, Submission, Submitted, version_differences
+from nornflow.store.posts import Posts
+from nornflow.store.processes import user
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.submissions import Submissions
+from nornflow.store.workers import Workers
+
+WORK = "run"
+"""The name of the work that workers do."""
+_BEGUN = "its submission was cut off"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A run that was left to workers; `notice` says what whoever left it should know."""
+
+    run: str
+    place: str
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A sealed plan that a run is to apply, as its journal begins with it."""
+
+    plan: Plan
+    approved: Mapping[str, object]
+    approvals: Sequence[Approval]
+
+
+def submit_change(project: Project, request: Request, *, yes: bool) -> Left:
+    """Leave a change to workers; UsageError when it needs an answer that nobody could give there, or no worker could do it."""
+    change = asked_change(project, request)
+    try:
+        if any(step.configures for step in change.workflow.steps) and not yes:
+            raise UsageError(
+                "the run would ask whether to apply its plan, and where it is carried out nobody can be asked",
+                hint="say --yes, or seal a plan (nornflow plan -o), have that approved, and apply it with --detach",
+            )
+        demand_possible(project, change.spec.asks)
+        return _leave(project, change, _terms(project, change, yes, request.locked), None)
+    finally:
+        change.close()
+
+
+def submit_plan(project: Project, plan: SealedPlan, wanted: Wanted, *, yes: bool) -> Left:
+    """Leave a sealed plan to workers; raises what `apply_plan` raises before anything is asked of a device."""
+    ready = open_change(project, plan, now())
+    try:
+        change = ready.change
+        if change.spec.stranger:
+            raise UsageError(
+                "a plan that was not sealed here is planned once more before it is applied, so somebody has to be there",
+                hint="apply it without --detach, or have its key trusted (trusted_keys)",
+            )
+        with closing(project.store()) as store:
+            said = demand_approved(store, project, plan, change.profile)
+        if not (said.approved or yes):
+            raise UsageError(
+                "nobody has approved the plan, and where it is applied nobody can be asked", hint="say --yes"
+            )
+        change = replace(change, spec=replace(change.spec, strict=wanted.strict))
+        sealed = _Sealed(plan.plan, plan.approved, said.approved)
+        return _leave(project, change, _terms(project, change, yes, wanted.locked), sealed)
+    finally:
+        ready.change.close()
+
+
+def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
+    """Leave a run to workers that no process carries out: one that was parked, or cut off."""
+    with closing(project.store()) as store:
+        assert isinstance(store, SqlRunStore)
+        run = store.find(beginning)
+        standing, desk = store.standing(run), Submissions(store.engine)
+        if standing.ended or not standing.spec:
+            raise UsageError(f"run {run} cannot go on: it is {standing.state}", hint=f"nornflow runs show {run}")
+        if standing.worker and not Workers(store.engine).gone(standing.worker):
+            raise UsageError(
+                f"run {run} is being carried out by {standing.worker}", hint=f"nornflow runs logs {run} --follow"
+            )
+        known = desk.of(run)
+        if known is not None and known.parked == _BEGUN and kept_spec(standing.spec, project.folder).sealed:
+            raise UsageError(
+                f"run {run} was cut off before it had its plan",
+                hint=f"nornflow runs cancel {run}, and apply the plan again",
+            )
+        spec = kept_spec(standing.spec, project.folder)
+        locked, said = (known.locked, known.yes) if known is not None else ("", False)
+        new = Submission(place_of(project, spec), versions(project), now(), yes or said, locked)
+        notice = _demand_workers(store, new)
+        again = desk.again(run, new)
+        store.remark(run, _event(run, again.submission))
+    return _submitted(project, again, notice)
+
+
+def _terms(project: Project, change: Change, yes: bool, locked: str) -> Submission:
+    place = _place(project, [change.hosts[host] for host in change.spec.targets])
+    return Submission(place, versions(project), now(), yes, locked, parked=_BEGUN)
+
+
+def place_of(project: Project, spec: Spec) -> str:
+    """Return the site of a run that was kept, as the inventory says it today, or `runs`."""
+    if not spec.targets:
+        return RUNS
+    devices = project.devices(Path(spec.inventory) if spec.inventory else None)
+    try:
+        hosts = devices.hosts()
+        return _place(project, [hosts[host] for host in spec.targets if host in hosts])
+    finally:
+        devices.close()
+
+
+def _place(project: Project, hosts: Sequence[HostView]) -> str:
+    """Return the site that all of the devices belong to, or `runs`."""
+    sites = {host.data.get(project.settings.sites.key) for host in hosts}
+    site = str(sites.pop() or "") if len(sites) == 1 else ""
+    return site or RUNS
+
+
+def _leave(project: Project, change: Change, submission: Submission, sealed: _Sealed | None) -> Left:
+    run = new_run_id(now())
+    with closing(project.store()) as store:
+        if not isinstance(store, SqlRunStore):
+            raise UsageError("without a store no run can be left to workers (store.url: none)", hint="set store.url")
+        notice = _demand_workers(store, submission)
+        # nobody takes it before all of it is there: what is cut off in between stays parked
+        store.begin(_new_run(project, change, run, submission))
+        entries = (
+            [] if sealed is None else [Entry(EntryKind.APPROVED, data=sealed.approved), *_errors(change, sealed.plan)]
+        )
+        store.append(run, 1, [_event(run, submission)], fence=1, entry=1, entries=entries)
+        if sealed is not None:
+            keep_approvals(store, run, sealed.plan, sealed.approvals, now())
+        Submissions(store.engine).release(run)
+    return _submitted(project, Submitted(run, submission), notice)
+
+
+def _errors(change: Change, plan: Plan) -> Iterator[Entry]:
+    """Yield how devices ended that could not be planned: they are not begun."""
+    body = device_phases(change.workflow.steps)[1]
+    for host in plan.hosts:
+        if host.error:
+            step = next(step for step in body if step.configures)
+            result = StepResult(HostState.FAILED, error=host.error, reason=host.reason, hint=host.hint)
+            yield Entry(EntryKind.OUTCOME, step.id, host.host, {"result": compact(result), "final": True})
+
+
+def _submitted(project: Project, submitted: Submitted, notice: str) -> Left:
+    with closing(project.durable()) as engine:
+        engine.submit(job_of(submitted))
+    return Left(submitted.run, submitted.submission.place, notice)
+
+
+def job_of(submitted: Submitted) -> Job:
+    """Return the job that carries a run out: it holds ids alone."""
+    return Job(submitted.job, submitted.submission.queue, WORK, {"run": submitted.run})
+
+
+def _event(run: str, submission: Submission) -> Event:
+    data = {"user": user(), "place": submission.place, "round": submission.round}
+    return Event(EventKind.RUN_SUBMITTED, now(), run, data=data)
+
+
+def _new_run(project: Project, change: Change, run: str, submission: Submission) -> NewRun:
+    workflow, spec = change.workflow, portable(change.spec, project.folder)
+    hosts = {host: change.hosts[host].platform or "" for host in change.spec.targets}
+    return NewRun(
+        run,
+        workflow.name,
+        workflow.version,
+        user(),
+        change.profile.name,
+        submission.at,
+        change.spec.inputs,
+        hosts,
+        workflow.file,
+        "",
+        spec.kept(),
+        submission,
+    )
+
+
+def _demand_workers(store: SqlRunStore, submission: Submission) -> str:
+    """Return what is to be said about the workers of a place; UsageError when all that live have other versions."""
+    place, looker = submission.place, Workers(store.engine)
+    there = [each for each in Posts(store.engine).all() if place in each.post.places and not each.draining]
+    alive = [each for each in there if not looker.is_dead(each.worker.id)]
+    where = f"for site {place}" if place != RUNS else "for runs of several sites (--runs)"
+    if not alive:
+        return f"no worker is there {where}; the run waits for one"
+    if any(each.post.versions == submission.versions for each in alive):
+        return ""
+    one = alive[0]
+    raise UsageError(
+        f"no worker {where} has the versions that are installed here; on {one.worker.process.machine}: "
+        f"{version_differences(submission.versions, one.post.versions)}",
+        hint="install the same versions here and there: a run is carried out by what it was made with",
+    )

@@ -1,0 +1,101 @@
+"""Looking at workers and at what is in their queues, and having one take no more."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from nornflow.app.build import Project
+from nornflow.errors import UsageError
+from nornflow.model.run import RunState
+from nornflow.model.submission import Submitted, version_differences
+from nornflow.store.posts import Posted, Posts
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.submissions import Submissions
+from nornflow.store.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker: what it takes, whether it lives and takes more, and the runs that processes of its carry out."""
+
+    id: str
+    machine: str
+    user: str
+    places: tuple[str, ...]
+    concurrency: int
+    alive: bool
+    draining: bool
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeen:
+    """A run that no process carries out; `why` nobody can, if so, `parked` why nobody shall."""
+
+    run: str
+    place: str
+    why: str = ""
+    parked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The workers of a store, and the runs that wait for one."""
+
+    workers: tuple[WorkerSeen, ...]
+    waiting: tuple[RunSeen, ...]
+
+
+def watched(project: Project) -> Watched:
+    """Return the workers of the project's store and the runs in their queues."""
+    with closing(project.store(create=False)) as store:
+        found = _demanded(store)
+        looker, posts = Workers(found.engine), Posts(found.engine).all()
+        alive = {each.worker.id for each in posts if not looker.is_dead(each.worker.id)}
+        submitted = Submissions(found.engine).open()
+        standings = [found.standing(each.run) for each in submitted]
+        carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
+        resting = {each.run for each in standings if each.state is RunState.WAITING}
+    there = [each for each in posts if each.worker.id in alive and not each.draining]
+    return Watched(
+        tuple(
+            WorkerSeen(
+                each.worker.id,
+                each.worker.process.machine,
+                each.worker.user,
+                each.post.places,
+                each.post.concurrency,
+                each.worker.id in alive,
+                each.draining,
+                tuple(one.run for one in submitted if one.run in carried and one.submission.worker == each.worker.id),
+            )
+            for each in posts
+        ),
+        tuple(
+            RunSeen(each.run, each.submission.place, _why(each, there), each.submission.parked)
+            for each in submitted
+            if each.run not in carried and (each.submission.parked or each.run not in resting)
+        ),
+    )
+
+
+def drain_worker(project: Project, beginning: str) -> str:
+    """Have a worker take no more and return its id; UsageError when there is none whose id begins so."""
+    with closing(project.store()) as store:
+        return Posts(_demanded(store).engine).drain(beginning)
+
+
+def _demanded(store: object) -> SqlRunStore:
+    if not isinstance(store, SqlRunStore):
+        raise UsageError("without a store there are no workers (store.url: none)", hint="set store.url")
+    return store
+
+
+def _why(each: Submitted, there: list[Posted]) -> str:
+    here = [worker.post for worker in there if each.submission.place in worker.post.places]
+    if not here:
+        return "no worker takes these"
+    if any(post.versions == each.submission.versions for post in here):
+        return ""
+    return f"no worker has its versions: {version_differences(each.submission.versions, here[0].versions)}"

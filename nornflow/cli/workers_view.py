@@ -1,0 +1,23 @@
+"""Workers and queues as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nornflow.app.services.watching import Watched
+from nornflow.model.submission import RUNS
+
+
+def watched_lines(found: Watched) -> Iterator[str]:
+    """Yield a line for each worker, and one for each run that waits for one or was parked."""
+    for worker in found.workers:
+        state = "dead" if not worker.alive else "draining" if worker.draining else "at work" if worker.runs else "idle"
+        places = ", ".join(f"site {place}" if place != RUNS else "runs of several sites" for place in worker.places)
+        runs = f"  {', '.join(worker.runs)}" if worker.runs else ""
+        yield f"{worker.id}  {state:<8}  {places}  {worker.concurrency} at once{runs}"
+    if not found.workers:
+        yield "no worker"
+    for run in found.waiting:
+        where = f"site {run.place}" if run.place != RUNS else "runs of several sites"
+        why = f"parked: {run.parked}" if run.parked else run.why or "waits for a place"
+        yield f"run {run.run}  {where}  {why}"

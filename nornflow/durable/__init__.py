@@ -1,0 +1,1 @@
+"""What carries jobs on when a process dies: over the store alone (`inline`), or over DBOS (`dbos`)."""

@@ -1,0 +1,335 @@
+"""What every durable engine must do: subclass `DurableEngineContract`, give it the fixture `site`, and pytest asks the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nornflow.abc.durable import Ctx, DurableEngine, Duty, LeaveJob, Work
+from nornflow.errors import UsageError
+from nornflow.model.job import Job, JobState, JobStatus, Waits
+
+PATIENCE = 40.0
+"""Seconds that a test waits for what other processes do, at most."""
+
+
+class Site(ABC):
+    """A database with engines on it, in this process and in others."""
+
+    folder: Path
+
+    @abstractmethod
+    def engine(self) -> DurableEngine:
+        """Return one more engine on the same database, for this process; the site closes it."""
+
+    @abstractmethod
+    def words(self) -> Sequence[str]:
+        """Return the command that serves queues: worker id, concurrency and queues are appended to it.
+
+        It knows the works of `works_of`, and says `up` when it serves.
+        """
+
+
+@dataclass
+class Paper:
+    """A file to which works of all processes write what they do, a line each."""
+
+    file: Path
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        with self.file.open("a") as stream:
+            stream.write(f"{line}\n")
+
+    @property
+    def lines(self) -> list[str]:
+        """Return what was written so far."""
+        return self.file.read_text().splitlines() if self.file.exists() else []
+
+
+def works_of(folder: Path, worker: str) -> Mapping[str, Work]:
+    """Return works that write down what they do; they go on when a file lets them."""
+    paper = Paper(folder / "paper")
+
+    def told(ctx: Ctx, step: str, result: Any = None) -> Any:
+        paper.write(f"{worker} {ctx.job} {step}")
+        return result
+
+    def count(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        """Do three steps; the second waits until it may."""
+        first = ctx.step("one", lambda: told(ctx, "one", 1))
+
+        def two() -> int:
+            told(ctx, "two")
+            until(lambda: (folder / f"go-{data['gate']}").exists() or ctx.cancelled)
+            return 2
+
+        second = ctx.step("two", two)
+        third = ctx.step("three", lambda: told(ctx, "three", 3))
+        return {"sum": first + second + third}
+
+    def poison(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        told(ctx, "poison")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def broken(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        ctx.step("before", lambda: told(ctx, "before"))
+        if not (folder / "mended").exists():
+            raise ValueError("out of order")
+        return ctx.step("after", lambda: told(ctx, "after", "mended"))
+
+    def wait(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        told(ctx, f"segment {ctx.segment}")
+        return Waits("bell") if ctx.segment <= int(data["waits"]) else {"segments": ctx.segment}
+
+    def fan(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        children = [Job(f"{ctx.job}.{n}", data["queue"], "wait", {"waits": 0}) for n in range(3)]
+        return [[each.job, each.state.value] for each in ctx.fan_out(children)]
+
+    def leave(ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        told(ctx, "leave")
+        raise LeaveJob
+
+    return {"leave": leave, "count": count, "poison": poison, "broken": broken, "wait": wait, "fan": fan}
+
+
+def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until something holds; AssertionError when it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.02)
+
+
+@dataclass
+class Workers:
+    """Processes that serve queues of a site."""
+
+    site: Site
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, worker: str, *queues: str, concurrency: int = 2) -> subprocess.Popen[str]:
+        """Start one, and return when it serves."""
+        words = [*self.site.words(), worker, str(concurrency), *queues]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        return process
+
+    def end(self) -> None:
+        """Kill all that are left."""
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+class DurableEngineContract:
+    """Tests of any `DurableEngine`; the fixture `site` gives a database of its own."""
+
+    @pytest.fixture
+    def site(self) -> Site:
+        """Give a site; a subclass must."""
+        raise NotImplementedError("a subclass gives the fixture `site`")
+
+    @pytest.fixture
+    def workers(self, site: Site) -> Any:
+        """Give processes that serve, killed when the test is over."""
+        found = Workers(site)
+        yield found
+        found.end()
+
+    def test_a_job_is_done_once_however_often_it_is_submitted(self, site: Site) -> None:
+        """And on the queue that it was put into, by whoever serves that, and by nobody else."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        (site.folder / "go-a").touch()
+        assert engine.status("j1") is None
+        assert engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+        assert not engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+        assert engine.submit(Job("j2", "fra", "count", {"gate": "a"}))
+        assert engine.submit(Job("j3", "ams", "broken"))
+        assert engine.submit(Job("j4", "ams", "unheard-of"))
+        assert state(engine, "j1") is JobState.QUEUED
+        with engine.serve(Duty("w1", ["ams"], 2), works_of(site.folder, "w1")) as serving:
+            until(lambda: ended(engine, "j1", "j3", "j4"))
+            until(lambda: not serving.at_work)
+            assert engine.status("j1") == JobStatus("j1", "ams", JobState.DONE, 1, 1, "w1", {"sum": 6})
+            failed = engine.status("j3")
+            assert failed is not None
+            assert (failed.state, failed.error) == (JobState.FAILED, "ValueError: out of order")
+            assert "unheard-of" in told_error(engine, "j4")
+            assert state(engine, "j2") is JobState.QUEUED, "another site's"
+            with pytest.raises(UsageError, match="no job"):
+                engine.retry_from("j9")
+            with pytest.raises(UsageError, match="not ended"):
+                engine.retry_from("j2")
+            (site.folder / "mended").touch()
+            engine.retry_from("j3", "after")
+            until(lambda: state(engine, "j3") is JobState.DONE)
+            assert [line for line in paper.lines if " j3 " in line] == ["w1 j3 before", "w1 j3 after"]
+            engine.retry_from("j3")
+            until(lambda: paper.lines[-2:] == ["w1 j3 before", "w1 j3 after"] and len(paper.lines) == 7)
+            until(lambda: state(engine, "j3") is JobState.DONE)
+            assert not engine.submit(Job("j1", "ams", "count", {"gate": "a"})), "an id is used once"
+        assert [line for line in paper.lines if " j1 " in line] == ["w1 j1 one", "w1 j1 two", "w1 j1 three"]
+
+    def test_a_job_that_waits_holds_nothing_and_goes_on_when_it_is_told(self, site: Site) -> None:
+        """Signals that come early are not lost, those that come twice count once; a cancelled one hears none."""
+        engine = site.engine()
+        for name, waits in (("once", 1), ("early", 1), ("twice", 2), ("never", 1)):
+            assert engine.submit(Job(name, "ams", "wait", {"waits": waits}))
+        assert engine.signal("early", "bell"), "before anybody has looked at it"
+        assert not engine.signal("unknown", "bell")
+        with engine.serve(Duty("w1", ["ams"], 2), works_of(site.folder, "w1")) as serving:
+            until(lambda: all(state(engine, each) is JobState.WAITING for each in ("once", "twice", "never")))
+            until(lambda: state(engine, "early") is JobState.DONE)
+            until(lambda: not serving.at_work)
+            waiting = engine.status("never")
+            assert waiting is not None
+            assert (waiting.waits, waiting.segment) == ("bell", 1)
+            assert engine.cancel("never")
+            assert not engine.cancel("never")
+            assert state(engine, "never") is JobState.CANCELLED
+            assert not engine.signal("never", "bell")
+            assert engine.signal("once", "knock"), "kept for when it waits for that"
+            assert engine.signal("twice", "bell")
+            assert engine.signal("once", "bell")
+            until(lambda: state(engine, "once") is JobState.DONE)
+            until(lambda: segment(engine, "twice") == 2 and state(engine, "twice") is JobState.WAITING)
+            assert engine.signal("twice", "bell")
+            until(lambda: state(engine, "twice") is JobState.DONE)
+        assert not engine.signal("once", "bell")
+        lines = Paper(site.folder / "paper").lines
+        assert len([line for line in lines if "never" in line]) == 1
+        assert [line for line in lines if "twice" in line] == [f"w1 twice segment {n}" for n in (1, 2, 3)]
+
+    def test_jobs_are_cancelled_fanned_out_and_drained(self, site: Site) -> None:
+        """A queued one never begins, one at work sees it, and who drains takes nothing more."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        engine.submit(Job("queued", "ams", "count", {"gate": "a"}))
+        assert engine.cancel("queued")
+        engine.submit(Job("busy", "ams", "count", {"gate": "never"}))
+        engine.submit(Job("fan", "runs", "fan", {"queue": "ams"}))
+        engine.submit(Job("knot", "runs", "fan", {"queue": "runs"}))
+        engine.submit(Job("left", "fra", "leave"))
+        with engine.serve(Duty("w1", ["ams", "fra", "runs"], 2), works_of(site.folder, "w1")) as serving:
+            until(lambda: "w1 busy two" in paper.lines)
+            until(lambda: ended(engine, "fan", "knot"))
+            found = engine.status("fan")
+            assert found is not None
+            assert found.result == [[f"fan.{n}", "done"] for n in range(3)]
+            assert "same queue" in told_error(engine, "knot")
+            assert list(serving.at_work) == ["busy"]
+            serving.drain()
+            engine.submit(Job("late", "ams", "wait", {"waits": 0}))
+            assert engine.cancel("busy")
+            until(lambda: not serving.at_work)
+            time.sleep(0.6)  # longer than two looks into the queue
+            assert state(engine, "late") is JobState.QUEUED
+            assert (state(engine, "left"), paper.lines.count("w1 left leave")) == (JobState.RUNNING, 1)
+            assert list(engine.recover(["w1"])) == ["left"]
+        assert (state(engine, "left"), state(engine, "busy")) == (JobState.QUEUED, JobState.CANCELLED)
+        assert not any("queued" in line or "busy three" in line for line in paper.lines)
+
+    def test_a_job_outlives_its_worker_and_is_done_by_another_one(self, site: Site, workers: Workers) -> None:
+        """By kill -9; what had ended is not done again, and whoever puts it back at the same time puts it back once."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        dying = workers.start("dying", "ams")
+        engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+        until(lambda: "dying j1 two" in paper.lines)
+        dying.kill()
+        dying.wait()
+        assert not engine.recover(["unheard-of"])
+        assert state(engine, "j1") is JobState.RUNNING, "nobody has said that its worker is dead"
+        with engine.serve(Duty("heir", ["ams"], 2), works_of(site.folder, "heir")):
+            reapers = [threading.Thread(target=engine.recover, args=(["dying"],)) for _ in range(4)]
+            for reaper in reapers:
+                reaper.start()
+            until(lambda: "heir j1 two" in paper.lines)
+            for reaper in reapers:
+                reaper.join()
+            engine.recover(["dying"])
+            (site.folder / "go-a").touch()
+            until(lambda: state(engine, "j1") is JobState.DONE)
+        assert paper.lines == ["dying j1 one", "dying j1 two", "heir j1 two", "heir j1 three"]
+        found = engine.status("j1")
+        assert found is not None
+        assert (found.result, found.attempts, found.worker) == ({"sum": 6}, 2, "heir")
+
+    def test_what_a_zombie_brings_is_refused(self, site: Site, workers: Workers) -> None:
+        """A worker that was stopped, taken for dead and goes on does not go beyond the step that it was at."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        zombie = workers.start("zombie", "ams")
+        engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+        until(lambda: "zombie j1 two" in paper.lines)
+        time.sleep(0.1)  # it writes to no file while it is stopped
+        zombie.send_signal(signal.SIGSTOP)
+        with engine.serve(Duty("heir", ["ams"], 2), works_of(site.folder, "heir")):
+            engine.recover(["zombie"])
+            until(lambda: "heir j1 two" in paper.lines)
+            zombie.send_signal(signal.SIGCONT)
+            (site.folder / "go-a").touch()  # both may go on
+            until(lambda: state(engine, "j1") is JobState.DONE)
+            engine.submit(Job("j2", "ams", "wait", {"waits": 0}))
+            until(lambda: state(engine, "j2") is JobState.DONE)
+        assert [line for line in paper.lines if " j1 " in line] == [
+            "zombie j1 one", "zombie j1 two", "heir j1 two", "heir j1 three",
+        ]  # fmt: skip
+        found = engine.status("j1")
+        assert found is not None
+        assert (found.worker, found.result) == ("heir", {"sum": 6})
+
+    def test_a_job_that_kills_its_worker_each_time_is_parked(self, site: Site, workers: Workers) -> None:
+        """After three attempts; the rest goes on, and whoever mends it has it begin again."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        engine.submit(Job("bad", "ams", "poison"))
+        for number in range(3):
+            worker = workers.start(f"w{number}", "ams", concurrency=1)
+            assert worker.wait(PATIENCE) == -signal.SIGKILL
+            engine.recover([f"w{number}"])
+        engine.submit(Job("good", "ams", "wait", {"waits": 0}))
+        with engine.serve(Duty("w3", ["ams"], 1), works_of(site.folder, "w3")):
+            until(lambda: ended(engine, "bad", "good"))
+        assert (state(engine, "bad"), state(engine, "good")) == (JobState.PARKED, JobState.DONE)
+        assert [line for line in paper.lines if " bad " in line] == [f"w{n} bad poison" for n in range(3)]
+        engine.retry_from("bad")
+        assert state(engine, "bad") is JobState.QUEUED
+
+
+def state(engine: DurableEngine, job: str) -> JobState | None:
+    """Return the state of a job."""
+    found = engine.status(job)
+    return None if found is None else found.state
+
+
+def segment(engine: DurableEngine, job: str) -> int:
+    """Return the segment of a job."""
+    found = engine.status(job)
+    return 0 if found is None else found.segment
+
+
+def told_error(engine: DurableEngine, job: str) -> str:
+    """Return the error of a job."""
+    found = engine.status(job)
+    return "" if found is None else found.error
+
+
+def ended(engine: DurableEngine, *jobs: str) -> bool:
+    """Tell whether all of these jobs have ended."""
+    return all((found := engine.status(job)) is not None and found.ended for job in jobs)
+
+
+def python(script: Path, *words: str) -> list[str]:
+    """Return the command that runs a script with this interpreter."""
+    return [sys.executable, str(script), *words]

@@ -1,0 +1,102 @@
+"""Durable engines keep one contract: over the store alone, over DBOS on SQLite, and over DBOS on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import durable_worker
+from durable_worker import engine_of
+from nornflow.abc.durable import DurableEngine
+from nornflow.model.job import Job, JobState
+from nornflow.store.database import connect, parsed, upgrade
+from nornflow.testing.durable_engine import DurableEngineContract, Paper, Site, Workers, python, state, until
+from postgres import PostgresServer
+
+ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
+"""Seconds for which the server stays away; 30 in the long tests."""
+
+
+class Database(Site):
+    """A database with our tables, and an engine of one kind on it."""
+
+    def __init__(self, kind: str, url: str, folder: Path) -> None:
+        self.kind, self.url, self.folder = kind, url, folder
+        self._stack = ExitStack()
+        engine = connect(parsed(url))
+        upgrade(engine)
+        engine.dispose()
+
+    def engine(self) -> DurableEngine:
+        engine = engine_of(self.kind, self.url)
+        self._stack.callback(engine.close)
+        return engine
+
+    def words(self) -> Sequence[str]:
+        return python(Path(durable_worker.__file__), self.kind, self.url, str(self.folder))
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+class TestInline(DurableEngineContract):
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Iterator[Database]:
+        site = Database("inline", f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
+        yield site
+        site.close()
+
+
+class TestDbosOnSqlite(DurableEngineContract):
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Iterator[Database]:
+        site = Database("dbos", f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
+        yield site
+        site.close()
+
+
+class TestDbosOnPostgresql(DurableEngineContract):
+    @pytest.fixture
+    def site(self, empty_postgresql: str, tmp_path: Path) -> Iterator[Database]:
+        engine = connect(parsed(empty_postgresql))
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA IF EXISTS nornflow_durable CASCADE"))
+        engine.dispose()
+        site = Database("dbos", empty_postgresql, tmp_path)
+        yield site
+        site.close()
+
+
+@pytest.mark.parametrize(("kind", "way"), [("inline", "tcp"), ("dbos", "tcp"), ("dbos", "socket")])
+def test_a_job_goes_on_when_the_server_is_back(kind: str, way: str, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresServer(Path(folder), tcp=way == "tcp")
+        server.start()
+        site = Database(kind, server.url, tmp_path)
+        workers, paper = Workers(site), Paper(tmp_path / "paper")
+        try:
+            engine = site.engine()
+            workers.start("w1", "ams")
+            engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+            until(lambda: "w1 j1 two" in paper.lines)
+            server.stop("immediate")
+            (tmp_path / "go-a").touch()
+            time.sleep(ABSENCE)
+            server.start()
+            until(lambda: state(engine, "j1") is JobState.DONE)
+            engine.submit(Job("j2", "ams", "count", {"gate": "a"}))
+            until(lambda: state(engine, "j2") is JobState.DONE)
+            assert [line for line in paper.lines if "j1" in line] == ["w1 j1 one", "w1 j1 two", "w1 j1 three"]
+        finally:
+            workers.end()
+            site.close()
+            with suppress(RuntimeError):
+                server.stop("immediate")

@@ -1,0 +1,118 @@
+"""Simulated routers of two sites, a project on them, and `nornflow` processes: workers and those who leave runs to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nornflow.testing import Fleet
+from nornflow.testing.project import ProjectFolder
+
+CHANGE = """
+name: NAME
+version: 1.0
+targets: "TARGETS"
+rollout: {batches: [1, 100%], soak: SOAK}
+steps:
+  - {id: configure, type: netmiko.config, lines: [ntp server 192.0.2.10, logging host 192.0.2.11]}
+"""
+UNENDED = ("pending", "queued", "planning", "awaiting_approval", "running", "waiting")
+MOVES = ("interface Loopback0", "exit")
+
+
+def fleet_of(sites: Sequence[str], **options: Any) -> Fleet:
+    """Return routers, one for each site that is named; not started."""
+    return Fleet(len(sites), data={f"r{n}": {"site": site} for n, site in enumerate(sites, 1)}, **options)
+
+
+@dataclass
+class Sites:
+    """A project and its processes."""
+
+    project: ProjectFolder
+    fleet: Fleet
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @classmethod
+    def made(
+        cls, folder: Path, fleet: Fleet, settings: str = "", files: Mapping[str, str] | None = None, soak: int = 0
+    ) -> Sites:
+        """Write a project for routers that are up, with a change for each site and one for both."""
+        texts = {"nornflow.yaml": f"profile: elevated\n{settings}"}
+        for name, targets in (("ams", "site == 'ams'"), ("fra", "site == 'fra'"), ("both", "site in ['ams', 'fra']")):
+            texts[f"{name}.yaml"] = CHANGE.replace("NAME", name).replace("TARGETS", targets).replace("SOAK", str(soak))
+        return cls(ProjectFolder.made(folder, {**texts, **(files or {})}, fleet), fleet)
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a process of `nornflow` in the project, in a group of its own."""
+        with (self.project.path / f"log-{len(self.processes)}").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "nornflow", *words],
+                cwd=self.project.path,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **environment},
+            )
+        self.processes.append(process)
+        return process
+
+    def worker(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a worker and return when it takes runs."""
+        process = self.start("worker", *words, **environment)
+        number = len(self.processes) - 1
+        until(lambda: "takes runs of" in self.log(number), f"worker {words}: {self.log(number)}")
+        return process
+
+    def log(self, number: int) -> str:
+        """Return what a process has said."""
+        return (self.project.path / f"log-{number}").read_text()
+
+    @property
+    def logs(self) -> str:
+        """Return what all processes have said."""
+        return "\n".join(f"--- {n}\n{self.log(n)}" for n in range(len(self.processes)))
+
+    def leave(self, workflow: str, *words: str) -> str:
+        """Leave a change to workers and return the run's id."""
+        return self.project.run("run", f"{workflow}.yaml", "--yes", "--detach", *words).ok().stdout.strip()
+
+    def state(self, run: str) -> str:
+        """Return the state of a run."""
+        found = json.loads(self.project.run("runs", "list", "--format", "json").ok().stdout)
+        return str(next(each["state"] for each in found if each["id"] == run))
+
+    def ends(self, run: str, state: str = "succeeded", seconds: float = 40) -> None:
+        """Wait for the end of a run; AssertionError with all logs when it does not come."""
+        until(lambda: self.state(run) not in UNENDED, self, seconds)
+        found = self.state(run)
+        assert found == state, f"{json.loads(self.project.run('runs', 'show', run).stdout)['error']}\n{self.logs}"
+
+    def written(self, router: str) -> list[str]:
+        """Return what a router was sent, by its own log."""
+        return [line for _, line in self.fleet[router].written() if line.strip() not in MOVES]
+
+    def end(self) -> None:
+        """Kill every process that is left."""
+        for process in self.processes:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.communicate()
+
+
+def until(holds: Callable[[], object], told: object = "", seconds: float = 40) -> None:
+    """Wait until something holds; AssertionError when it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, told.logs if isinstance(told, Sites) else told
+        time.sleep(0.05)
