@@ -266,3 +266,14 @@ class LineRejected(DeviceError):
         super().__init__(message, hint=hint)
         self.line = line
         self.marker = marker
+
+
+def error_kinds() -> dict[str, type[NornFlowError]]:
+    """Return every class of the tree by its name, for errors that come from another process."""
+    found: dict[str, type[NornFlowError]] = {}
+    open = [NornFlowError]
+    while open:
+        kind = open.pop()
+        found[kind.__name__] = kind
+        open += kind.__subclasses__()
+    return found

@@ -11,6 +11,11 @@ from nornflow.model.lock import Claim, DeviceClaim, Holder
 class Fence(ABC):
     """Stands before every block that is written to a device: no run writes to a device that it does not hold (any more)."""
 
+    @property
+    def tokens(self) -> Mapping[str, int]:
+        """Return the tokens under which the run holds its devices."""
+        return {}
+
     @abstractmethod
     def covers(self, device: str) -> bool:
         """Tell whether the run has locked the device at all: one on which nothing is to be changed it has not."""

@@ -196,7 +196,7 @@ NO_CHANGE = StepResult(reason="no-change")
 
 def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any]:
     """Return a plan, and what the planning of each step left, as plain data."""
-    hosts = [_host_data(host) for host in plan.hosts]
+    hosts = [host_plan_data(host) for host in plan.hosts]
     hashes = {host: digest for work in works.values() for host in work.planned if (digest := work.read_hash(host))}
     results = {
         step: {host: compact(work.result(host)) for host in work.planned if work.result(host) != NO_CHANGE}
@@ -210,7 +210,8 @@ def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any
     }
 
 
-def _host_data(host: HostPlan) -> dict[str, Any]:
+def host_plan_data(host: HostPlan) -> dict[str, Any]:
+    """Return the plan of one device as plain data."""
     rehearsed = {} if host.rollback is None else {"rollback": compact(host.rollback)}
     risks = {"risks": [compact(risk) for risk in host.risks]} if host.risks else {}
     return {**compact(host), "steps": [compact(step) for step in host.steps], **rehearsed, **risks}

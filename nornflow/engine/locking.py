@@ -65,6 +65,11 @@ class DeviceFence(Fence):
         self._monotonic = monotonic
         self._sure: dict[str, float] = {}
 
+    @property
+    def tokens(self) -> Mapping[str, int]:
+        """Return the tokens that were given."""
+        return self._tokens
+
     def covers(self, device: str) -> bool:
         """Tell whether the run has locked the device."""
         return device in self._tokens

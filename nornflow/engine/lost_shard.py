@@ -9,7 +9,7 @@ from nornflow.engine.record import Ledger
 from nornflow.engine.recovery import Recovery
 from nornflow.engine.settle import LOOK
 from nornflow.engine.shards import Desk, Done, Round, Work
-from nornflow.errors import DeviceError, NornFlowError
+from nornflow.errors import DeviceError, NornFlowError, StepCancelled
 from nornflow.model.journal import Entry
 from nornflow.model.run import HostState, StepResult
 
@@ -80,3 +80,12 @@ class LostShard:
             hint=LOOK if open else "see what the connection's driver does there, with runner.processes: 1",
             attempts=self._round.attempt,
         )
+
+
+def refused(round: Round, hosts: Sequence[str], error: NornFlowError) -> Done:
+    """Return how a round ends on devices on which an error kept it from being done."""
+    if not round.of_step:
+        return Done(errors=dict.fromkeys(hosts, error))
+    state = HostState.CANCELLED if isinstance(error, StepCancelled) else HostState.FAILED
+    result = StepResult(state, error=error.message, reason=error.reason, hint=error.hint, attempts=round.attempt)
+    return Done(dict.fromkeys(hosts, result))

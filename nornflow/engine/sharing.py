@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nornflow.abc import Cancellation
 from nornflow.engine.host_notes import put_notes, take_notes
-from nornflow.engine.lost_shard import LostShard
+from nornflow.engine.lost_shard import LostShard, refused
 from nornflow.engine.progress import Progress
 from nornflow.engine.shard import Finished, Order
 from nornflow.engine.shards import Desk, Done, Round, Shards, Work
 from nornflow.engine.tools import Tools
+from nornflow.errors import NornFlowError
 from nornflow.model.journal import Entry
 from nornflow.model.run import RunInfo
 
 Group = tuple[int, tuple[str, ...]]
 """A process and its devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order was not done, and will not be: `error` says why."""
+
+    error: NornFlowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +39,16 @@ class Died:
 class Sharing(Shards):
     """Gives each of `count` processes its devices for the length of the run, so that it keeps its sessions with them.
 
+    `owner` says which process has which device, where no other can do it.
+
     When one dies it is replaced, and its devices are gone on with one by one: one of them may be what it died of. What was
     open there is settled by reading them. A device that one process after the other dies of is given up; the others go on.
     """
 
-    def __init__(self, count: int, targets: Sequence[str]) -> None:
+    def __init__(self, count: int, targets: Sequence[str], owner: Mapping[str, int] | None = None) -> None:
         self._count = count
-        self._owner = {host: number % count for number, host in enumerate(targets)}
+        self._fixed = owner is not None
+        self._owner = dict(owner or {host: number % count for number, host in enumerate(targets)})
         self._lock = threading.Lock()
         self._orders = 0
         self._progress: Progress | None = None
@@ -51,8 +62,8 @@ class Sharing(Shards):
         """Have a process (by its number, from 0) begin with an order."""
 
     @abstractmethod
-    def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died:
-        """Wait until the process is done with the order, or dies."""
+    def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died | Refused:
+        """Wait until the process is done with the order, or dies, or it is known that nobody does it."""
 
     @abstractmethod
     def start_pass(self) -> None:
@@ -72,8 +83,8 @@ class Sharing(Shards):
                 work.parts.append(work.lost.give_up([host for _, hosts in groups for host in hosts] + alone))
                 break
             alone += self._all_at(groups, work, cancellation)
-            now, alone = alone[: self._count], alone[self._count :]
-            groups = [(number, (host,)) for number, host in enumerate(now)]
+            groups = self._one_each(alone)
+            alone = [host for host in alone if not any(host in hosts for _, hosts in groups)]
         return _together(round, work.parts)
 
     def _all_at(self, groups: Sequence[Group], work: _Work, cancellation: Cancellation) -> list[str]:
@@ -84,7 +95,9 @@ class Sharing(Shards):
             self.begin(number, order)
         for number, order in orders:
             found = self.finish(number, order, cancellation)
-            if isinstance(found, Died):
+            if isinstance(found, Refused):
+                done = refused(work.round, order.round.hosts, found.error)
+            elif isinstance(found, Died):
                 done, open = work.lost.settle(order.round.hosts, found.told)
                 further += open
             else:
@@ -95,6 +108,15 @@ class Sharing(Shards):
             with self._lock:
                 self._owner.update(dict.fromkeys(order.round.hosts, number))
         return further
+
+    def _one_each(self, hosts: Sequence[str]) -> list[Group]:
+        """Return one device for each process, as far as there are."""
+        if not self._fixed:
+            return [(number, (host,)) for number, host in enumerate(hosts[: self._count])]
+        first: dict[int, str] = {}
+        for host in hosts:
+            first.setdefault(self._owner[host], host)
+        return [(number, (host,)) for number, host in first.items()]
 
     def _groups(self, hosts: Sequence[str]) -> list[Group]:
         found: dict[int, list[str]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
-from nornflow.model.journal import Entry, EntryKind, Sent
+from nornflow.model.journal import SECRET, Entry, EntryKind, Sent
 from nornflow.model.plain import plain
 from nornflow.model.run import BatchRecord, HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.model.wait import Wait
@@ -69,6 +69,8 @@ class Rows:
     def entry(self, number: int, entry: Entry) -> dict[str, Any]:
         """Return an entry of the journal as a row."""
         text = self.exact(entry.data) if entry.data else None
+        if text is not None and entry.data.get(SECRET) and not Vault.is_sealed(text):
+            text = self._vault.seal(text)
         large = text is not None and len(text) >= LIMIT
         return {
             "number": number,

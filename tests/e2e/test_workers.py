@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from nornflow.app.services import submitting
 from nornflow.testing import Fleet
 from nornflow.testing.simulation import Credentials
 from postgres import PostgresServer
-from sites import Sites, fleet_of, until
+from sites import At, Sites, fleet_of, until
 
 pytestmark = pytest.mark.e2e
 
@@ -88,22 +88,6 @@ def server() -> Iterator[PostgresServer]:
         finally:
             with suppress(RuntimeError):
                 server.stop("immediate")
-
-
-class At:
-    """Does something, once, when a router gets a line of configuration."""
-
-    def __init__(self, fleet: Fleet, router: str, act: Callable[[], object]) -> None:
-        self.at: datetime | None = None
-        hear = fleet[router].hear
-
-        def heard(session: int, line: str, *, configuring: bool) -> object:
-            if configuring and self.at is None:  # one session after the other comes here
-                act()
-                self.at = datetime.now(UTC)
-            return hear(session, line, configuring=configuring)
-
-        fleet[router].hear = heard  # type: ignore[method-assign]
 
 
 def test_two_sites_with_two_workers_each_over_postgresql(

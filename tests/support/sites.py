@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,22 @@ class Sites:
                 os.kill(process.pid, signal.SIGCONT)
                 process.kill()
             process.communicate()
+
+
+class At:
+    """Does something, once, when a router gets a line of configuration."""
+
+    def __init__(self, fleet: Fleet, router: str, act: Callable[[], object]) -> None:
+        self.at: datetime | None = None
+        hear = fleet[router].hear
+
+        def heard(session: int, line: str, *, configuring: bool) -> object:
+            if configuring and self.at is None:  # one session after the other comes here
+                act()
+                self.at = datetime.now(UTC)
+            return hear(session, line, configuring=configuring)
+
+        fleet[router].hear = heard  # type: ignore[method-assign]
 
 
 def until(holds: Callable[[], object], told: object = "", seconds: float = 40) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, Journal
+from nornflow.engine.orders_as_data import finished_data, finished_of, order_data, order_of
 from nornflow.engine.shard import Finished, Order, Shard
 from nornflow.engine.sharing import Died, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.model.journal import Entry
+from nornflow.model.plain import plain
 from nornflow.model.run import RunInfo
+
+T = TypeVar("T")
 
 
 class ShardDied(BaseException):
@@ -23,6 +29,8 @@ class ShardDeaths:
     """At which entries of the journal, counted over all processes, one dies: before or after it is told."""
 
     at: dict[int, bool] = field(default_factory=dict)
+    as_json: bool = False
+    """Whether what goes there and back is JSON, as over a network, and not pickled."""
     count: int = 0
     come: int = 0
 
@@ -77,14 +85,19 @@ class Apart(Sharing):
 
     def begin(self, process: int, order: Order) -> None:
         self._journal.told = []
-        heard = pickle.loads(pickle.dumps(order))
+        heard = self._sent(order, order_data, order_of)
         try:
             found = self._shards[process].do(heard, self._tools.switch)
         except ShardDied:
             del self._shards[process]
             self._ends[order.number] = Died(self._journal.told)
         else:
-            self._ends[order.number] = pickle.loads(pickle.dumps(found))
+            self._ends[order.number] = self._sent(found, finished_data, finished_of)
+
+    def _sent(self, value: T, data: Callable[[T], dict[str, Any]], back: Callable[[dict[str, Any]], T]) -> T:
+        if self._deaths.as_json:
+            return back(json.loads(json.dumps(plain(data(value)))))
+        return pickle.loads(pickle.dumps(value))  # type: ignore[no-any-return]
 
     def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died:
         return self._ends.pop(order.number)

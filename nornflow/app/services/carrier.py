@@ -20,10 +20,22 @@ LEAVE = b"L"
 class Carrier:
     """A process that was started for one run. When the worker dies the line is cut, and the process ends at once."""
 
-    def __init__(self, run: str, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(self, run: str, folder: Path, options: Sequence[str] = (), *, site: str = "") -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            words = [sys.executable, "-m", "nornflow", "runs", "carry", run, "--line", str(theirs.fileno()), *options]
+            part = ("--site", site) if site else ()
+            words = [
+                sys.executable,
+                "-m",
+                "nornflow",
+                "runs",
+                "carry",
+                run,
+                "--line",
+                str(theirs.fileno()),
+                *part,
+                *options,
+            ]
             # a session of its own: a Ctrl-C in the worker's terminal is for the worker
             self._process = subprocess.Popen(
                 words,

@@ -219,6 +219,15 @@ def compiled(
     )
 
 
+def run_info(project: Project, change: Change, run: str, user: str) -> RunInfo:
+    """Return what the steps of a run are told of it."""
+    workflow, profile = change.workflow, change.profile
+    if change.spec.sealed:  # whatever the profile says else: nothing but what was sealed may be sent
+        profile = replace(profile, sealed_only=True)
+    workspace = RunRecords(project.workspace).folder(run) / "files"
+    return RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
+
+
 def tools_for(
     project: Project, change: Change, info: RunInfo, *, emitter: Emitter, switch: StopSwitch, journal: Journal
 ) -> Tools:
@@ -273,13 +282,10 @@ class Prepared:
         waits: Waits | None = None,
     ) -> None:
         mode = Mode.APPLY if recorder is not None or sealing else Mode.PLAN
-        workflow, spec, profile = change.workflow, change.spec, change.profile
-        if spec.sealed:  # whatever the profile says else: nothing but what was sealed may be sent
-            profile = replace(profile, sealed_only=True)
-        workspace = RunRecords(project.workspace).folder(run) / "files"
+        workflow, spec = change.workflow, change.spec
+        self.info = run_info(project, change, run, user)
         homes = _homes(workflow, spec).values()
-        folders = tuple(dict.fromkeys((workspace, Path(spec.folder), project.folder, *homes)))
-        self.info = RunInfo(run, workflow.name, workflow.version, user, profile, workspace, project.folder)
+        folders = tuple(dict.fromkeys((self.info.workspace, Path(spec.folder), project.folder, *homes)))
         self._change = change
         emitter = Emitter(
             run,

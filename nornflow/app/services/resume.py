@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import demand_due, waits_of
+from nornflow.app.sites.owning import at_sites, collect
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, UsageError
@@ -79,8 +80,10 @@ def resume_run(
             demand_possible(project, change.spec.asks)
             fence = store.take_over(standing.run, standing.fence, me.id)
             taken_up = bool(standing.worker)  # or it waited in its queue until now
+            collect(store, standing.run, fence, me, wait=wait)
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
-            with shared_out(project, change) as shards:
+            with at_sites(project, store, standing.run, fence, change) as far, ExitStack() as here:
+                shards = far or here.enter_context(shared_out(project, change))
                 return _go_on(project, store, change, voices, me, standing, fence, wanted, shards, taken_up)
         finally:
             change.close()

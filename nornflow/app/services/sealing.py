@@ -163,13 +163,14 @@ def masked(approved: Mapping[str, Any], redactor: Redactor, vault: Vault) -> dic
     """Return what was planned with secrets masked; a line that holds one gets a digest that only this workspace can make."""
     hosts = []
     for host in approved["plan"]["hosts"]:
-        steps = [_masked_step(step, redactor, vault) for step in host["steps"]]
+        steps = [masked_step(step, redactor, vault) for step in host["steps"]]
         hosts.append({**host, "steps": steps})
     found: dict[str, Any] = redactor.value({**approved, "plan": {**approved["plan"], "hosts": hosts}})
     return found
 
 
-def _masked_step(step: Mapping[str, Any], redactor: Redactor, vault: Vault) -> Mapping[str, Any]:
+def masked_step(step: Mapping[str, Any], redactor: Redactor, vault: Vault) -> Mapping[str, Any]:
+    """Return a planned step with secrets masked, and the digests of the lines that hold one."""
     lines = tuple(step.get("lines", ()))
     digests = tuple(vault.digest(line) if redactor.text(line) != line else "" for line in lines)
     if not any(digests):

@@ -18,6 +18,7 @@ from nornflow.app.services.going_on import due, remind
 from nornflow.app.services.prepared import now
 from nornflow.app.services.spec import kept_spec
 from nornflow.app.services.submitting import WORK, job_of, place_of
+from nornflow.app.sites.owning import PART
 from nornflow.errors import StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.job import MOST_ATTEMPTS, JobState, Waits
@@ -30,6 +31,8 @@ LOOK = 1.0
 """Seconds between two looks at other workers and at what was submitted."""
 DUE = "due"
 """The signal that what a run waited for has come."""
+MOST_DEATHS = 30
+"""How many processes may die at a site's part of a run; single devices are given up long before."""
 PAUSE = 1.0
 """Seconds before a run is tried again whose process has died."""
 
@@ -54,7 +57,7 @@ class Worker:
         project: Project,
         post: Post,
         call: Call,
-        carrier: Callable[[str], Carrier],
+        carrier: Callable[..., Carrier],
         *,
         grace: float,
         tell: Callable[[str], object],
@@ -63,7 +66,7 @@ class Worker:
         self._project, self._post, self._call = project, post, call
         self._carrier, self._grace, self._tell = carrier, grace, tell
         self._monotonic = monotonic
-        self._carriers: dict[str, Carrier] = {}
+        self._carriers: dict[tuple[str, str], Carrier] = {}
         self._lock = threading.Lock()
         self._told: set[str] = set()
 
@@ -79,7 +82,7 @@ class Worker:
             me.pulse.watch(lambda: self._look_for_drain(me.id))
             duty = Duty(me.id, self._post.queues, self._post.concurrency)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
-            with engine.serve(duty, {WORK: self._carry}) as serving:
+            with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving:
                 self._serve(engine, serving, me)
             if not self._call.lost.is_set():
                 engine.recover([me.id])  # what it left is somebody else's at once
@@ -184,11 +187,28 @@ class Worker:
                     self._call.drain.wait(PAUSE)
         raise LeaveJob
 
-    def _by_process(self, ctx: Ctx, run: str) -> Carried | None:
+    def _part(self, ctx: Ctx, data: Mapping[str, Any]) -> Any:
+        return ctx.step("part", lambda: self._parted(ctx, str(data["run"]), str(data["site"])))
+
+    def _parted(self, ctx: Ctx, run: str, site: str) -> dict[str, Any]:
+        """Have a site's part of a run done; a process that dies is followed by the next, for the owner of the run counts them."""
+        about = {"run": run, "site": site}
+        for _ in range(MOST_DEATHS):
+            if self._call.hurry.is_set():
+                raise LeaveJob
+            carried = self._by_process(ctx, run, site)
+            if ctx.cancelled or carried is not None:
+                return about
+            if not self._call.hurry.is_set():
+                self._tell(f"run {run}: its process at {site} died")
+                self._call.hurry.wait(PAUSE)
+        raise RuntimeError(f"its process died {MOST_DEATHS} times")
+
+    def _by_process(self, ctx: Ctx, run: str, site: str = "") -> Carried | None:
         """Have one process carry a run on; None when it died. It is ended when the job is not this worker's any more."""
-        carrier = self._carrier(run)
+        carrier = self._carrier(run, site=site)
         with self._lock:
-            self._carriers[run] = carrier
+            self._carriers[run, site] = carrier
         try:
             while not carrier.ended(LOOK / 5):
                 if ctx.cancelled or self._call.hurry.is_set():
@@ -197,7 +217,7 @@ class Worker:
         finally:
             carrier.kill()
             with self._lock:
-                del self._carriers[run]
+                del self._carriers[run, site]
 
     def _had_enough(self, run: str) -> dict[str, Any]:
         known = self._submissions.of(run)

@@ -12,5 +12,6 @@ REVISIONS = (
     "reservations_0009",
     "pipelines_0010",
     "workers_0011",
+    "sites_0012",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""

@@ -7,6 +7,7 @@ from alembic import context
 # all tables are of one metadata: these modules bring theirs
 from nornflow.store import pipeline_tables as pipeline_tables
 from nornflow.store import queue_tables as queue_tables
+from nornflow.store import shard_tables as shard_tables
 from nornflow.store.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)

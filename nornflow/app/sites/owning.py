@@ -1,0 +1,74 @@
+"""Whether a run is worked on at its sites, and what a run that goes on has to know of that from before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from nornflow.abc import RunStore
+from nornflow.app.build import Project
+from nornflow.app.services.alive import Alive
+from nornflow.app.services.prepared import Change
+from nornflow.app.services.sealing import versions
+from nornflow.app.sites.owner import AtSites, left_over
+from nornflow.model.job import Job, JobState
+from nornflow.model.submission import RUNS, queue_of
+from nornflow.store.patience import Patience
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.site_shards import OwnersDesk
+from nornflow.store.submissions import Submissions
+
+PART = "part"
+"""The name of the work that is a site's part of a run."""
+LOOK = 0.2
+"""Seconds between two looks whether processes of sites have ended."""
+
+
+@contextmanager
+def at_sites(project: Project, store: RunStore, run: str, fence: int, change: Change) -> Iterator[AtSites | None]:
+    """Have the devices of a run worked on by workers of their sites, if it was left to workers as one of several sites."""
+    if not isinstance(store, SqlRunStore):
+        yield None
+        return
+    submission = Submissions(store.engine).of(run)
+    key = project.settings.sites.key
+    found = {host: str(change.hosts[host].data.get(key) or "") for host in change.spec.targets if host in change.hosts}
+    sites = {host: site for host, site in found.items() if site}
+    if submission is None or submission.place != RUNS or not sites:
+        yield None
+        return
+    with closing(project.durable()) as engine:
+
+        def job(site: str) -> str:
+            return f"{run}.{fence}:{site}"
+
+        def submit(site: str) -> None:
+            engine.submit(Job(job(site), queue_of(site, versions(project)), PART, {"run": run, "site": site}))
+
+        def given_up(site: str) -> str:
+            status = engine.status(job(site))
+            ended = status is not None and status.ended and status.state is not JobState.DONE
+            return f"its part is {status.state}, {status.error or 'workers died of it'}" if status and ended else ""
+
+        patience = Patience(project.settings.store.patience)
+        desk = OwnersDesk(store.engine, store.rows.exact, store.rows.value, patience)
+        shared = AtSites(desk, fence, sites, submit, given_up)
+        with closing(shared):
+            yield shared
+
+
+def collect(store: RunStore, run: str, fence: int, me: Alive, *, wait: Callable[[float], object] = time.sleep) -> None:
+    """Let the sites end that worked for an owner before this one, and put what they told it into the journal."""
+    if not isinstance(store, SqlRunStore) or me.workers is None:
+        return
+    desk = OwnersDesk(store.engine, store.rows.exact, store.rows.value)
+    while any(not me.workers.gone(worker) for worker in desk.end(run)):
+        wait(LOOK)
+    standing = store.standing(run)
+    tellings = desk.tellings(run)
+    if tellings:
+        entries = left_over(desk, run, list(store.entries(run)))
+        if entries:
+            store.append(run, standing.events + 1, [], fence=fence, entry=standing.entries + 1, entries=entries)
+        desk.written([each.number for each in tellings])

@@ -1,0 +1,166 @@
+"""One run whose devices lie at several sites: its owner is one worker, each site's devices are another's, and any may die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from nornflow.testing import Fleet
+from nornflow.testing.simulation import Credentials
+from postgres import PostgresServer
+from sites import At, Sites, fleet_of, until
+
+pytestmark = pytest.mark.e2e
+
+LINES = Counter(["ntp server 192.0.2.10", "logging host 192.0.2.11"])
+ALL = ("r1", "r2", "r3", "r4")
+PASSWORD = "kX9-only-at-the-sites"
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    with fleet_of(["ams", "ams", "fra", "fra"], credentials=Credentials("netops", PASSWORD)) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def sites(request: pytest.FixtureRequest, tmp_path: Path, fleet: Fleet) -> Iterator[Sites]:
+    """A project whose inventory has no password: only workers that are given one can log in."""
+    made = Sites.made(tmp_path / "project", fleet, getattr(request, "param", ""))
+    hosts = made.project.path / "inventory" / "hosts.yaml"
+    inventory = json.loads(hosts.read_text())
+    hosts.write_text(json.dumps({name: {**host, "password": None} for name, host in inventory.items()}))
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def at(sites: Sites, *names: str) -> list[subprocess.Popen[str]]:
+    """Start a worker at each of these sites; whoever takes runs of several sites has no password."""
+    return [sites.worker("--site", name, NORNFLOW_PASSWORD=PASSWORD) for name in names]
+
+
+def parts_of(process: subprocess.Popen[str]) -> list[int]:
+    """Return the processes in which a worker does a site's part of a run."""
+    found = [
+        each for task in Path(f"/proc/{process.pid}/task").iterdir() for each in (task / "children").read_text().split()
+    ]
+    return [int(each) for each in found]
+
+
+def test_each_site_changes_its_own_devices_of_one_run(sites: Sites) -> None:
+    run = sites.leave("both")
+    sites.worker("--runs")
+    at(sites, "ams", "fra")
+    sites.ends(run)
+    assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
+    told = sites.project.run("runs", "logs", run).ok().stdout
+    assert all(any("host.state" in line and router in line for line in told.splitlines()) for router in ALL), told
+    record = json.loads(sites.project.run("runs", "show", run).ok().stdout)
+    assert {host["host"]: (host["state"], host["batch"]) for host in record["hosts"]} == {
+        router: ("changed", 1 if router == "r1" else 2) for router in ALL
+    }
+    assert "+ntp server 192.0.2.10" in record["hosts"][3]["diff"]
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresServer(Path(folder), tcp=True)
+        server.start()
+        try:
+            yield server
+        finally:
+            with suppress(RuntimeError):
+                server.stop("immediate")
+
+
+def test_its_database_goes_away_in_the_middle_and_no_secret_is_in_it(
+    sites: Sites, fleet: Fleet, server: PostgresServer
+) -> None:
+    sites.project.write(
+        "nornflow.yaml", f"profile: elevated\nstore: {{url: '{server.url}'}}\ndurable: {{engine: dbos}}\n"
+    )
+    sites.project.run("db", "upgrade").ok()
+    for router in fleet:  # the login stands in the configuration, which is read, compared and kept
+        router.configure(f"username backup secret {PASSWORD}")
+    before = {router.name: len(sites.written(router.name)) for router in fleet}
+    sites.worker("--runs")
+    at(sites, "ams", "fra")
+    away = At(fleet, "r2", lambda: server.stop("immediate"))
+    run = sites.leave("both")
+    until(lambda: away.at, sites)
+    server.start()
+    sites.ends(run, seconds=60)
+    assert all(Counter(sites.written(router)[before[router] :]) == LINES for router in ALL), sites.logs
+    with psycopg.connect(server.url) as connection:
+        tables = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('public', 'nornflow_durable')"
+        ).fetchall()
+        for schema, table in tables:
+            rows = connection.execute(f'SELECT t::text FROM "{schema}"."{table}" t').fetchall()
+            assert not any(PASSWORD in row[0] for row in rows), table
+
+
+def test_a_process_at_a_site_dies_and_the_next_one_settles_what_it_left(sites: Sites, fleet: Fleet) -> None:
+    sites.worker("--runs")
+    ams, _ = at(sites, "ams", "fra")
+    death = At(fleet, "r2", lambda: [os.kill(pid, signal.SIGKILL) for pid in parts_of(ams)])
+    run = sites.leave("both")
+    sites.ends(run)
+    assert death.at
+    assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
+    assert "a process at site ams died" in sites.project.run("runs", "logs", run).ok().stdout
+
+
+@pytest.mark.parametrize("who", ["a site's worker", "the owner"])
+def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str) -> None:
+    owners = [sites.worker("--runs") for _ in range(2)]
+    workers = at(sites, "ams", "ams", "fra")
+
+    def die() -> None:
+        busy = next(each for each in (owners if who == "the owner" else workers[:2]) if parts_of(each))
+        busy.kill()
+
+    death = At(fleet, "r2", die)
+    run = sites.leave("both")
+    sites.ends(run, seconds=60)
+    assert death.at
+    assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
+    told = sites.project.run("runs", "logs", run).ok().stdout
+    assert ("run.resumed" in told) is (who == "the owner")
+
+
+def test_a_run_of_several_sites_that_is_cancelled_takes_back_what_its_sites_did(sites: Sites, fleet: Fleet) -> None:
+    before = {router.name: router.running_config for router in fleet}
+    fleet.timing.latency = 0.1
+    sites.worker("--runs")
+    at(sites, "ams", "fra")
+    run = sites.leave("both")
+    until(lambda: sites.written("r1"), sites)
+    sites.project.run("runs", "cancel", run, "--now-and-roll-back").ok()
+    sites.ends(run, "cancelled")
+    assert {router.name: router.running_config for router in fleet} == before
+
+
+def test_a_site_without_a_worker_is_waited_for_and_said(sites: Sites) -> None:
+    sites.worker("--runs")
+    at(sites, "ams")
+    run = sites.leave("both")
+    until(lambda: "no worker of site fra has begun yet" in sites.project.run("runs", "logs", run).stdout, sites)
+    assert sites.state(run) == "planning"
+    assert not any(sites.written(router) for router in ALL)
+    at(sites, "fra")
+    sites.ends(run)
