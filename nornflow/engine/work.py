@@ -133,8 +133,11 @@ class StepWork:
             found = asked(
                 self.step_type.awaits, context, self._params.bind(names), who=f"the step type {self.step.type}"
             )
-            if found is None or isinstance(found, Awaited):
-                return found
+            if isinstance(found, Awaited):  # it names steps as its own workflow does
+                frame = f"{self.step.frame}." if self.step.frame else ""
+                return replace(found, different_from=tuple(frame + each for each in found.different_from))
+            if found is None:
+                return None
             raise StepError(f"the step type {self.step.type} waits for {type(found).__name__}, which is no Awaited")
 
         return self._aside(ask, cancellation)

@@ -29,6 +29,7 @@ class Frame:
     name: str
     version: str
     description: str = ""
+    author: str = ""
     inputs: Mapping[str, Input] = field(default_factory=dict)
     outputs: Mapping[str, Output] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)

@@ -157,7 +157,6 @@ class _Compilation:
         )
         before = checks.with_checks(order.ancestors(ids, edges), steps)
         checks.check_places(by_id, steps, reader)
-        waits.check_waits(by_id, steps, before, reader, confirmed="confirm" in keys or self.caller.confirmed)
         steps = settle_caches(steps, by_id, before, reader)
         always = ALWAYS - {"vars"} if self.caller.is_called else ALWAYS  # a called workflow has its inputs alone
         for step, draft in by_id.items():
@@ -166,6 +165,8 @@ class _Compilation:
         self._check_top(keys, checker, Scope(always, names, frozenset(by_id), "the end", True))
         called = {step: one for step, one in calls.found.items() if one is not None}
         steps, frames = spliced(steps, called, calls.files, before)
+        if not self.caller.is_called:  # whoever calls looks at all of it
+            waits.check_waits(steps, self.step_types, reader, confirmed="confirm" in keys)
         if len(steps) > MAX_STEPS:
             message = f"with those of the workflows that it calls the workflow has {len(steps):,} steps"
             reader.report(

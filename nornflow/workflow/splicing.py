@@ -66,6 +66,7 @@ def _frame(call: Step, workflow: Workflow, path: str, seen: frozenset[str]) -> F
         name=workflow.name,
         version=workflow.version,
         description=workflow.description,
+        author=workflow.author,
         inputs=workflow.inputs,
         outputs=workflow.outputs,
         given=call.inputs,

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from nornflow.abc import StepType
 from nornflow.model.workflow import Scope, Step
-from nornflow.workflow.drafts import Draft
+from nornflow.workflow import order
+from nornflow.workflow.diagnostics import problem
 from nornflow.workflow.forms import Reader
 
 
-def check_waits(
-    drafts: Mapping[str, Draft],
-    steps: Sequence[Step],
-    before: Mapping[str, Collection[str]],
-    reader: Reader,
-    *,
-    confirmed: bool,
-) -> None:
-    """Report steps that wait as a check, again and again, or in a batch that has to be `confirmed` in time.
+def check_waits(steps: Sequence[Step], step_types: Mapping[str, StepType], reader: Reader, *, confirmed: bool) -> None:
+    """Report steps that wait as a check, for each of many items, or in a batch that has to be `confirmed` in time.
 
-    `before` maps each step to those that it comes after.
+    `steps` are those of the one graph, in order, the steps of called workflows among them.
     """
+    before = order.ancestors([step.id for step in steps], {step.id: step.after for step in steps})
     devices = {step.id for step in steps if step.scope is Scope.DEVICE and not step.check}
     grounds = {ground for device in devices for ground in before[device]}
+
+    def report(step: Step, message: str, hint: str, key: str = "type") -> None:
+        where = step.places.get(key, step.location)
+        reader.diagnostics.append(
+            problem("NF210", f"step {step.id!r} waits, {message}", where, found=step.type, hint=hint)
+        )
+
     for step in steps:
-        draft = drafts[step.id]
-        if not _waits(draft):
+        step_type = step_types.get(step.type)
+        if step_type is None or not _waits(step_type, step.params):
             continue
-        where = (*draft.path, "type")
         if step.check:
-            hint = "let `rollout: {pause_after: ...}` ask people behind a batch"
-            reader.report("NF210", f"step {step.id!r} waits, and a check looks", where, found=step.type, hint=hint)
+            report(step, "and a check looks", "let `rollout: {pause_after: ...}` ask people behind a batch")
         if step.for_each is not None:
-            message = f"step {step.id!r} waits, and cannot do that for each of many items"
-            reader.report("NF210", message, (*draft.path, "for_each"), hint="write a step for each")
+            report(step, "and cannot do that for each of many items", "write a step for each", "for_each")
         if confirmed and step.id in grounds and devices.intersection(before[step.id]):
-            message = (
-                f"step {step.id!r} waits between the steps of a batch, which has to be confirmed in time (`confirm`)"
-            )
-            hint = "wait before the devices or behind them, or with `rollout: {pause_after: ...}`"
-            reader.report("NF210", message, where, found=step.type, hint=hint)
+            message = "between the steps of a batch, which has to be confirmed in time (`confirm`)"
+            report(step, message, "wait before the devices or behind them, or with `rollout: {pause_after: ...}`")
 
 
-def _waits(draft: Draft) -> bool:
+def _waits(step_type: StepType, params: Mapping[str, Any]) -> bool:
     try:
-        return draft.type.waits(draft.params) is True
+        return step_type.waits(params) is True
     except (Exception, SystemExit):  # noqa: BLE001 - a plugin's code, given values that may be wrong: the run asks it again
         return True

@@ -190,6 +190,38 @@ class TestPeople:
         site.run("runs", "resume", latest(site)["id"], "--yes").ok()
         assert written(network) == [1, 1, 1]
 
+    def test_a_called_workflow_asks_others_than_its_author_and_each_step_somebody_else(
+        self, site: ProjectFolder, become: As
+    ) -> None:
+        part = """
+            name: part
+            version: 1.0
+            author: bin
+            steps:
+              - {id: board, type: approval}
+              - {id: noc, type: approval, different_from: [board]}
+        """
+        site.write("parts/part.yaml", part)
+        site.write(
+            "caller.yaml",
+            "name: caller\nversion: 1.0\nsteps: [{id: call, type: workflow, file: parts/part.yaml}]\n",
+        )
+        assert site.run("run", "caller.yaml", "--yes").exit_code == 4
+        run = latest(site)["id"]
+        both = site.run("approve", run)
+        assert (both.exit_code, "--step call.board, --step call.noc" in both.stderr) == (2, True)
+        for user, step, why in (
+            ("bin", "call.board", "bin wrote the workflow"),
+            ("nobody", "call.board", ""),
+            ("nobody", "call.noc", "nobody approved step call.board, and somebody else"),
+            ("daemon", "call.noc", ""),
+        ):
+            become(user)
+            said = site.run("approve", run, "--step", step)
+            assert (said.exit_code, why in said.stderr) == (3 if why else 0, True), said
+        become("root")
+        site.run("runs", "resume", run).ok()
+
     def test_without_a_store_nobody_can_be_asked_behind_a_batch(self, site: ProjectFolder, network: Fleet) -> None:
         pausing = f"""
             name: ntp

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 
 def authors_of(change: Change, before: SealedPlan | None = None) -> tuple[str, ...]:
-    """Return who wrote the workflow, as it says and as its file belongs to, and who made the plan that this one goes on from."""
-    names = [change.workflow.author, *((before.requester, *before.authors) if before is not None else ())]
-    with suppress(OSError, KeyError):  # the file is gone, or its owner has no name here: what the workflow says is left
-        file = Path(change.spec.folder) / Path(change.spec.file).name  # wherever this process was started
-        names.append(pwd.getpwuid(file.stat().st_uid).pw_name)
+    """Return who wrote the workflow, as it says and as its file belongs to, and who made the plan that this one goes on from.
+
+    Whoever wrote a workflow that it calls wrote a part of it.
+    """
+    workflow, spec = change.workflow, change.spec
+    names = [workflow.author, *((before.requester, *before.authors) if before is not None else ())]
+    names += [frame.author for frame in workflow.frames.values()]
+    own = Path(spec.folder) / Path(spec.file).name  # wherever this process was started
+    for file in (own, *(Path(frame.path) for frame in workflow.frames.values())):
+        with suppress(OSError, KeyError):  # it is gone, or its owner has no name here: what the workflow says is left
+            names.append(pwd.getpwuid(file.stat().st_uid).pw_name)
     return tuple(dict.fromkeys(name for name in names if name))

@@ -157,5 +157,25 @@ class TestInAWorkflow:
             "name: change\nversion: 1.0\ninputs: {x: {type: string}}\nsteps:\n  - {id: a, type: approval}\n"
             f"  - {{id: b, type: approval, different_from: {wanted}}}\n  - {{id: say, type: note, text: hello}}\n"
         )
-        result, _ = validate_file(file, load_project(tmp_path))
+        self.check(file, found)
+        (tmp_path / "caller.yaml").write_text(
+            "name: caller\nversion: 1.0\nsteps:\n  - {id: call, type: workflow, file: change.yaml}\n"
+        )
+        self.check(tmp_path / "caller.yaml", found)  # there the steps have other ids
+
+    def test_whoever_calls_a_workflow_that_waits_waits_itself(self, tmp_path: Path) -> None:
+        (tmp_path / "asks.yaml").write_text("name: asks\nversion: 1.0\nsteps:\n  - {id: a, type: approval}\n")
+        change = (
+            "name: change\nversion: 1.0\nCONFIRM\nsteps:\n"
+            "  - {id: configure, type: netmiko.config, lines: [ntp server 192.0.2.1]}\n"
+            "  - {id: ask, type: workflow, file: asks.yaml, depends_on: [configure]}\n"
+            "  - {id: look, type: netmiko.command, depends_on: [ask, configure], command: show clock}\n"
+        )
+        for confirm, found in (("", []), ("confirm: {within: 5m}", ["NF210"])):
+            (tmp_path / "change.yaml").write_text(change.replace("CONFIRM", confirm))
+            self.check(tmp_path / "change.yaml", found)
+
+    def check(self, file: Path, found: list[str]) -> None:
+        """Compile a file and hear what is wrong with it."""
+        result, _ = validate_file(file, load_project(file.parent))
         assert [one.code for one in result.diagnostics] == found

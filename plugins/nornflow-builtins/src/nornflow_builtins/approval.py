@@ -96,11 +96,13 @@ def unknown_differences(workflow: Workflow) -> Iterable[Diagnostic]:
     approvals = {step.id for step in workflow.steps if step.type == ApprovalStep.name}
     for step in workflow.steps:
         wanted = step.params.get("different_from", ()) if step.id in approvals else ()
+        inside = f"{step.frame}." if step.frame else ""  # a called workflow names its own steps
+        others = {one.removeprefix(inside) for one in approvals - {step.id} if one.startswith(inside)}
         for other in wanted if isinstance(wanted, list) else ():
-            if other in approvals - {step.id} or "{{" in str(other):
+            if other in others or "{{" in str(other):
                 continue
-            hint = f"approvals: {', '.join(sorted(approvals - {step.id})) or 'there is no other one'}"
-            if other == step.id:
+            hint = f"approvals: {', '.join(sorted(others)) or 'there is no other one'}"
+            if inside + str(other) == step.id:
                 hint = "for other people at each batch write `different_each_batch: true`"
             message = f"step {step.id!r} differs from {other!r}, which is no other approval"
             where = step.places.get("different_from", step.location)
