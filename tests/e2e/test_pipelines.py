@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,25 @@ entries:
   - {id: last, workflow: say.yaml, inputs: {text: "after {{ runs.change.state }}"}, after: change}
 """
 SITE = {"nornflow.yaml": "profile: elevated\n"}
+SEER = """
+    from pathlib import Path
+
+    from nornflow import Observer, hookimpl
+
+
+    class Seer(Observer):
+        name = "seer"
+
+        def observe(self, event):
+            if event.kind.value.startswith("pipeline."):
+                with Path("seen").open("a") as seen:
+                    seen.write(f"{event.kind} {event.data.get('entry') or event.data['name']} {event.data['state']}\\n")
+
+
+    @hookimpl
+    def nornflow_observers():
+        yield Seer()
+    """
 FILES = {**SITE, "say.yaml": SAY, "change.yaml": CHANGE, "window.yaml": WINDOW}
 LINE = "ntp server 192.0.2.10"
 
@@ -172,6 +192,14 @@ def test_a_run_without_a_yes_ends_with_4_and_a_workflow_that_was_changed_meanwhi
     assert LINE not in network["r1"].running_config
     assert (last["state"], last["run"], last["exit_code"]) == ("failed", "", 2)
     assert "is not what it was when the pipeline was begun" in last["error"]
+    log = site.path / ".nornflow" / "pipelines" / shown(site)["id"] / "last-1.log"
+    assert log.stat().st_mode & 0o077 == 0
+    with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as database, database:
+        for table in ("runs", "pipelines"):
+            database.execute(f"UPDATE {table} SET completed_at = completed_at - 91 * 86400000000")
+    site.run("db", "purge", "--older-than", "90d", "--files").ok()
+    assert site.run("pipeline", "list").ok().stdout == "no pipelines\n"
+    assert not log.exists()
 
 
 def test_whatever_dies_each_run_is_done_once_and_the_pipeline_goes_on(site: ProjectFolder, network: Fleet) -> None:
@@ -321,7 +349,8 @@ def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(pro
               - {id: last, workflow: say.yaml, inputs: {text: "build {{ runs.ask.outputs.built }}"}, after: ask}
             """,
     }
-    site = project({**SITE, "say.yaml": SAY, **files})
+    settings = {"nornflow.yaml": "profile: elevated\nplugins: {local: [seer.py]}\n", "seer.py": SEER}
+    site = project({"say.yaml": SAY, **settings, **files})
     waits = site.run("pipeline", "run", "window.yaml")
     assert waits.exit_code == 4, waits
     assert "ci-done" in waits.stdout
@@ -331,4 +360,10 @@ def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(pro
     site.run("runs", "signal", run, "ci-done", "--data", '{"build": 42}').ok()
     site.run("pipeline", "resume", shown(site)["id"]).ok()
     assert states(site) == {"ask": "succeeded", "last": "succeeded"}
+    seen = (site.path / "seen").read_text().split("\n")
+    assert "pipeline.state window waiting" in seen
+    assert [line for line in seen if line.startswith("pipeline.entry last")] == [
+        "pipeline.entry last running",
+        "pipeline.entry last succeeded",
+    ]
     assert site.run("runs", "show", entry(site, "last")["run"]).ok().json()["inputs"]["text"] == "build 42"

@@ -52,12 +52,21 @@ def check_database(project: Project) -> list[Finding]:
 
 
 def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
-    """Forget the runs that ended before a moment and, with `files`, remove their folders too; return their ids."""
-    with closing(project.store(create=False)) as store:
+    """Forget the runs that ended before a moment and, with `files`, remove their folders too; return their ids.
+
+    So with pipelines, and with what the processes of their runs have said.
+    """
+    from nornflow.app.services.pipeline_lead import logs_of, of_pipelines
+    from nornflow.store.pipelines import SqlPipelines
+
+    _demand_store(project)
+    with closing(of_pipelines(project.store(create=False))) as store:
         gone = list(store.purge(before))
+        known = {logs_of(project, pipeline.id) for pipeline in SqlPipelines(store).pipelines()}
     if files:
-        for run in gone:
-            shutil.rmtree(RunRecords(project.workspace).folder(run), ignore_errors=True)
+        folders = [RunRecords(project.workspace).folder(run) for run in gone]
+        for folder in (*folders, *(set(logs_of(project, "").glob("*")) - known)):
+            shutil.rmtree(folder, ignore_errors=True)
     return gone
 
 

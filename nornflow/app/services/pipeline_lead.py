@@ -92,7 +92,12 @@ def detach_pipeline(project: Project, request: PipelineRequest) -> PipelineRecor
 def starter(project: Project, pipeline: str, request: PipelineRequest) -> ProcessStarter:
     """Return what starts the processes of a pipeline."""
     options = [*request.options, *(("--yes",) if request.yes else ())]
-    return ProcessStarter(project.folder, project.workspace / "pipelines" / pipeline, options)
+    return ProcessStarter(project.folder, logs_of(project, pipeline), options)
+
+
+def logs_of(project: Project, pipeline: str) -> Path:
+    """Return the folder in which the processes of a pipeline write what they say."""
+    return project.workspace / "pipelines" / pipeline
 
 
 def _asked(project: Project, request: PipelineRequest) -> tuple[Pipeline, PipelineSpec]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +51,9 @@ class ProcessStarter(Starter):
         command = [sys.executable, "-P", "-m", "nornflow", "pipeline", *words, *self._options]
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
-            with (self._logs / log).open("ab") as output:
+            # for its owner alone, as what stands on a screen is
+            descriptor = os.open(self._logs / log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as output:
                 return self._spawn(
                     command,
                     cwd=self._project,
