@@ -85,6 +85,7 @@ class Conductor:
         self._fence = fence
         self._stage = stage
         self._asked: dict[str, Level] = {}
+        self._started: set[str] = set()
 
     def step(self) -> PipelineRecord:
         """Do everything that can be done at this moment, and return how the pipeline stands then.
@@ -131,20 +132,27 @@ class Conductor:
                     self._left_alone(now, begun=begun)
 
     def _left_alone(self, entry: EntryRecord, *, begun: bool) -> None:
-        """Go on with a run that nobody carries out, unless its process has told why, or too many have died over it."""
+        """Go on with a run that nobody carries out, unless its process has told why, or too many have died over it.
+
+        A run that has begun and not ended is not tried once more: another one would come on top of what it has half done.
+        """
+        # a process that a conductor before this one started, if it did, may live: it just has not come so far
+        deaths = entry.deaths + bool(begun or entry.worker or entry.run in self._started)
+        over = replace(entry, completed_at=self._stage.clock(), run=entry.run if begun else "")
         if entry.ending and not begun:
             self._change(entry, self._never_begun(entry, entry.ending))
-        elif entry.exit_code:  # it was refused: without a run, where it was not begun
-            state = EntryState.DENIED if entry.exit_code == 3 else EntryState.FAILED
-            self._over(entry, replace(entry, state=state, run=entry.run if begun else ""))
-        elif entry.deaths + 1 >= MOST_DEATHS:
+        elif entry.exit_code:
+            over = replace(over, state=EntryState.DENIED if entry.exit_code == 3 else EntryState.FAILED)
+            end = self._change if begun else self._over
+            end(entry, over)
+        elif deaths >= MOST_DEATHS:
             hint = f"see what it was doing: nornflow runs show {entry.run}" if begun else "see the log of its process"
-            over = replace(entry, state=EntryState.FAILED, exit_code=1, hint=hint, run=entry.run if begun else "")
-            self._over(entry, replace(over, error=f"{MOST_DEATHS} processes died over it"))
+            over = replace(over, state=EntryState.FAILED, exit_code=1, hint=hint)
+            self._change(entry, replace(over, error=f"{MOST_DEATHS} processes died over it"))
         else:
             # one that was about to begin the run, however late it comes, finds that it is not the entry's any more
             run = entry.run if begun else self._stage.new_run()
-            self._start(entry, replace(entry, run=run, worker="", deaths=entry.deaths + 1))
+            self._start(entry, replace(entry, run=run, worker="", deaths=deaths))
 
     def _ended(self, entry: EntryRecord, run: RunLook) -> None:
         state = _OUTCOMES.get(run.state, EntryState.FAILED)
@@ -162,7 +170,8 @@ class Conductor:
         record = self._stage.desk.record(self._id)
         if failed and entry.attempts <= wanted.retries and record.wish is None and not self._late(record):
             due = now + timedelta(seconds=wanted.delay)
-            self._change(entry, replace(told, state=EntryState.DELAYED, due_at=due, ending=Ending.NOT))
+            later = replace(told, state=EntryState.DELAYED, due_at=due, ending=Ending.NOT, completed_at=None)
+            self._change(entry, later)
         else:
             self._change(entry, replace(told, completed_at=now))
 
@@ -246,6 +255,7 @@ class Conductor:
         new = replace(new, error="", hint="", exit_code=0)
         self._change(old, new)
         self._stage.starter.start(self._id, new.id, new.run, new.attempts)
+        self._started.add(new.run)
 
     # how it all stands
 

@@ -41,6 +41,7 @@ def test_a_process_that_comes_late_to_begin_its_run_may_not() -> None:
     late = story.of("a")
     anew = story.lead()
     anew.step()
+    assert story.record.entry("a").deaths == 0, "nobody has seen it die"
     assert not story.begin(late)
     story.through("a")
     assert anew.step().state is PipelineState.SUCCEEDED
@@ -109,7 +110,7 @@ def test_a_claim_in_the_very_moment_in_which_the_run_is_taken_away_holds() -> No
 
 
 def test_a_run_that_kills_its_process_every_time_is_left_after_three_and_named() -> None:
-    story = world(entry("a"), entry("b", After("a", On.COMPLETION)))
+    story = world(entry("a", retries=2), entry("b", After("a", On.COMPLETION)))
     lead = story.lead()
     lead.step()
     for _ in range(3):
@@ -132,3 +133,17 @@ def test_what_a_process_told_instead_of_beginning_is_the_end_of_its_entry() -> N
     (found,) = record.entries
     assert (found.state.value, found.error, found.run) == ("failed", "no device is targeted", "")
     assert found.attempts == 1, "it would end so again"
+
+
+def test_a_run_that_could_not_be_gone_on_with_is_left_as_it_is_and_no_other_comes_on_top() -> None:
+    story = world(entry("a", retries=5))
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    run = story.of("a").run
+    story.desk.told("p", "a", run, "others hold its devices", "resume it later", 1)
+    story.of("a").alive = False
+    record = lead.step()
+    (found,) = record.entries
+    assert (found.state.value, found.run, found.error) == ("failed", run, "others hold its devices")
+    assert record.over
