@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from nornflow.model.wait import Wait as Wait
     from nornflow.model.wait import WaitKind as WaitKind
     from nornflow.model.workflow import Scope as Scope
+    from nornflow.model.workflow import Step as Step
     from nornflow.model.workflow import Workflow as Workflow
     from nornflow.redaction import Secret as Secret
     from nornflow.registration import Check as Check
@@ -88,7 +89,7 @@ _HOME = {
     "nornflow.model.sandbox": "HttpResult ProgramResult",
     "nornflow.model.surface": "Candidate Surface",
     "nornflow.model.wait": "Awaited Wait WaitKind",
-    "nornflow.model.workflow": "Scope Workflow",
+    "nornflow.model.workflow": "Scope Step Workflow",
     "nornflow.redaction": "Secret",
     "nornflow.registration": "Check Command Expression TemplateFilter Verbatim Words as_step_result device_step run_step",
     "nornflow.steps.blocks": "Block all_lines split_blocks",

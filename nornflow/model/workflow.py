@@ -326,6 +326,11 @@ class Workflow:
         return self.steps if self.snapshot is None else (*self.steps, *self.snapshot.before)
 
     @property
+    def authors(self) -> tuple[str, ...]:
+        """Return who wrote the workflow and those that it calls, as they say."""
+        return tuple(dict.fromkeys((self.author, *(frame.author for frame in self.frames.values()))))
+
+    @property
     def written_ids(self) -> tuple[str, ...]:
         """Return the ids of all steps as the files have them: what expressions may name."""
         return tuple(dict.fromkeys(self.frames[one.frame].local(one.id) if one.frame else one.id for one in self.steps))

@@ -43,15 +43,13 @@ class Link:
 class Caller:
     """From where a document is compiled: the workflows that it may call, those that it was called through, and how.
 
-    `on_devices` says that its first steps come after steps on devices, or are told of a device by their inputs, `confirmed`
-    that what it changes has to be confirmed in time.
+    `on_devices` says that its first steps come after steps on devices, or are told of a device by their inputs.
     """
 
     library: Library = field(default_factory=Library)
     home: Path = Path()
     chain: tuple[Link, ...] = ()
     on_devices: bool = False
-    confirmed: bool = False
 
     @property
     def is_called(self) -> bool:
@@ -122,11 +120,8 @@ class Calls:
             self._broken(shown, error.diagnostics, place)
             return None
         here = self.reader.document.at(place)
-        confirmed = self.caller.confirmed or "confirm" in self.top
         chain = (*self.caller.chain[:-1], replace(self.caller.chain[-1], place=here), Link(path))
-        workflow, diagnostics = self.compile(
-            document, replace(self.caller, chain=chain, on_devices=on_devices, confirmed=confirmed)
-        )
+        workflow, diagnostics = self.compile(document, replace(self.caller, chain=chain, on_devices=on_devices))
         if workflow is None:
             self._broken(shown, diagnostics, place)
             return None

@@ -92,12 +92,10 @@ def _repeated(workflow: Workflow, frame: Frame, items: Sequence[Any]) -> Workflo
     steps: list[Step] = []
     for step in workflow.steps:
         if step.id == frame.call:
-            copies = list(_copies(frame, inner, len(items)))
-            steps += copies
-            outer = tuple(edge for edge in step.after if edge.step not in ids)
-            steps.append(replace(step, after=(*outer, *(Edge(one.id) for one in copies))))
-        elif step.id not in ids:
-            steps.append(step)
+            steps += _copies(frame, inner, len(items))
+        if step.id not in ids:
+            each = [_copied_edges(frame, edge, len(items)) if edge.step in ids else (edge,) for edge in step.after]
+            steps.append(replace(step, after=tuple(edge for edges in each for edge in edges)))
     frames = {one.id: one for one in workflow.frames.values() if not frame.holds(one.id)}
     for number, item in enumerate(items, 1):
         for one in workflow.frames.values():
@@ -108,6 +106,10 @@ def _repeated(workflow: Workflow, frame: Frame, items: Sequence[Any]) -> Workflo
                     copy = replace(copy, for_each=None, item=item, written=written, index=number - 1)
                 frames[copy.id] = copy
     return replace(workflow, steps=tuple(steps), frames=frames)
+
+
+def _copied_edges(frame: Frame, edge: Edge, count: int) -> Iterator[Edge]:
+    return (replace(edge, step=_name(frame, edge.step, number)) for number in range(1, count + 1))
 
 
 def _copies(frame: Frame, inner: Sequence[Step], count: int) -> Iterator[Step]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from forging import forged
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
 
@@ -62,6 +65,39 @@ def test_a_sealed_plan_has_what_is_called_and_is_refused_when_a_file_of_it_was_e
     steps = {step["step_id"]: step for step in site.record()["steps"]}
     assert {result["status"] for result in steps["hosts.change"]["hosts"].values()} == {"changed"}
     assert {result["status"] for result in steps["hosts"]["hosts"].values()} == {"changed"}
+
+
+def test_a_stranger_brings_no_steps_in_what_is_called(site: ProjectFolder, network: Fleet, tmp_path: Path) -> None:
+    site.run("plan", "syslog.yaml", "-o", "change.plan").ok()
+    sealed = (site.path / "change.plan").read_bytes()
+    more = "  - {id: more, type: shell, command: touch /tmp/harm}\n"
+
+    def harmful(content: dict[str, Any]) -> None:
+        (name,) = content["spec"]["called"]
+        text, steps = content["spec"]["called"][name]
+        content["spec"]["called"][name] = [text + more, steps]
+
+    def elsewhere(content: dict[str, Any]) -> None:
+        (name,) = content["spec"]["called"]
+        content["spec"]["called"] = {"../lines.yaml": content["spec"]["called"][name]}
+
+    (site.path.parent / "lines.yaml").write_text(LINES + more)
+    for change, code in ((harmful, 3), (elsewhere, 3)):
+        (site.path / "change.plan").write_bytes(sealed)
+        forged(site.path / "change.plan", change)
+        outcome = site.run("apply", "change.plan", "--yes")
+        assert (outcome.exit_code, "Traceback" in outcome.stderr) == (code, False), outcome.stderr
+    assert all(router.counters.config_lines == 0 for router in network)
+
+
+def test_who_wrote_what_is_called_does_not_approve_it(site: ProjectFolder) -> None:
+    site.write("workflows/lines.yaml", LINES.replace("version: 1.0", "version: 1.0\nauthor: nobody"))
+    site.write("nornflow.yaml", "profiles: {board: {extends: standard, approvals: {count: 1}}}\n")
+    site.run("plan", "syslog.yaml", "--profile", "board", "-o", "change.plan").ok()
+    shown = site.run("plan", "show", "change.plan").ok().stdout
+    assert "written by   nobody, root" in shown or "written by   root, nobody" in shown
+    refused = site.run("apply", "change.plan", "--yes")
+    assert (refused.exit_code, "anybody but" in refused.stderr and "nobody" in refused.stderr) == (4, True)
 
 
 def test_two_processes_share_the_devices_of_what_is_called(site: ProjectFolder, network: Fleet) -> None:

@@ -16,9 +16,12 @@ from nornflow.workflow.library import Library
 from nornflow.workflow.loader import load
 from nornflow.workflow.templating import Renderer
 from nornflow_builtins.calls import CallStep
+from nornflow_builtins.checks import ConditionalStep
 
 PROJECT = Path("/project")
-TYPES: Mapping[str, StepType] = {kind.name: kind for kind in (Configure(), Check(), Look(), Say(), CallStep())}
+TYPES: Mapping[str, StepType] = {
+    kind.name: kind for kind in (Configure(), Check(), Look(), Say(), CallStep(), ConditionalStep())
+}
 
 
 def compiled(main: str, inputs: Mapping[str, Any] | None = None, /, **others: str) -> Workflow:

@@ -39,6 +39,7 @@ from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, Remembe
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
 from nornflow_builtins.calls import CallStep
+from nornflow_builtins.checks import ConditionalStep
 from split_up import Apart, ShardDeaths
 
 CONFIG = "hostname {0}\n!\ninterface Loopback0\n description router id\n!\nntp server 192.0.2.1\nend\n"
@@ -240,7 +241,17 @@ class Stage:
         workflow = self.compiled or made
         ids = workflow.written_ids
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look(), Await(), CallStep()]
+        types: list[StepType] = [
+            Configure(),
+            Check(),
+            self.say,
+            self.api,
+            Careless(),
+            Look(),
+            Await(),
+            CallStep(),
+            ConditionalStep(),
+        ]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,

@@ -170,6 +170,80 @@ class TestRepeated:
             compiled(self.MAIN, {"servers": items}, ntp=NTP)
 
 
+class TestNested:
+    MAIN = """
+name: main
+version: 1.0
+inputs: {sites: {type: array}}
+steps:
+  - {id: one, type: workflow, workflow: site, for_each: inputs.sites, inputs: {site: "{{ item }}"}}
+  - {id: two, type: workflow, workflow: ntp, depends_on: one, inputs: {server: 192.0.2.9}}
+"""
+    SITE = """
+name: site
+version: 1.0
+inputs: {site: {type: object}}
+steps:
+  - {id: ntp, type: workflow, workflow: ntp, for_each: inputs.site.servers, inputs: {server: "{{ item }}"}}
+outputs:
+  servers: {from: "[each.server for each in steps.ntp.results]"}
+"""
+
+    def test_calls_in_calls_each_have_their_own(self) -> None:
+        sites = [{"servers": ["192.0.2.9", "192.0.2.10"]}, {"servers": ["192.0.2.10"]}]
+        stage = running(network(2), self.MAIN, {"sites": sites}, site=self.SITE, ntp=NTP)
+        record = stage.run()
+        assert record.state is RunState.SUCCEEDED, record.error
+        changing = [step.step for step in record.steps if step.type == "fake.configure"]
+        assert changing == ["one.1.ntp.1.configure", "one.1.ntp.2.configure", "one.2.ntp.1.configure", "two.configure"]
+        (end,) = [step for step in record.steps if step.step == "one"]
+        assert [each["servers"] for each in end.hosts["r2"].outputs["results"]] == [one["servers"] for one in sites]
+        assert stage.devices["r1"].received == ["ntp server 192.0.2.9", "ntp server 192.0.2.10"]  # the rest is there
+
+    @pytest.mark.parametrize("sites", [[], [[]], [["192.0.2.9"], []], [["192.0.2.9"], ["192.0.2.10", "192.0.2.1"]]])
+    def test_whatever_the_items_each_step_stands_behind_what_it_waits_for(self, sites: list[list[str]]) -> None:
+        given = {"sites": [{"servers": servers} for servers in sites]}
+        done: set[str] = set()
+        for step in compiled(self.MAIN, given, site=self.SITE, ntp=NTP).steps:
+            assert {edge.step for edge in step.after} <= done
+            done.add(step.id)
+        record = running(
+            network(1), self.MAIN, given, site=self.SITE, ntp=NTP.replace("192.0.2.10'", "192.0.2.10 192.0.2.1'")
+        ).run()
+        assert record.state is RunState.SUCCEEDED, record.error
+
+    def test_a_branch_that_one_item_does_not_take_keeps_nobody_waiting(self) -> None:
+        site = """
+name: site
+version: 1.0
+inputs: {site: {type: object}}
+steps:
+  - id: size
+    type: conditional
+    condition: inputs.site.large and host.name != 'r2'
+    then_steps: [{id: large, type: fake.configure, lines: ["hostname {{ inputs.site.name }}"]}]
+    else_steps: [{id: small, type: fake.check, condition: "true"}]
+"""
+        main = self.MAIN.partition("  - {id: two")[0]
+        sites = [{"name": "a", "large": False}, {"name": "b", "large": True}]
+        stage = running(network(2), main, {"sites": sites}, site=site)
+        record = stage.run()
+        assert fates(record) == {"r1": "changed", "r2": "ok"}
+        assert states(record, "one") == {"r1": "changed", "r2": "ok"}
+        assert stage.devices["r1"].received == ["hostname b"]
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_own_lines_of_the_way_back_are_told_of_their_inputs(self, processes: int) -> None:
+        own = NTP.replace(
+            '{{ inputs.server }}"]', '{{ inputs.server }}"], rollback: ["no ntp server {{ inputs.server }}"]'
+        )
+        main = "on_failure: rollback\n" + CALLS.replace("steps.ntp.changed and", "host.name == 'r9' and")
+        stage = running(network(3), main, ntp=own)
+        stage.processes = processes
+        assert set(fates(stage.run()).values()) == {"rolled_back"}
+        assert stage.devices["r1"].received == ["ntp server 192.0.2.9", "no ntp server 192.0.2.9"]
+
+
 class TestLimits:
     def test_a_called_workflow_may_do_no_more_than_it_and_its_caller_grant(self) -> None:
         workflow = compiled(CALLS, ntp=NTP + "permissions: [device.read]\n")

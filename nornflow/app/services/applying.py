@@ -176,7 +176,7 @@ def sealed_again(store: RunStore, change: Change, entries: Sequence[Entry], user
     kept = sealed_plans(store)
     made = kept.made_at(spec.sealed) if kept is not None else None
     requester = (kept.requester(spec.sealed) if kept is not None else None) or user
-    plan = SealedPlan(made or now(), requester, (change.workflow.author,), {}, {}, (), approved, hash=spec.sealed)
+    plan = SealedPlan(made or now(), requester, change.workflow.authors, {}, {}, (), approved, hash=spec.sealed)
     quorum = replace(change.profile.approvals, valid_for=0)
 
     def still() -> None:

@@ -14,15 +14,13 @@ if TYPE_CHECKING:
 
 
 def authors_of(change: Change, before: SealedPlan | None = None) -> tuple[str, ...]:
-    """Return who wrote the workflow, as it says and as its file belongs to, and who made the plan that this one goes on from.
+    """Return who wrote the workflow and what it calls, and who made the plan that this one goes on from.
 
-    Whoever wrote a workflow that it calls wrote a part of it.
+    A workflow is by whom it says, and by whom its file belongs to.
     """
-    workflow, spec = change.workflow, change.spec
-    names = [workflow.author, *((before.requester, *before.authors) if before is not None else ())]
-    names += [frame.author for frame in workflow.frames.values()]
-    own = Path(spec.folder) / Path(spec.file).name  # wherever this process was started
-    for file in (own, *(Path(frame.path) for frame in workflow.frames.values())):
+    names = [*change.workflow.authors, *((before.requester, *before.authors) if before is not None else ())]
+    own = str(Path(change.spec.folder) / Path(change.spec.file).name)  # wherever this process was started
+    for file in (own, *change.workflow.called):
         with suppress(OSError, KeyError):  # it is gone, or its owner has no name here: what the workflow says is left
-            names.append(pwd.getpwuid(file.stat().st_uid).pw_name)
+            names.append(pwd.getpwuid(Path(file).stat().st_uid).pw_name)
     return tuple(dict.fromkeys(name for name in names if name))

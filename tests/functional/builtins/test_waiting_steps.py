@@ -179,3 +179,16 @@ class TestInAWorkflow:
         """Compile a file and hear what is wrong with it."""
         result, _ = validate_file(file, load_project(file.parent))
         assert [one.code for one in result.diagnostics] == found
+
+    @pytest.mark.parametrize(("repeated", "found"), [("", []), (", for_each: [1, 2]", ["NFB101"])])
+    def test_an_approval_does_not_differ_from_one_that_is_asked_for_an_unknown_number_of_times(
+        self, tmp_path: Path, repeated: str, found: list[str]
+    ) -> None:
+        """They would be `part.1.a` and `part.2.a`: somebody might say yes to both, and nobody would notice."""
+        (tmp_path / "part.yaml").write_text("name: part\nversion: 1.0\nsteps:\n  - {id: a, type: approval}\n")
+        file = tmp_path / "change.yaml"
+        file.write_text(
+            f"name: change\nversion: 1.0\nsteps:\n  - {{id: part, type: workflow, file: part.yaml{repeated}}}\n"
+            "  - {id: ask, type: approval, different_from: [part.a]}\n"
+        )
+        self.check(file, found)

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nornflow import Awaited, Diagnostic, Scope, Severity, StepContext, StepResult, StepType, WaitKind, Workflow
+from nornflow import Awaited, Diagnostic, Scope, Severity, Step, StepContext, StepResult, StepType, WaitKind, Workflow
 from nornflow_builtins.lengths import Length
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -93,17 +93,29 @@ DIFFERS = "NFB101"
 
 def unknown_differences(workflow: Workflow) -> Iterable[Diagnostic]:
     """Yield a diagnostic for each name in `different_from` that is no other approval of the workflow."""
-    approvals = {step.id for step in workflow.steps if step.type == ApprovalStep.name}
-    for step in workflow.steps:
-        wanted = step.params.get("different_from", ()) if step.id in approvals else ()
-        inside = f"{step.frame}." if step.frame else ""  # a called workflow names its own steps
-        others = {one.removeprefix(inside) for one in approvals - {step.id} if one.startswith(inside)}
+    asked = [step for step in workflow.steps if step.type == ApprovalStep.name]
+    for step in asked:
+        known = _known_beside(step, asked, workflow)
+        wanted = step.params.get("different_from", ())
         for other in wanted if isinstance(wanted, list) else ():
-            if other in others or "{{" in str(other):
+            if other in known or "{{" in str(other):
                 continue
-            hint = f"approvals: {', '.join(sorted(others)) or 'there is no other one'}"
-            if inside + str(other) == step.id:
+            hint = f"approvals: {', '.join(sorted(known)) or 'there is no other one'}"
+            if step.id in (other, f"{step.frame}.{other}"):
                 hint = "for other people at each batch write `different_each_batch: true`"
             message = f"step {step.id!r} differs from {other!r}, which is no other approval"
             where = step.places.get("different_from", step.location)
             yield Diagnostic(DIFFERS, message, where, Severity.ERROR, str(other), hint=hint)
+
+
+def _known_beside(step: Step, asked: Iterable[Step], workflow: Workflow) -> set[str]:
+    """Return how a step can name the other approvals: those of the workflow that it is of, and of what that calls once."""
+    inside = f"{step.frame}." if step.frame else ""
+    repeated = [frame for frame in workflow.frames.values() if frame.for_each is not None]
+    return {
+        other.id.removeprefix(inside)
+        for other in asked
+        if other is not step
+        and other.id.startswith(inside)
+        and not any(frame.holds(other.frame) and not frame.holds(step.frame) for frame in repeated)
+    }
