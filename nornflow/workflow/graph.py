@@ -66,7 +66,7 @@ def _text(workflow: Workflow) -> str:
             after = ", ".join(f"{edge.step}{_suffix(edge)}" for edge in edges[step.id])
             tail = f"  after {after}" if after else ""
             tail += f"  {BEHIND}" if step.check and not after else ""
-            tail += f"  when {step.when}" if step.when else ""
+            tail += f"  {_asked(workflow, step)}"
             lines.append(f"{head}{mark} {step.id:<{ids}}  {step.type:<{types}}  {where}{tail}".rstrip())
     if workflow.snapshot is not None:
         looks = ", ".join(step.id.partition(":")[2] for step in workflow.snapshot.before)
@@ -74,6 +74,14 @@ def _text(workflow: Workflow) -> str:
     if any(len(row) > 1 for row in rows):
         lines.append("Steps joined by a bracket can run in parallel.")
     return "\n".join(lines) + "\n"
+
+
+def _asked(workflow: Workflow, step: Step) -> str:
+    """Return on what it depends whether, and how often, a step is done; of a call its frame says it."""
+    frame = workflow.frames.get(step.id)
+    when, each = (step.when, step.for_each) if frame is None else (frame.when, frame.for_each)
+    items = each if isinstance(each, str) else _count(len(each), "item") if each is not None else ""
+    return "  ".join((*([f"when {when}"] if when else ()), *([f"for each of {items}"] if items else ())))
 
 
 def _suffix(edge: Edge) -> str:

@@ -241,17 +241,8 @@ class Stage:
         workflow = self.compiled or made
         ids = workflow.written_ids
         fleet = self.fleet = FakeDevices(self.devices)
-        types: list[StepType] = [
-            Configure(),
-            Check(),
-            self.say,
-            self.api,
-            Careless(),
-            Look(),
-            Await(),
-            CallStep(),
-            ConditionalStep(),
-        ]
+        types: list[StepType] = [Configure(), Check(), self.say, self.api, Careless(), Look(), Await()]
+        types += [CallStep(), ConditionalStep()]
         tools = Tools(
             step_types={kind.name: kind for kind in types},
             profiles=profiles,

@@ -207,9 +207,8 @@ outputs:
         for step in compiled(self.MAIN, given, site=self.SITE, ntp=NTP).steps:
             assert {edge.step for edge in step.after} <= done
             done.add(step.id)
-        record = running(
-            network(1), self.MAIN, given, site=self.SITE, ntp=NTP.replace("192.0.2.10'", "192.0.2.10 192.0.2.1'")
-        ).run()
+        taken = NTP.replace("192.0.2.10'", "192.0.2.10 192.0.2.1'")
+        record = running(network(1), self.MAIN, given, site=self.SITE, ntp=taken).run()
         assert record.state is RunState.SUCCEEDED, record.error
 
     def test_a_branch_that_one_item_does_not_take_keeps_nobody_waiting(self) -> None:

@@ -110,7 +110,10 @@ class TestGraph:
         assert (found.code, str(found.location)) == ("NF302", "main.yaml:4:68")
 
     def test_it_is_drawn_exported_and_in_the_schema(self, make: Make, step_types: Mapping[str, StepType]) -> None:
-        assert "part.shown" in draw(good(make(HEAD + CALL)))
+        drawn = draw(good(make(HEAD + CALL.replace("file:", "when: 'true', for_each: [1, 2], file:"))))
+        assert "part.shown" in drawn
+        assert "after part.shown  when true  for each of 2 items\n" in drawn
+        make(HEAD + CALL)
         assert "type: workflow\n    file: part.yaml\n" in export_workflow(load("main.yaml"))
         assert set(language_schema(step_types)["definitions"]["step.workflow"]["properties"]) >= {
             "file",
