@@ -27,7 +27,6 @@ from nornflow.engine.ending import (
 from nornflow.engine.graph import device_phases
 from nornflow.engine.locking import Turn, demand_none_of, devices_to_lock, in_order
 from nornflow.engine.outputs import workflow_outputs
-from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
 from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
@@ -35,7 +34,7 @@ from nornflow.engine.stepping import Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, bound_to, left
-from nornflow.engine.works import passing_of, works_of
+from nornflow.engine.works import progress_of, works_of
 from nornflow.errors import NornFlowError, RunLeft, StepCancelled
 from nornflow.model.decision import Decision
 from nornflow.model.device import HostView
@@ -90,8 +89,8 @@ class Run:
 
     def _start_pass(self) -> None:
         """Start with empty results: planning and applying are two passes over the same graph."""
-        passing = passing_of(self._info, self._tools)
-        self._progress = Progress(self._workflow, self._hosts, self._info, self._inputs, self._variables, passing)
+        about = (self._hosts, self._info, self._inputs, self._variables)
+        self._progress = progress_of(self._workflow, *about, self._tools)
         self._works = works_of(self._progress, self._tools)
 
     def plan(self) -> tuple[Plan, tuple[Decision, ...]]:
@@ -212,8 +211,8 @@ class Run:
         self._recovered = Recovery(self._progress, self._ledger, self._drafts.works).play(earlier)
         self._plan = self._recovered.plan
         recall(self._works, self._progress, self._tools.clock, tuple(self._ledger.batch_of))
-        if self._plan is not None:
-            self._ledger.unplanned = frozenset(host.host for host in self._plan.hosts if host.error)
+        hosts = self._plan.hosts if self._plan is not None else ()
+        self._ledger.unplanned = frozenset(host.host for host in hosts if host.error)
         if self._recovered.reason:  # it was about to end early
             switch = self._tools.switch
             (switch.stop if self._recovered.stopping else switch.finish_batch)(self._recovered.reason)

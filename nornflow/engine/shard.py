@@ -14,11 +14,10 @@ from nornflow.engine.drafts import Drafts
 from nornflow.engine.drift import Reading
 from nornflow.engine.host_notes import HostNotes, put_notes, take_notes
 from nornflow.engine.plan import Planning
-from nornflow.engine.progress import Progress
 from nornflow.engine.rollback import Rollback
 from nornflow.engine.shards import Done, Round, Work
 from nornflow.engine.tools import Tools
-from nornflow.engine.works import passing_of, works_of
+from nornflow.engine.works import progress_of, works_of
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import RunInfo, StepResult
@@ -72,8 +71,7 @@ class Shard:
 
     def start_pass(self) -> None:
         """Start with empty results."""
-        passing = passing_of(self._about[1], self._tools)
-        progress = self._progress = Progress(self._workflow, *self._about, passing)
+        progress = self._progress = progress_of(self._workflow, *self._about, self._tools)
         self._plans: dict[str, HostPlan] = {}
         progress.plans = self._plans
         self._works = works_of(progress, self._tools)

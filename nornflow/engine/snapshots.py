@@ -13,8 +13,9 @@ from nornflow.engine.tools import Tools
 from nornflow.model.event import EventKind
 from nornflow.model.plain import plain
 from nornflow.model.run import HostState, StepResult
+from nornflow.model.snapshot import Snapshot
 from nornflow.model.state import Difference, Explained, Explanation, Path, counted
-from nornflow.model.workflow import OnFailure, Snapshot, Step
+from nornflow.model.workflow import OnFailure, Step
 from nornflow.planning.diff import changes_in
 from nornflow.planning.explain import Patterns, explain
 from nornflow.planning.naming import Named

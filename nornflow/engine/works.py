@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
+from nornflow.model.device import HostView
 from nornflow.model.run import RunInfo
+from nornflow.model.workflow import Workflow
 from nornflow.policy.lowering import of_step
 from nornflow.workflow.frames import Passing
 
@@ -23,6 +28,14 @@ def works_of(progress: Progress, tools: Tools) -> dict[str, StepWork]:
     return works
 
 
-def passing_of(run: RunInfo, tools: Tools) -> Passing:
-    """Return how values get into the workflows that this one calls."""
-    return Passing(tools.renderer, run.profile.strictness.max_string, run.project)
+def progress_of(
+    workflow: Workflow,
+    hosts: Mapping[str, HostView],
+    run: RunInfo,
+    inputs: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    tools: Tools,
+) -> Progress:
+    """Return the empty results of a pass over the graph, in which values get into the workflows that this one calls."""
+    passing = Passing(tools.renderer, run.profile.strictness.max_string, run.project)
+    return Progress(workflow, hosts, run, inputs, variables, passing)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from nornflow.abc import StepType
-from nornflow.model.workflow import OnFailure, Scope, Snapshot, Step
+from nornflow.model.snapshot import Snapshot
+from nornflow.model.workflow import OnFailure, Scope, Step
 from nornflow.workflow import order
 from nornflow.workflow.diagnostics import listing
 from nornflow.workflow.document import Path

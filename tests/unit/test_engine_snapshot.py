@@ -15,7 +15,8 @@ from nornflow.errors import Unreachable
 from nornflow.model.confirm import OwnTimer
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunRecord, RunState, StepResult
-from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout, Scope, Snapshot, Step
+from nornflow.model.snapshot import Snapshot
+from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout, Scope, Step
 from nornflow.workflow import looks
 
 UP = {"peers": {"10.0.0.5": {"state": "up", "uptime": 100}}}
