@@ -43,6 +43,10 @@ class Earlier:
         """Tell whether the run was beyond its plan and its question; otherwise nothing was sent and it begins anew."""
         return any(entry.kind is EntryKind.APPROVED for entry in self.entries)
 
+    def only_ends(self, *, stopping: bool) -> bool:
+        """Tell whether nothing new is done: of a run that is recovered, or that waits and is to end."""
+        return self.recover or (stopping and self.state is RunState.WAITING)
+
     @property
     def begun(self) -> frozenset[str]:
         """Return the devices on which the run changed something, or was about to."""

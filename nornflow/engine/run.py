@@ -144,7 +144,7 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
-            if not self._earlier.recover:  # the way back was allowed with the change
+            if not self._only_ends:  # the way back was allowed with the change
                 # what was allowed when it began may not be any more
                 self._admission.demand(self._plan, self._ledger.left_out)
         elif not (self._ready() if self._sealed is None else self._open_sealed(self._sealed)):
@@ -152,7 +152,7 @@ class Run:
         if not self._lock():
             self._cut_short()
             return
-        if self._sealed is not None and not (self._earlier is not None and self._earlier.recover):
+        if self._sealed is not None and not self._only_ends:
             self._sealed.still()  # whoever approved may have thought better of it while others were waited for
         if self._sealed is not None and not self._recovered.batches:
             assert self._plan is not None
@@ -186,8 +186,13 @@ class Run:
 
     def _demand_of_who_is_left(self) -> None:
         """Ask the gates again when devices are left out: others may be the first ones now, or many at once."""
-        if self._ledger.left_out and not (self._earlier is not None and self._earlier.recover):
+        if self._ledger.left_out and not self._only_ends:
             self._admission.demand(self._plan, self._ledger.left_out)
+
+    @property
+    def _only_ends(self) -> bool:
+        """Whether nothing more is done than to take back what must not stay."""
+        return self._earlier is not None and self._earlier.only_ends(stopping=self._tools.switch.stopping)
 
     @property
     def _half_done(self) -> bool:
@@ -227,7 +232,7 @@ class Run:
             self._admission.demand(self._plan)
             if self._cut_short():
                 return False
-            unplanned = self._unplanned()
+            unplanned = {host: failure for host in self._targets if (failure := self._progress.failure(host))}
             self._ledger.unplanned = frozenset(unplanned)
             if not self._asked(self._plan):
                 return False
@@ -260,10 +265,6 @@ class Run:
         if self._cut_short():
             return False
         raise StepCancelled("the plan was not approved, nothing was sent to a device")
-
-    def _unplanned(self) -> dict[str, tuple[Step, StepResult]]:
-        """Return the devices that could not be planned, each with the step that was not and how it ended."""
-        return {host: failure for host in self._targets if (failure := self._progress.failure(host))}
 
     def _bind_plan(self) -> None:
         self._drafts.bind(self._works, self._progress)
@@ -340,12 +341,10 @@ class Run:
         return record
 
     def _recorded(self, started: Any) -> RunRecord:
-        what = Ended(self.state, self._error, *self._why(), self._outputs, started)
+        wish = self._tools.switch.wish if self._cut else None
+        why = why_it_ended(self.state, self._targets, self._progress, self._ledger, self._thresholds, wish)
+        what = Ended(self.state, self._error, *why, self._outputs, started)
         record = record_of(self._info, self._workflow, self._inputs, self._targets, self._working, self._tools, what)
         if self._earlier is not None:
             record = replace(record, resumed_by=self._earlier.resumed_by)
         return record
-
-    def _why(self) -> tuple[str, str]:
-        wish = self._tools.switch.wish if self._cut else None
-        return why_it_ended(self.state, self._targets, self._progress, self._ledger, self._thresholds, wish)

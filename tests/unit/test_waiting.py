@@ -9,7 +9,9 @@ import pytest
 from engine_stage import Stage, changing, fates
 from memory_waits import MemoryWaits
 from mortal import Death, Script, Story, network, sent
-from nornflow.errors import StoreError
+from nornflow.abc import Gate
+from nornflow.errors import PolicyDenied, StoreError
+from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
 from nornflow.model.run import HostState, RunRecord, RunState
@@ -332,6 +334,27 @@ class TestEndings:
         record = segment(story, stopped=True)
         assert record.state is RunState.CANCELLED
         assert fates(record) == {"r1": "changed", "r2": "rolled_back", "r3": "rolled_back"}
+
+    def test_a_waiting_run_that_is_not_allowed_any_more_can_be_ended_all_the_same(self) -> None:
+        class Frozen(Gate):
+            name = "frozen"
+
+            def check(self, request: GateRequest) -> list[Decision]:
+                return [Decision(Verdict.DENY, "the network is frozen")]
+
+        def script(stage: Stage) -> Stage:
+            stage.gates = (Frozen(),) if story.deaths else ()
+            return within_batches(stage)
+
+        story = Story(script, network(2))
+        segment(story)
+        for user in ("bob", "carol"):
+            story.waits.say(user, "board", 1)
+        with pytest.raises(PolicyDenied, match="stays as it is: the network is frozen"):
+            segment(story)
+        record = segment(story, stopped=True)
+        assert record.state is RunState.CANCELLED
+        assert fates(record) == {"r1": "rolled_back", "r2": "skipped"}
 
     def test_without_a_store_a_step_says_that_nobody_could_answer(self) -> None:
         stage = before_devices(Stage(dict(network(1))))
