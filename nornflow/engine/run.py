@@ -144,8 +144,7 @@ class Run:
             return
         if self._earlier is not None and self._earlier.applying:
             self._recall(self._earlier)
-            if not self._only_ends:  # the way back was allowed with the change
-                # what was allowed when it began may not be any more
+            if not self._only_ends:  # the way back was allowed with the change; what it did then may not be any more
                 self._admission.demand(self._plan, self._ledger.left_out)
         elif not (self._ready() if self._sealed is None else self._open_sealed(self._sealed)):
             return
