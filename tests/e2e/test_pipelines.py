@@ -155,7 +155,7 @@ def test_the_example_backs_up_changes_looks_and_tells(fleet: MakeFleet, project:
     assert "tell (hello.yaml): not planned: its inputs come from runs that have not been" in planned.stdout
     assert LINE not in network["r2"].running_config
     begun = site.run("pipeline", "run", *words, "--yes", "--detach", "--format", "json").ok().json()
-    assert soon(lambda: bool(shown(site)["completed_at"]), 60)
+    assert soon(lambda: bool(shown(site)["completed_at"]), 60, every=0.2)
     record = shown(site)
     assert record["id"] == begun["id"]
     assert [one["state"] for one in record["entries"]] == ["succeeded"] * 4, record
@@ -204,17 +204,17 @@ def test_a_run_without_a_yes_ends_with_4_and_a_workflow_that_was_changed_meanwhi
 
 def test_whatever_dies_each_run_is_done_once_and_the_pipeline_goes_on(site: ProjectFolder, network: Fleet) -> None:
     with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
-        assert soon(lambda: at_change(site))
+        assert soon(lambda: at_change(site), 60)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         assert "cut off" in site.run("pipeline", "list").ok().stdout
         run = entry(site, "change")["run"]
         with running(site, "pipeline", "resume", shown(site)["id"], "--yes") as anew:
-            assert soon(lambda: shown(site)["fence"] == 2)
+            assert soon(lambda: shown(site)["fence"] == 2, 60, every=0.2)
             held = site.run("pipeline", "resume", shown(site)["id"])
             assert (held.exit_code, "is led by" in held.stderr) == (1, True)
             os.kill(worker_of(site, run), signal.SIGKILL)
-            assert soon(lambda: entry(site, "change")["deaths"] == 1)
+            assert soon(lambda: entry(site, "change")["deaths"] == 1, 60, every=0.2)
             over(site)
             ended(anew)
     assert entry(site, "change")["run"] == run, "the run lived on, and then it was gone on with"
@@ -228,13 +228,13 @@ def test_a_pipeline_is_ended_from_elsewhere_and_by_ctrl_c_further_each_time(
     site: ProjectFolder, network: Fleet
 ) -> None:
     with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
-        assert soon(lambda: at_change(site))
+        assert soon(lambda: at_change(site), 60)
         assert site.run("pipeline", "cancel", shown(site)["id"]).exit_code == 2
         site.run("pipeline", "cancel", shown(site)["id"], "--after-entries").ok()
-        assert soon(lambda: states(site) == {"change": "running", "last": "cancelled"})
+        assert soon(lambda: states(site) == {"change": "running", "last": "cancelled"}, 60, every=0.2)
         for level in ("after-device", "now-and-roll-back"):
             process.send_signal(signal.SIGINT)
-            assert soon(lambda level=level: (shown(site)["wish"] or {})["level"] == level)
+            assert soon(lambda level=level: (shown(site)["wish"] or {})["level"] == level, 60, every=0.2)
         code, said = ended(process)
     assert code == 1
     assert states(site) == {"change": "cancelled", "last": "cancelled"}, said
@@ -244,7 +244,7 @@ def test_a_pipeline_is_ended_from_elsewhere_and_by_ctrl_c_further_each_time(
 
 def test_a_pipeline_that_nobody_leads_is_ended_by_who_cancels_it(site: ProjectFolder, network: Fleet) -> None:
     with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
-        assert soon(lambda: at_change(site))
+        assert soon(lambda: at_change(site), 60)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         told = site.run("pipeline", "cancel", shown(site)["id"], "--now-and-roll-back").ok()
@@ -276,8 +276,8 @@ def test_runs_wait_for_resources_and_people_see_for_which(project: MakeProject) 
     files = {f"{name}.yaml": NEEDS.replace("NAME", name) for name in ("one", "two")}
     site = project({**files, "nornflow.yaml": "profile: elevated\npools: {licences: 3}\n"})
     with running(site, "run", "one.yaml", "--yes") as one, running(site, "run", "two.yaml", "--yes") as two:
-        assert soon(lambda: (site.path / "one").exists() or (site.path / "two").exists())
-        assert soon(lambda: any(pool["waiting"] for pool in pools(site)))
+        assert soon(lambda: (site.path / "one").exists() or (site.path / "two").exists(), 60)
+        assert soon(lambda: any(pool["waiting"] for pool in pools(site)), 60, every=0.2)
         found = {pool["name"]: pool for pool in pools(site)}
         assert (found["licences"]["used"], found["licences"]["total"]) == (2, 3)
         assert (found["cpu"]["used"], found["cpu"]["total"]) == (1, 8)

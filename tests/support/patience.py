@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 
 
-def soon(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait until something holds; False when it still does not after that many seconds."""
+def soon(holds: Callable[[], bool], seconds: float = 20.0, every: float = 0.01) -> bool:
+    """Wait until something holds; False when it still does not after that many seconds.
+
+    `every` is for what is dear to look at: others need the processor.
+    """
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(every)
     return True
