@@ -46,8 +46,8 @@ install: $(VENV)/.stamp-dev ## make .venv with NornFlow, its plugins and the dev
 demo: $(VENV)/.stamp-run ## watch a change being planned, run, verified and taken back on four simulated routers
 	@$(BIN)/nornflow demo
 
-test: $(VENV)/.stamp-dev ## run every test (lab tests need root and FRR, and say so where they are skipped)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+test: $(VENV)/.stamp-dev ## run every test but those of `make check` (lab tests need root and FRR, and say so where they are skipped)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/docs
 
 killed: $(VENV)/.stamp-dev ## kill a change at every single entry of its journal and resume it (half an hour; `make test` takes some)
 	EVERY_ENTRY=1 $(BIN)/python -m pytest -n $(WORKERS) -q tests/e2e/test_killed.py

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 # two shared cores: a slow example is no finding; in CI the examples are the same each time, elsewhere they wander
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+    "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None, max_examples=60
 )
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
