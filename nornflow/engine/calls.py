@@ -8,7 +8,7 @@ from typing import Any
 
 from nornflow.engine.graph import rescue_groups
 from nornflow.engine.outputs import workflow_outputs
-from nornflow.engine.progress import UNPLANNED, Progress
+from nornflow.engine.progress import UNPLANNED, Progress, is_bearable
 from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError
 from nornflow.model.frame import Frame
@@ -52,11 +52,11 @@ class Call:
         if self._step.scope is Scope.RUN:
             result = self._result(None)
             if result is not None:
-                self._progress.record(self._step, self._softened(result, None))
+                self._progress.record(self._step, self._work.soften(result))
             return
         known = self._progress.host_results.get(self._step.id, {})
         found = {host: result for host in hosts if host not in known and (result := self._result(host)) is not None}
-        self._progress.record(self._step, {host: self._softened(result, host) for host, result in found.items()})
+        self._progress.record(self._step, {host: self._work.soften(result) for host, result in found.items()})
 
     def known(self) -> bool:
         """Tell whether a process before this one did all of its steps, as far as the batch at work goes, when it runs once."""
@@ -88,12 +88,15 @@ class Call:
         return self._with_outputs(made, [frame for frame, _ in rounds], host)
 
     def _state(self, done: Sequence[tuple[Step, StepResult]]) -> StepResult:
-        bad = next(((step, result) for step, result in done if result.failed), None)
+        bad = [(step, result) for step, result in done if result.failed]
+        bad.sort(
+            key=lambda one: is_bearable(one[1])
+        )  # what cannot be borne says how the call ended: an unknown device, say
         changed = any(result.changed for _, result in done)
-        if bad is not None:
-            step, result = bad
+        if bad:
+            step, result = bad[0]
             error = f"{step.id}: {result.error}"
-            return StepResult(HostState.FAILED, changed=changed, error=error, reason=result.reason, hint=result.hint)
+            return StepResult(result.state, changed=result.changed, error=error, reason=result.reason, hint=result.hint)
         if done and all(result.state is HostState.SKIPPED for _, result in done):
             return StepResult(HostState.SKIPPED, reason="when", warning=done[0][1].warning)
         planned = any(result.state is HostState.PLANNED for _, result in done)
@@ -128,10 +131,3 @@ class Call:
 
     def _evaluated(self, frame: Frame, names: dict[str, Any]) -> Outputs:
         return workflow_outputs(frame.outputs, lambda text: self._work.evaluate(text, names), names)
-
-    def _softened(self, result: StepResult, host: str | None) -> StepResult:
-        """Bear a failure as the call's `on_failure` says; the step that failed is no failure of the run any more then."""
-        made = self._work.soften(result)
-        if made.failed is not result.failed:
-            self._progress.bear((step.id for steps in self._inner.values() for step in steps), host)
-        return made

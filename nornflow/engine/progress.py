@@ -14,7 +14,7 @@ from nornflow.model.device import HostView
 from nornflow.model.frame import Frame
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import HostState, RunInfo, StepResult
-from nornflow.model.workflow import On, Scope, Step, Workflow
+from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
 from nornflow.workflow.drafts import CALL
 from nornflow.workflow.frames import Passing
 
@@ -112,6 +112,11 @@ class Progress:
         self._scope = {step.id: step.scope for step in workflow.every_step}
         self._every_step = workflow.every_step
         self._calls = {step.id for step in workflow.steps if step.type == CALL}
+        bearing = (
+            step.id for step in workflow.steps if step.id in self._calls and step.on_failure is not OnFailure.FAIL
+        )
+        self._borne = frozenset(inner for call in bearing for inner in self._steps_of(call))
+        """The steps of called workflows whose failure is borne by the call."""
         self._lock = threading.Lock()
         self._base: dict[str, Any] = {
             "inputs": dict(inputs),
@@ -240,12 +245,12 @@ class Progress:
             steps = (failed, *self._steps_of(failed))
             for host, result in list(self.host_results.get(failed, {}).items()):
                 if result.failed and self._all_well(rescuers, host):
-                    self.bear(steps, host)
+                    self._bear(steps, host)
             single = self.results.get(failed)
             if single is not None and single.failed and self._all_well(rescuers, None):
-                self.bear(steps, None)
+                self._bear(steps, None)
 
-    def bear(self, steps: Iterable[str], host: str | None) -> None:
+    def _bear(self, steps: Iterable[str], host: str | None) -> None:
         """Mark what failed of these steps, on a host or once, as rescued: it is no failure of the run."""
         for step in steps:
             kept = self.results if host is None else self.host_results.get(step, {})
@@ -273,19 +278,30 @@ class Progress:
         """
         for step in self._every_step:
             result = self.results.get(step.id) if host is None else self.host_results.get(step.id, {}).get(host)
-            if result is not None and result.failed:
+            if result is not None and self._counts(step.id, result):
                 return step, result
         return None
+
+    def _counts(self, step: str, result: StepResult) -> bool:
+        return result.failed and not (step in self._borne and is_bearable(result))
 
     def failed_hosts(self) -> set[str]:
         """Return the devices on which any step failed; of many devices this is faster than to ask for each."""
         return {
-            host for results in self.host_results.values() for host, result in list(results.items()) if result.failed
+            host
+            for step, results in self.host_results.items()
+            for host, result in list(results.items())
+            if self._counts(step, result)
         }
 
     def changed(self, host: str) -> bool:
         """Tell whether any step changed the host."""
         return any(results[host].changed for results in self.host_results.values() if host in results)
+
+
+def is_bearable(result: StepResult) -> bool:
+    """Tell whether `on_failure: warn | continue` bears it: a failure, or that it took too long and changed nothing."""
+    return result.state is HostState.FAILED or (result.state is HostState.TIMED_OUT and not result.changed)
 
 
 def _unwalkable(on: On, result: StepResult | None) -> str:

@@ -12,7 +12,7 @@ from nornflow.abc import Cancellation, DeviceSession, StepContext, StepType
 from nornflow.engine.aside import aside
 from nornflow.engine.outputs import is_expression, with_outputs
 from nornflow.engine.params import BoundParams
-from nornflow.engine.progress import UNPLANNED, Progress
+from nornflow.engine.progress import UNPLANNED, Progress, is_bearable
 from nornflow.engine.reading import ReadingSandbox
 from nornflow.engine.sight import Sight
 from nornflow.engine.strangers import answered, asked
@@ -289,8 +289,7 @@ class StepWork:
 
     def soften(self, result: StepResult) -> StepResult:
         """Turn a failure into a warning (`on_failure: warn`) or into a skip (`continue`); other ends stay as they are."""
-        timed_out = result.state is HostState.TIMED_OUT and not result.changed
-        if not (timed_out or result.state is HostState.FAILED) or self.step.on_failure is OnFailure.FAIL:
+        if not is_bearable(result) or self.step.on_failure is OnFailure.FAIL:
             return result
         state = HostState.OK if self.step.on_failure is OnFailure.WARN else HostState.SKIPPED
         return replace(result, state=state, warning=result.error, error="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from called import compiled, running
 from engine_stage import CONFIG, Stage, fates, network
 from mortal import Death, Mortal, both, undisturbed
-from nornflow.errors import UsageError
+from nornflow.errors import Unreachable, UsageError
 from nornflow.model.decision import GateRequest, Verdict
 from nornflow.model.diagnostic import InvalidDocument
 from nornflow.model.run import HostState, RunRecord, RunState, StepResult
@@ -49,6 +49,15 @@ outputs:
 def states(record: RunRecord, step: str) -> dict[str, str]:
     (found,) = [one for one in record.steps if one.step == step]
     return {host: result.state.value for host, result in found.hosts.items()}
+
+
+class Lost(FakeDevice):
+    """Takes its lines, and is not seen again."""
+
+    def take(self, lines: Sequence[str]) -> None:
+        super().take(lines)
+        self.broken = Unreachable("r1: no answer")
+        raise self.broken
 
 
 BORNE = ("on_failure: warn", "rescue: [{id: mend, type: fake.check, condition: 'true'}]")
@@ -120,6 +129,23 @@ class TestOneCall:
         record = running(network(2), main, ntp=failing).run()
         assert record.state is RunState.SUCCEEDED, record.error
         assert fates(record) == {"r1": "changed", "r2": "changed"}
+
+    def test_a_device_of_which_nobody_knows_what_it_has_is_not_borne(self) -> None:
+        stage = running(network(2), CALLS.replace("depends_on: look,", "depends_on: look, on_failure: warn,"), ntp=NTP)
+        stage.devices["r1"] = Lost(CONFIG.format("r1"))
+        record = stage.run()
+        assert (record.state, fates(record)) == (RunState.FAILED, {"r1": "unknown", "r2": "changed"})
+        assert states(record, "ntp") == {"r1": "unknown", "r2": "changed"}
+
+    def test_a_step_that_runs_once_before_the_devices_can_fail_in_a_call_that_bears_it(self) -> None:
+        tells = NTP.replace("steps:", "steps:\n  - {id: tell, type: fake.say, fail: 9, text: x}").replace(
+            "{id: configure,", "{id: configure, depends_on: tell,"
+        )
+        main = CALLS.replace("depends_on: look,", "on_failure: warn,").split("  - {id: after")[0]
+        record = running(network(2), main, ntp=tells).run()
+        assert (record.state, states(record, "ntp")) == (RunState.SUCCEEDED, {"r1": "ok", "r2": "ok"})
+        (end,) = [step for step in record.steps if step.step == "ntp"]
+        assert end.hosts["r1"].warning == "ntp.tell: not yet"
 
     def test_it_knows_nothing_of_its_caller(self) -> None:
         line = "ntp server {{ vars.x | default(workflow.name) }} {{ inputs | length }}"

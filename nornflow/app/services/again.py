@@ -20,6 +20,7 @@ from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import BAD_ENDS, HostState, RunRecord, RunState, StepResult
 from nornflow.model.workflow import Scope, Workflow
 from nornflow.redaction import MASK
+from nornflow.workflow.drafts import CALL
 
 
 def run_failed_again(project: Project, run: str, voices: Voices, step: str = "") -> RunRecord:
@@ -82,7 +83,7 @@ def _entries(
 ) -> Iterator[Entry]:
     for kept in record.steps:
         step = workflow.step(kept.step)
-        if step.id in anew:
+        if step.id in anew or step.type == CALL:  # how a call ended is seen from its steps
             continue
         if step.scope is Scope.RUN and kept.result is not None and not kept.result.failed:
             yield Entry(EntryKind.RESULT, step.id, data={"batch": 0, "result": _data(kept.result)})
