@@ -209,14 +209,14 @@ def test_whatever_dies_each_run_is_done_once_and_the_pipeline_goes_on(site: Proj
         process.wait(10)
         assert "cut off" in site.run("pipeline", "list").ok().stdout
         run = entry(site, "change")["run"]
-        with running(site, "pipeline", "resume", shown(site)["id"], "--yes") as anew:
-            assert soon(lambda: shown(site)["fence"] == 2, 60, every=0.2)
-            held = site.run("pipeline", "resume", shown(site)["id"])
-            assert (held.exit_code, "is led by" in held.stderr) == (1, True)
-            os.kill(worker_of(site, run), signal.SIGKILL)
-            assert soon(lambda: entry(site, "change")["deaths"] == 1, 60, every=0.2)
-            over(site)
-            ended(anew)
+        assert "goes on" in site.run("pipeline", "resume", "--all", "--yes").ok().stdout
+        assert soon(lambda: shown(site)["fence"] == 2, 60, every=0.2)
+        held = site.run("pipeline", "resume", shown(site)["id"])
+        assert (held.exit_code, "is led by" in held.stderr) == (1, True)
+        os.kill(worker_of(site, run), signal.SIGKILL)
+        assert soon(lambda: entry(site, "change")["deaths"] == 1, 60, every=0.2)
+        over(site)
+        assert soon(lambda: bool(shown(site)["completed_at"]), 60, every=0.2)
     assert entry(site, "change")["run"] == run, "the run lived on, and then it was gone on with"
     assert [workflow for workflow, _ in runs(site)].count("change") == 1
     assert [[heard.line for heard in network[name].log].count(LINE) for name in ("r1", "r2")] == [1, 1]
@@ -356,6 +356,8 @@ def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(pro
     assert "ci-done" in waits.stdout
     assert shown(site)["state"] == "waiting"
     assert site.run("pipeline", "resume", shown(site)["id"]).exit_code == 4
+    assert site.run("pipeline", "resume", "--all").ok().stdout == "no pipeline is to be gone on with\n"
+    assert site.run("pipeline", "resume").exit_code == 2
     run = entry(site, "ask")["run"]
     site.run("runs", "signal", run, "ci-done", "--data", '{"build": 42}').ok()
     site.run("pipeline", "resume", shown(site)["id"]).ok()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.pipeline_lead import PipelineRequest, of_pipelines, resume_pipeline
+from nornflow.app.services.pipeline_lead import PipelineRequest, of_pipelines, resume_pipeline, starter
+from nornflow.app.services.prepared import now
 from nornflow.errors import StateConflict
 from nornflow.model.lock import Place
 from nornflow.model.pipeline import PipelineRecord, PipelineState, PipelineWish
@@ -17,6 +18,7 @@ from nornflow.model.wish import Level
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.processes import user
 from nornflow.store.slots import places
+from nornflow.store.waits import SqlWaits
 from nornflow.store.workers import Workers
 
 LOOK = 0.25
@@ -60,6 +62,21 @@ def _view(record: PipelineRecord, workers: Workers) -> PipelineView:
     runs = {entry.run for entry in record.entries}
     cut_off = record.state is PipelineState.RUNNING and workers.is_dead(record.worker)
     return PipelineView(record, cut_off, {run: place for run, place in waiting.items() if run in runs})
+
+
+def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
+    """Go on with every pipeline whose process is dead, or that waits and may go on, each led by a process of its own.
+
+    Return their ids, oldest first. Of several who do this at once, one leads each pipeline.
+    """
+    with closing(of_pipelines(project.store(create=False))) as store:
+        desk, workers, due = SqlPipelines(store), Workers(store.engine), frozenset(SqlWaits(store).due(now()))
+        running, waiting = (desk.pipelines(state) for state in (PipelineState.RUNNING, PipelineState.WAITING))
+        found = [one.id for one in running if workers.is_dead(one.worker)]
+        found += [one.id for one in waiting if due & {entry.run for entry in one.entries}]
+    for pipeline in sorted(found):
+        starter(project, pipeline, request).lead(pipeline)
+    return sorted(found)
 
 
 def cancel_pipeline(
