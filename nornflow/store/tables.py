@@ -48,7 +48,12 @@ NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 def of_run(primary: bool = True) -> Column[int]:
     """Return the column that names the run of a row, with which the row goes."""
     return Column(
-        "run", NUMBER, ForeignKey("runs.number", ondelete="CASCADE"), primary_key=primary, autoincrement=False
+        "run",
+        NUMBER,
+        ForeignKey("runs.number", ondelete="CASCADE"),
+        primary_key=primary,
+        autoincrement=False,
+        nullable=False,
     )
 
 
