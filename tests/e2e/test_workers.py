@@ -43,6 +43,7 @@ def take(task: Task) -> Result:
 BAD = """
 name: bad
 version: 1.0
+targets: "site == 'ams'"
 steps:
   - {id: take, type: nornir.task, task: poison.take, access: read}
   - {id: configure, type: netmiko.config, depends_on: [take], lines: [ntp server 192.0.2.10]}
@@ -213,7 +214,7 @@ def runs_of(sites: Sites) -> list[str]:
 def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(made: Callable[..., Sites]) -> None:
     sites = made(files={"tasks/poison.py": POISON, "bad.yaml": BAD})
     bad = sites.project.run("run", "bad.yaml", "--yes", "--detach").ok().stdout.strip()
-    sites.worker("--site", "ams", "--runs", "--concurrency", "1")
+    sites.worker("--site", "ams")
     good = sites.leave("ams")
     sites.ends(good)
     until(lambda: "parked" in sites.log(0), sites)
@@ -321,3 +322,24 @@ def test_a_frozen_worker_loses_its_run_and_sends_nothing_more(made: Callable[...
     assert "taken for dead" in sites.log(0)
     assert {router: sites.written(router) for router in ("r1", "r2")} == before
     assert Counter(before["r2"]) == LINES
+
+
+def test_a_worker_ends_when_the_store_is_upgraded_under_it_and_parks_nothing(made: Callable[..., Sites]) -> None:
+    sites = made()
+    worker = sites.worker("--site", "ams")
+    with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'newer_9999'")
+    assert worker.wait(20) == 1
+    assert "newer_9999, which this NornFlow does not know" in sites.log(0)
+
+
+def test_what_keeps_a_run_from_going_on_is_said(made: Callable[..., Sites]) -> None:
+    """And what a worker cannot do at all does not look as if it had died of it."""
+    sites = made()
+    run = sites.leave("ams")
+    sites.project.write("nornflow.yaml", "profile: restricted\n")
+    sites.worker("--site", "ams")
+    until(lambda: "parked" in sites.log(0), sites)
+    (parked,) = seen(sites)["waiting"]
+    assert parked["run"] == run
+    assert "the profile: it was elevated and would be restricted" in str(parked["parked"])

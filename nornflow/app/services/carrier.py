@@ -14,28 +14,20 @@ from pathlib import Path
 
 from nornflow.app.services.carrying import Carried
 
-LEAVE = b"L"
+_LEAVE = "leave"
+_RUN = "run "
 
 
 class Carrier:
-    """A process that was started for one run. When the worker dies the line is cut, and the process ends at once."""
+    """A process for one run, which it is told with `take`: until then it has time to load what runs need.
 
-    def __init__(self, run: str, folder: Path, options: Sequence[str] = (), *, site: str = "") -> None:
+    When the worker dies the line is cut, and the process ends at once.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            part = ("--site", site) if site else ()
-            words = [
-                sys.executable,
-                "-m",
-                "nornflow",
-                "runs",
-                "carry",
-                run,
-                "--line",
-                str(theirs.fileno()),
-                *part,
-                *options,
-            ]
+            words = [sys.executable, "-m", "nornflow", "runs", "carry", "--line", str(theirs.fileno()), *options]
             # a session of its own: a Ctrl-C in the worker's terminal is for the worker
             self._process = subprocess.Popen(
                 words,
@@ -49,11 +41,24 @@ class Carrier:
         self._said = b""
 
     @property
+    def alive(self) -> bool:
+        """Tell whether the process is there."""
+        return self._process.poll() is None
+
+    @property
     def carried(self) -> Carried | None:
         """What the process said at its end; None when it died before."""
         with suppress(ValueError, KeyError, TypeError):
             return Carried.read(self._said.decode())
         return None
+
+    def take(self, run: str, site: str = "") -> None:
+        """Have the process carry on this run, or its part at one site."""
+        self._tell(f"{_RUN}{run} {site}")
+
+    def leave(self) -> None:
+        """Have the process leave its run between two batches, if it comes to that before the end."""
+        self._tell(_LEAVE)
 
     def ended(self, seconds: float) -> bool:
         """Wait so long for its end, and tell whether it has come."""
@@ -61,7 +66,7 @@ class Carrier:
         try:
             part = self._line.recv(65536)
         except TimeoutError:
-            if self._process.poll() is None:
+            if self.alive:
                 return False
             part = b""  # what it forked may hold its end for a moment longer
         except OSError:
@@ -72,30 +77,50 @@ class Carrier:
         self._process.wait()
         return True
 
-    def leave(self) -> None:
-        """Have the process leave its run between two batches, if it comes to that before the end."""
-        with suppress(OSError):  # it has ended
-            self._line.send(LEAVE)
-
     def kill(self) -> None:
         """End the process now, whatever it is at: what it left open is settled by whoever goes on with the run."""
-        if self._process.poll() is None:
+        if self.alive:
             self._process.kill()
             self._process.wait()
         self._line.close()
 
+    def _tell(self, word: str) -> None:
+        with suppress(OSError):  # it has ended
+            self._line.sendall(f"{word}\n".encode())
 
-def hold_line(number: int, leave: Callable[[], None]) -> socket.socket:
-    """Hold the other end in the process that was started: it ends when the worker is gone; `leave` is called when told so."""
-    line = socket.socket(fileno=number)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a whole group may be asked to end: the worker says what that means
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def listen() -> None:
-        with suppress(OSError):
-            while line.recv(1) == LEAVE:
-                leave()
+class Line:
+    """The other end, in the process that was started: the process ends when the worker is gone.
+
+    `leave` is called when the run is to be left.
+    """
+
+    def __init__(self, number: int, leave: Callable[[], None]) -> None:
+        self._socket = socket.socket(fileno=number)
+        self._leave = leave
+        self._told = threading.Event()
+        self._run = self._site = ""
+        # a whole group may be asked to end: the worker says what that means
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        threading.Thread(target=self._listen, daemon=True, name="line").start()
+
+    def run(self) -> tuple[str, str]:
+        """Wait for what is to be carried on, and return the run's id and the site whose part it is, if it is no more."""
+        self._told.wait()
+        return self._run, self._site
+
+    def say(self, text: str) -> None:
+        """Tell the worker."""
+        self._socket.sendall(text.encode())
+
+    def _listen(self) -> None:
+        with suppress(OSError), self._socket.makefile("r", encoding="utf-8") as lines:
+            for line in lines:
+                word = line.rstrip("\n")
+                if word == _LEAVE:
+                    self._leave()
+                elif word.startswith(_RUN):
+                    self._run, _, self._site = word.removeprefix(_RUN).partition(" ")
+                    self._told.set()
         os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=listen, daemon=True, name="line").start()
-    return line

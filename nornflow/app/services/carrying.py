@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -13,7 +13,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.resume import Wanted, resume_run
 from nornflow.app.services.sealing import versions
-from nornflow.errors import DevicesHeld, NornFlowError, RunLeft, RunLost, StateConflict, StillWaiting, StoreError
+from nornflow.errors import DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError
 from nornflow.model.journal import Standing
 from nornflow.model.run import RunState
 from nornflow.model.submission import Submission, version_differences
@@ -53,8 +53,27 @@ class Carried:
         return cls(Came(found["came"]), found["state"], found["text"])
 
 
-def carry_on(project: Project, run: str, voices: Voices, *, wait: Callable[[float], object] = time.sleep) -> Carried:
-    """Go on with a run that was left to workers and return what came of it; while another process lives that does so, wait."""
+def warmed_up(project: Project) -> Mapping[str, str]:
+    """Load what any run needs, and return the versions of what was loaded."""
+    from nornflow.devices import fleet, runner  # noqa: F401 - Nornir, and all below it
+
+    return versions(project)
+
+
+def carry_on(
+    project: Project,
+    run: str,
+    voices: Voices,
+    loaded: Mapping[str, str],
+    *,
+    wait: Callable[[float], object] = time.sleep,
+) -> Carried:
+    """Go on with a run that was left to workers and return what came of it; while another process lives that does so, wait.
+
+    `loaded` are the versions that this process has loaded: others may have been installed since.
+    """
+    if loaded != versions(project):
+        return Carried(Came.AGAIN, text="other versions were installed under this process")
     with closing(project.store()) as store:
         assert isinstance(store, SqlRunStore)  # no other one has submissions
         submission = Submissions(store.engine).of(run)
@@ -72,19 +91,21 @@ def carry_on(project: Project, run: str, voices: Voices, *, wait: Callable[[floa
         came, text = Came.WAITS if standing.state is RunState.WAITING else Came.STUCK, error.message
     except RunLeft as error:
         came, text = Came.AGAIN, error.message
-    except (StateConflict, RunLost) as error:  # another process was quicker
-        came, text = Came.AGAIN, error.message
-    except StoreError as error:
-        came, text = Came.AGAIN, error.message
-        wait(LOOK)
     except NornFlowError as error:
-        came, text = Came.STUCK, f"{error.message}{f' ({error.hint})' if error.hint else ''}"
+        came, text = (found := stopped_by(error)).came, found.text
     else:
         came = Came.WAITS if record.state is RunState.WAITING else Came.AGAIN
         text = "" if came is Came.WAITS else "another process has taken the run over"
     with closing(project.store()) as store:
         standing = store.standing(run)
     return Carried(Came.ENDED if standing.ended else came, standing.state.value, text)
+
+
+def stopped_by(error: NornFlowError) -> Carried:
+    """Return what an error makes of carrying a run on: a store that is away comes back, anything else wants somebody."""
+    if isinstance(error, StoreError):
+        return Carried(Came.AGAIN, text=error.message)
+    return Carried(Came.STUCK, text=f"{error.message}{f' ({error.hint})' if error.hint else ''}")
 
 
 def _nobody_else(store: SqlRunStore, run: str, wait: Callable[[float], object]) -> Standing:

@@ -23,6 +23,7 @@ from nornflow.errors import StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.job import MOST_ATTEMPTS, JobState, Waits
 from nornflow.model.submission import Post, Submission, Submitted
+from nornflow.store.database import StoreAway, demand_schema, told
 from nornflow.store.posts import Posts
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
@@ -49,7 +50,8 @@ class Call:
 class Worker:
     """One process at its post, from `work` until it is told to end; `tell` says in a line what happens.
 
-    A run is carried on by a process of its own (`carrier` starts one), so that one that kills its process kills no other.
+    A run is carried on by a process of its own (`carrier` starts one), so that one that kills its process kills no other. One
+    process is started before there is a run for it, and has loaded what runs need by then.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Worker:
         project: Project,
         post: Post,
         call: Call,
-        carrier: Callable[..., Carrier],
+        carrier: Callable[[], Carrier],
         *,
         grace: float,
         tell: Callable[[str], object],
@@ -67,6 +69,7 @@ class Worker:
         self._carrier, self._grace, self._tell = carrier, grace, tell
         self._monotonic = monotonic
         self._carriers: dict[tuple[str, str], Carrier] = {}
+        self._spare: Carrier | None = None
         self._lock = threading.Lock()
         self._told: set[str] = set()
 
@@ -80,6 +83,7 @@ class Worker:
             self._posts.take(me.id, self._post)
             assert me.pulse is not None  # of the same store
             me.pulse.watch(lambda: self._look_for_drain(me.id))
+            self._make_spare()
             duty = Duty(me.id, self._post.queues, self._post.concurrency)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
             with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving:
@@ -105,12 +109,14 @@ class Worker:
             if self._monotonic() > end:
                 self._call.hurry.set()
         with self._lock:
-            left = list(self._carriers.values())
+            left = [*self._carriers.values(), *((self._spare,) if self._spare else ())]
+            self._spare = None
         for carrier in left:
             carrier.kill()
 
     def _look_after(self, engine: DurableEngine, me: Alive) -> None:
         assert me.workers is not None
+        self._demand_our_schema()
         # those that carry runs on as well: whoever follows them need not begin to watch
         me.workers.gone_of({run.worker for run in self._store.unended() if run.worker})
         for dead in self._posts.dead(me.workers):
@@ -126,6 +132,16 @@ class Worker:
             if known is not None and self._is_ours(known.submission) and not engine.signal(known.job, DUE):
                 engine.submit(job_of(known))
         remind(self._store, now())
+
+    def _demand_our_schema(self) -> None:
+        """End the worker when the store was upgraded under it: it could only spoil what it took."""
+        try:
+            with told(self._store.engine, "the schema could not be looked at"):
+                demand_schema(self._store.engine)
+        except StoreAway:
+            raise
+        except StoreError as error:
+            self._lose(error)
 
     def _is_ours(self, submission: Submission) -> bool:
         here = submission.place in self._post.places and submission.versions == self._post.versions
@@ -197,19 +213,22 @@ class Worker:
             if self._call.hurry.is_set():
                 raise LeaveJob
             carried = self._by_process(ctx, run, site)
-            if ctx.cancelled or carried is not None:
+            if ctx.cancelled or (carried is not None and carried.came is Came.ENDED):
                 return about
             if not self._call.hurry.is_set():
-                self._tell(f"run {run}: its process at {site} died")
+                self._tell(f"run {run}: its process at {site} {f'ended: {carried.text}' if carried else 'died'}")
                 self._call.hurry.wait(PAUSE)
         raise RuntimeError(f"its process died {MOST_DEATHS} times")
 
     def _by_process(self, ctx: Ctx, run: str, site: str = "") -> Carried | None:
         """Have one process carry a run on; None when it died. It is ended when the job is not this worker's any more."""
-        carrier = self._carrier(run, site=site)
+        carrier = self._started()
         with self._lock:
             self._carriers[run, site] = carrier
         try:
+            carrier.take(run, site)
+            if self._call.drain.is_set():
+                carrier.leave()
             while not carrier.ended(LOOK / 5):
                 if ctx.cancelled or self._call.hurry.is_set():
                     carrier.kill()
@@ -218,6 +237,17 @@ class Worker:
             carrier.kill()
             with self._lock:
                 del self._carriers[run, site]
+            self._make_spare()
+
+    def _started(self) -> Carrier:
+        with self._lock:
+            spare, self._spare = self._spare, None
+        return spare if spare is not None and spare.alive else self._carrier()
+
+    def _make_spare(self) -> None:
+        with self._lock:
+            if self._spare is None and not self._call.drain.is_set():
+                self._spare = self._carrier()
 
     def _had_enough(self, run: str) -> dict[str, Any]:
         known = self._submissions.of(run)

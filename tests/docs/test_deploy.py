@@ -1,0 +1,88 @@
+"""The manifests that the scale-out guide hands out are ones that systemd, Docker and Kubernetes take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import kubernetes_validate
+import pytest
+import yaml
+
+from nornflow.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+KUBERNETES = "1.34"
+
+
+def documents() -> Iterator[dict]:
+    for file in MANIFESTS:
+        yield from yaml.safe_load_all(file.read_text())
+
+
+def worker_words() -> Iterator[list[str]]:
+    for unit in UNITS:
+        (line,) = re.findall(r"^ExecStart=\S+/nornflow (.*)$", unit.read_text(), re.MULTILINE)
+        yield shlex.split(line.replace("%i", "ams"))
+    for service in yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())["services"].values():
+        yield from [service["command"]] if "command" in service else []
+    for document in documents():
+        spec = document.get("spec", {}).get("template", {}).get("spec", {})
+        yield from (container["args"] for container in spec.get("containers", ()))
+
+
+@pytest.mark.parametrize("words", list(worker_words()), ids=" ".join)
+def test_every_command_is_one_of_ours(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click.Command, "invoke", lambda command, context: None)  # read, never done
+    cli.main(list(words), prog_name="nornflow", standalone_mode=False)
+
+
+def test_kubernetes_takes_every_manifest() -> None:
+    found = list(documents())
+    for document in found:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    assert {each["kind"] for each in found} >= {"Deployment", "Job", "Secret", "PodDisruptionBudget"}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**found[0], "kind": "Secret", "stringData": 1}, KUBERNETES, strict=True)
+
+
+def test_who_is_killed_had_the_time_to_drain() -> None:
+    """Everywhere the grace of the worker ends before the patience of what supervises it."""
+    graces = [int(words[words.index("--grace") + 1]) for words in worker_words() if "--grace" in words]
+    assert graces
+    deployments = [each for each in documents() if each["kind"] == "Deployment"]
+    ends = [each["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] for each in deployments]
+    ends += [int(re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)[0]) for unit in UNITS]
+    assert len(ends) == len(deployments) + len(UNITS)
+    assert max(graces) < min(ends)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_every_unit(tmp_path: Path) -> None:
+    for unit in UNITS:
+        # what the unit starts is not installed here
+        text = re.sub(r"^(ExecStart=)\S+", rf"\1{shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
+        (tmp_path / unit.name).write_text(text)
+    names = [str(tmp_path / unit.name.replace("@", "@ams")) for unit in UNITS]
+    for unit in UNITS:
+        if "@" in unit.name:
+            (tmp_path / unit.name).rename(tmp_path / unit.name.replace("@", "@ams"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False
+    )
+    ours = [line for line in done.stderr.splitlines() if "nornflow" in line]
+    assert (done.returncode, ours) == (0, []), done.stderr
+
+
+def test_the_image_starts_the_worker_so_that_it_hears_signals() -> None:
+    lines = (DEPLOY / "docker" / "Dockerfile").read_text().splitlines()
+    assert 'ENTRYPOINT ["nornflow"]' in lines, "the exec form: a shell would keep SIGTERM to itself"
+    assert any(re.match(r"USER \d+$", line) for line in lines)
