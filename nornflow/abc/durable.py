@@ -114,6 +114,10 @@ class DurableEngine(ABC):
         """
 
     @abstractmethod
+    def forget(self, jobs: Collection[str]) -> None:
+        """Remove these jobs, and those whose ids go on behind theirs with a dot; nobody may be at work on them."""
+
+    @abstractmethod
     def serve(self, duty: Duty, works: Mapping[str, Work]) -> AbstractContextManager[Serving]:
         """Take jobs as long as the `with` lasts, each in a thread of its own; at its end wait for those at work."""
 

@@ -7,7 +7,6 @@ client. What was measured, and the traps, are in docs/decisions/0030-durable-eng
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,11 +17,13 @@ from dbos import error as dbos_error
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from nornflow.abc.durable import Ctx, DurableEngine, Duty, Serving, Work
-from nornflow.durable.common import demand_ended, done_by_others
+from nornflow.abc.durable import DurableEngine, Duty, Serving, Work
+from nornflow.durable.common import demand_ended
 from nornflow.durable.segments import (
     BETWEEN,
+    POLL,
     WORKFLOW,
+    SegmentCtx,
     given,
     job_of,
     number_of,
@@ -40,10 +41,6 @@ SCHEMA = "nornflow_durable"
 """Where its tables are in PostgreSQL, beside ours; in SQLite they have a file of their own."""
 VERSION = "engine-1"
 """Raised only when the order of checkpoints in `_segment` changes: a worker takes only what has its own."""
-POLL = 0.25
-"""Seconds between two looks into a queue."""
-LOOK = 0.5
-"""Seconds for which an answer about a job of our own is good."""
 _FAR = 10 * 365 * 86_400.0
 
 
@@ -164,6 +161,18 @@ class DbosEngine(DurableEngine):
     def _of(self, workers: Collection[str]) -> Sequence[WorkflowStatus]:
         return self.client.list_workflows(status="PENDING", executor_id=list(workers), load_output=False)
 
+    def forget(self, jobs: Collection[str]) -> None:
+        """Remove jobs."""
+
+        def removed() -> None:
+            for job in jobs:
+                found = self.client.list_workflows(workflow_id_prefix=job, load_input=False, load_output=False)
+                ids = [each.workflow_id for each in found if f"{job_of(each.workflow_id)}.".startswith(f"{job}.")]
+                if ids:
+                    self.client.delete_workflows(ids)
+
+        self._told("jobs could not be removed", removed)
+
     @contextmanager
     def serve(self, duty: Duty, works: Mapping[str, Work]) -> Iterator[Serving]:
         """Take jobs as long as the `with` lasts."""
@@ -247,38 +256,6 @@ class DbosEngine(DurableEngine):
         return self._patience(tried)
 
 
-class _Ctx(Ctx):
-    """A segment at work in this process."""
-
-    def __init__(self, engine: DbosEngine, worker: str, job: str, segment: int, queue: str) -> None:
-        self.job, self.segment = job, segment
-        self._engine, self._worker, self._queue = engine, worker, queue
-        self._known: tuple[float, bool] = (float("-inf"), False)
-
-    def step(self, name: str, call: Callable[[], Any]) -> Any:
-        """Do something once."""
-        return DBOS.run_step({"name": name}, call)
-
-    def fan_out(self, jobs: Sequence[Job]) -> Sequence[JobStatus]:
-        """Have other jobs done."""
-        return done_by_others(self._engine, self._queue, jobs, self._rest)
-
-    @property
-    def cancelled(self) -> bool:
-        """Tell whether the segment is not this worker's any more."""
-        now = time.monotonic()
-        if not self._known[1] and now - self._known[0] >= LOOK:
-            found = self._engine.look(segment_id(self.job, self.segment))
-            mine = found is not None and (found.status, found.executor_id) == ("PENDING", self._worker)
-            self._known = now, not mine
-        return self._known[1]
-
-    def _rest(self) -> None:
-        if self.cancelled:
-            raise dbos_error.DBOSWorkflowCancelledError(f"{self.job} is cancelled")
-        time.sleep(POLL)
-
-
 class _Serving(Serving):
     """The DBOS of this process."""
 
@@ -340,7 +317,7 @@ class _Serving(Serving):
         if work is None:
             return {"failed": f"no work is called {name!r} here"}
         try:
-            found = work(_Ctx(self._engine, self._duty.worker, job, number, queue), data)
+            found = work(SegmentCtx(self._engine, self._engine.look, self._duty.worker, job, number, queue), data)
         except (dbos_error.DBOSWorkflowCancelledError, dbos_error.DBOSWorkflowConflictIDError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed with it

@@ -55,6 +55,10 @@ class InlineEngine(DurableEngine):
         """Put back what dead workers were at."""
         return self.rows.recover(workers)
 
+    def forget(self, jobs: Collection[str]) -> None:
+        """Remove jobs."""
+        self.rows.forget(jobs)
+
     @contextmanager
     def serve(self, duty: Duty, works: Mapping[str, Work]) -> Iterator[Serving]:
         """Take jobs as long as the `with` lasts."""

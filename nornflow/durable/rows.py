@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nornflow.durable.common import demand_ended
@@ -108,6 +108,17 @@ class JobRows:
             .returning(jobs.c.id)
         )
         return self._write("jobs could not be put back", lambda connection: list(connection.execute(back).scalars()))
+
+    def forget(self, found: Collection[str]) -> None:
+        """Remove jobs."""
+
+        def write(connection: Connection) -> None:
+            for job in found:
+                mine = or_(jobs.c.id == job, jobs.c.id.startswith(f"{job}.", autoescape=True))
+                connection.execute(delete(job_steps).where(job_steps.c.job.in_(select(jobs.c.number).where(mine))))
+                connection.execute(delete(jobs).where(mine))
+
+        self._write("jobs could not be removed", write)
 
     def claim(self, queue: str, worker: str, token: str) -> Any | None:
         """Take the oldest job of a queue for a worker and return its row; None when there is none.

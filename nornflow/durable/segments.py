@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from dbos import WorkflowStatus
+from dbos import DBOS, WorkflowStatus
+from dbos import error as dbos_error
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from nornflow.model.job import MOST_ATTEMPTS, JobState, JobStatus
+from nornflow.abc.durable import Ctx, DurableEngine
+from nornflow.durable.common import done_by_others
+from nornflow.model.job import MOST_ATTEMPTS, Job, JobState, JobStatus
 
+POLL = 0.25
+"""Seconds between two looks into a queue."""
+LOOK = 0.5
+"""Seconds for which an answer about a job of our own is good."""
 BETWEEN = "/segment-"
 WORKFLOW = "segment"
 """What the workflow is called that does one."""
@@ -24,6 +32,41 @@ _STATES = {
     "CANCELLED": JobState.CANCELLED,
     "MAX_RECOVERY_ATTEMPTS_EXCEEDED": JobState.PARKED,
 }
+
+
+Look: TypeAlias = Callable[[str], WorkflowStatus | None]
+
+
+class SegmentCtx(Ctx):
+    """A segment at work in this process; `look` says how a segment stands in DBOS."""
+
+    def __init__(self, engine: DurableEngine, look: Look, worker: str, job: str, segment: int, queue: str) -> None:
+        self.job, self.segment = job, segment
+        self._engine, self._look, self._worker, self._queue = engine, look, worker, queue
+        self._known: tuple[float, bool] = (float("-inf"), False)
+
+    def step(self, name: str, call: Callable[[], Any]) -> Any:
+        """Do something once."""
+        return DBOS.run_step({"name": name}, call)
+
+    def fan_out(self, jobs: Sequence[Job]) -> Sequence[JobStatus]:
+        """Have other jobs done."""
+        return done_by_others(self._engine, self._queue, jobs, self._rest)
+
+    @property
+    def cancelled(self) -> bool:
+        """Tell whether the segment is not this worker's any more."""
+        now = time.monotonic()
+        if not self._known[1] and now - self._known[0] >= LOOK:
+            found = self._look(segment_id(self.job, self.segment))
+            mine = found is not None and (found.status, found.executor_id) == ("PENDING", self._worker)
+            self._known = now, not mine
+        return self._known[1]
+
+    def _rest(self) -> None:
+        if self.cancelled:
+            raise dbos_error.DBOSWorkflowCancelledError(f"{self.job} is cancelled")
+        time.sleep(POLL)
 
 
 def segment_id(job: str, segment: int) -> str:

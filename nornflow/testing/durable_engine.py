@@ -182,6 +182,10 @@ class DurableEngineContract:
             until(lambda: paper.lines[-2:] == ["w1 j3 before", "w1 j3 after"] and len(paper.lines) == 7)
             until(lambda: state(engine, "j3") is JobState.DONE)
             assert not engine.submit(Job("j1", "ams", "count", {"gate": "a"})), "an id is used once"
+            engine.submit(Job("j1.2", "nowhere", "count", {"gate": "a"}))
+            engine.submit(Job("j11", "nowhere", "count", {"gate": "a"}))
+            engine.forget(["j1", "unheard-of"])
+            assert [state(engine, job) for job in ("j1", "j1.2", "j11")] == [None, None, JobState.QUEUED]
         assert [line for line in paper.lines if " j1 " in line] == ["w1 j1 one", "w1 j1 two", "w1 j1 three"]
 
     def test_a_job_that_waits_holds_nothing_and_goes_on_when_it_is_told(self, site: Site) -> None:

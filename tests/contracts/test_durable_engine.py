@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,19 @@ from sqlalchemy import text
 
 import durable_worker
 from durable_worker import engine_of
-from nornflow.abc.durable import DurableEngine
+from nornflow.abc.durable import DurableEngine, Duty
 from nornflow.model.job import Job, JobState
 from nornflow.store.database import connect, parsed, upgrade
-from nornflow.testing.durable_engine import DurableEngineContract, Paper, Site, Workers, python, state, until
+from nornflow.testing.durable_engine import (
+    DurableEngineContract,
+    Paper,
+    Site,
+    Workers,
+    python,
+    state,
+    until,
+    works_of,
+)
 from postgres import PostgresServer
 
 ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
@@ -60,6 +70,23 @@ class TestDbosOnSqlite(DurableEngineContract):
         site = Database("dbos", f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
         yield site
         site.close()
+
+    def test_documented_calls_alone_put_a_dead_workers_jobs_back_as_well(
+        self, site: Database, workers: Workers
+    ) -> None:
+        """Should DBOS change what `recover` is made of."""
+        engine, paper = site.engine(), Paper(site.folder / "paper")
+        dying = workers.start("dying", "ams")
+        engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
+        until(lambda: "dying j1 two" in paper.lines)
+        dying.kill()
+        dying.wait()
+        assert engine.recover_publicly(["dying"]) == ["j1"]
+        (site.folder / "go-a").touch()
+        with engine.serve(Duty("heir", ["ams"]), works_of(site.folder, "heir")):
+            until(lambda: state(engine, "j1") is JobState.DONE)
+        assert paper.lines == ["dying j1 one", "dying j1 two", "heir j1 two", "heir j1 three"]
+        assert "dbos_enterprise" not in sys.modules, "its door to what is not free stays shut"
 
 
 class TestDbosOnPostgresql(DurableEngineContract):

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -49,6 +51,16 @@ steps:
   - {id: configure, type: netmiko.config, depends_on: [take], lines: [ntp server 192.0.2.10]}
 """
 
+KILLED = """
+import os
+import signal
+
+from nornflow.app.services import submitting
+from nornflow.cli.main import main
+
+submitting._submitted = lambda *given: os.kill(os.getpid(), signal.SIGKILL)  # it is in the store, and in no queue
+main()
+"""
 WAITER = """
 name: waiter
 version: 1.0
@@ -227,24 +239,22 @@ def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(m
     until(lambda: sites.log(0).count("(attempt 1 of 3)") == 2, sites)
 
 
-def test_who_leaves_a_run_may_die_and_a_worker_of_another_site_takes_nothing(
-    made: Callable[..., Sites], fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_leaves_a_run_and_who_takes_it_may_both_be_killed(made: Callable[..., Sites], fleet: Fleet) -> None:
+    """And a worker of another site takes nothing."""
     sites = made()
-
-    def died(*given: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(submitting, "_submitted", died)  # it is in the store, and in no queue
-        assert sites.project.run("run", "ams.yaml", "--yes", "--detach").exit_code == 130
+    words = [sys.executable, "-c", KILLED, "run", "ams.yaml", "--yes", "--detach"]
+    assert subprocess.run(words, cwd=sites.project.path, check=False).returncode == -signal.SIGKILL
     (waiting,) = seen(sites)["waiting"]
     run = str(waiting["run"])
     sites.worker("--site", "fra")
     time.sleep(1.5)
     assert sites.state(run) == "queued"
+    first = sites.worker("--site", "ams")
+    death = At(fleet, "r1", first.kill)
+    until(lambda: death.at, sites)
     sites.worker("--site", "ams")
     sites.ends(run)
+    assert [Counter(sites.written(router)) for router in ("r1", "r2")] == [LINES, LINES]
     cancelled = sites.leave("both")
     sites.project.run("runs", "cancel", cancelled, "--after-device").ok()
     assert sites.state(cancelled) == "cancelled"

@@ -54,7 +54,7 @@ def check_database(project: Project) -> list[Finding]:
 def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
     """Forget the runs that ended before a moment and, with `files`, remove their folders too; return their ids.
 
-    So with pipelines, and with what the processes of their runs have said.
+    So with their jobs, with pipelines, and with what the processes of their runs have said.
     """
     from nornflow.app.services.pipeline_lead import logs_of, of_pipelines
     from nornflow.store.pipelines import SqlPipelines
@@ -63,6 +63,9 @@ def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
     with closing(of_pipelines(project.store(create=False))) as store:
         gone = list(store.purge(before))
         known = {logs_of(project, pipeline.id) for pipeline in SqlPipelines(store).pipelines()}
+    if gone:
+        with closing(project.durable()) as engine:
+            engine.forget(gone)
     if files:
         folders = [RunRecords(project.workspace).folder(run) for run in gone]
         for folder in (*folders, *(set(logs_of(project, "").glob("*")) - known)):
