@@ -22,7 +22,6 @@ from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import demand_due, waits_of
-from nornflow.app.sites.owning import at_sites, collect
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, UsageError
@@ -65,6 +64,8 @@ def resume_run(
     that is known. PolicyDenied when a gate says no today, DevicesHeld and StepCancelled when it does not get its turn: then
     a run that had done something stays as it is.
     """
+    from nornflow.app.sites.owning import at_sites, collect  # the database: a run that remembers nothing needs none
+
     with closing(project.store()) as store, alive(store) as me:
         standing = store.standing(store.find(wanted.run))
         _demand_unended(standing)
