@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -52,7 +53,7 @@ def at(sites: Sites, *names: str) -> list[subprocess.Popen[str]]:
 
 
 def parts_of(process: subprocess.Popen[str]) -> list[int]:
-    """Return the processes in which a worker does a site's part of a run."""
+    """Return the processes of a worker: each does a run, or a site's part of one, and one is ready for the next."""
     found = [
         each for task in Path(f"/proc/{process.pid}/task").iterdir() for each in (task / "children").read_text().split()
     ]
@@ -131,8 +132,11 @@ def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str)
     workers = at(sites, "ams", "ams", "fra")
 
     def die() -> None:
-        busy = next(each for each in (owners if who == "the owner" else workers[:2]) if parts_of(each))
-        busy.kill()
+        wanted = "SELECT worker FROM runs" if who == "the owner" else "SELECT worker FROM shards WHERE site = 'ams'"
+        with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
+            ((at_work,),) = connection.execute(wanted).fetchall()
+        pid = int(at_work.rsplit("-", 2)[1])
+        next(each for each in (*owners, *workers) if pid in parts_of(each)).kill()
 
     death = At(fleet, "r2", die)
     run = sites.leave("both")
