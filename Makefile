@@ -19,7 +19,7 @@ space := $(empty) $(empty)
 export MYPYPATH := $(subst $(space),:,$(SOURCES))
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help install demo test killed hung check docs lab bench clean
+.PHONY: help install demo test faults killed hung check docs lab bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,10 +46,13 @@ install: $(VENV)/.stamp-dev ## make .venv with NornFlow, its plugins and the dev
 demo: $(VENV)/.stamp-run ## watch a change being planned, run, verified and taken back on four simulated routers
 	@$(BIN)/nornflow demo
 
-test: $(VENV)/.stamp-dev ## run every test but those of `make check` (lab tests need root and FRR, and say so where they are skipped)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/docs
+test: $(VENV)/.stamp-dev ## run the tests but those of `make check` and `make faults` (lab tests need root and FRR, and say so where they are skipped)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/docs -m "not faults"
 
-killed: $(VENV)/.stamp-dev ## kill a change at every single entry of its journal and resume it (half an hour; `make test` takes some)
+faults: $(VENV)/.stamp-dev ## kill and freeze processes in the middle of changes, take databases away, and see that nothing is lost or done twice
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m faults tests/e2e tests/contracts
+
+killed: $(VENV)/.stamp-dev ## kill a change at every single entry of its journal and resume it (half an hour; `make faults` takes some)
 	EVERY_ENTRY=1 $(BIN)/python -m pytest -n $(WORKERS) -q tests/e2e/test_killed.py
 
 hung: $(VENV)/.stamp-dev ## let 200 devices hang beside 300 that do not, in a command and in the login (a minute and a half)

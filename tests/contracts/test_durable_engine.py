@@ -101,6 +101,7 @@ class TestDbosOnPostgresql(DurableEngineContract):
         site.close()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("kind", "way"), [("inline", "tcp"), ("dbos", "tcp"), ("dbos", "socket")])
 def test_a_job_goes_on_when_the_server_is_back(kind: str, way: str, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:

@@ -14,7 +14,7 @@ import pytest
 
 from killed import BAD, COUNT, CutRouter, End, Scene, points, routers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(0 if os.environ.get("EVERY_ENTRY") else 300)]
+pytestmark = [pytest.mark.faults, pytest.mark.e2e, pytest.mark.timeout(0 if os.environ.get("EVERY_ENTRY") else 300)]
 
 EVERY = bool(os.environ.get("EVERY_ENTRY"))
 PARTS = range(16 if EVERY else 3)

@@ -202,6 +202,7 @@ def test_a_run_without_a_yes_ends_with_4_and_a_workflow_that_was_changed_meanwhi
     assert not log.exists()
 
 
+@pytest.mark.faults
 def test_whatever_dies_each_run_is_done_once_and_the_pipeline_goes_on(site: ProjectFolder, network: Fleet) -> None:
     with running(site, "pipeline", "run", "window.yaml", "--yes") as process:
         assert soon(lambda: at_change(site), 60)

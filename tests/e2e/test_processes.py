@@ -67,6 +67,7 @@ def test_a_change_is_what_one_process_makes_of_it_and_no_process_is_left(tmp_pat
         assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("lines", [2, 4])
 def test_a_run_that_is_killed_is_dead_with_all_its_processes_and_goes_on(
     tmp_path: Path, alone: End, lines: int
@@ -83,6 +84,7 @@ def test_a_run_that_is_killed_is_dead_with_all_its_processes_and_goes_on(
         assert made.end() == alone
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("lines", [1, 3])
 def test_one_of_its_processes_is_killed_and_the_run_does_not_mind(tmp_path: Path, alone: End, lines: int) -> None:
     with scene(tmp_path, 2) as made:
@@ -99,6 +101,7 @@ def test_one_of_its_processes_is_killed_and_the_run_does_not_mind(tmp_path: Path
         assert f"process {cut.pid} of the run died" in made.site.run("runs", "logs", newest(made)).stdout
 
 
+@pytest.mark.faults
 def test_a_stopped_run_sends_nothing_from_any_of_its_processes(tmp_path: Path) -> None:
     with scene(tmp_path, 2) as made:
         made.fleet.timing.latency = 0.05

@@ -13,7 +13,7 @@ import pytest
 from killed import CutRouter, Scene
 from nornflow.testing import Fleet
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.e2e, pytest.mark.timeout(240)]
 
 HOSTS = ["r1", "r2", "r3"]
 NTP = """

@@ -17,7 +17,7 @@ from killed import Scene
 from nornflow.testing import Fleet
 from patience import soon
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.e2e, pytest.mark.timeout(240)]
 
 HOSTS = ["r1", "r2", "r3"]
 NTP = """

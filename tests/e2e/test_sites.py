@@ -88,6 +88,7 @@ def server() -> Iterator[PostgresServer]:
                 server.stop("immediate")
 
 
+@pytest.mark.faults
 def test_its_database_goes_away_in_the_middle_and_no_secret_is_in_it(
     sites: Sites, fleet: Fleet, server: PostgresServer
 ) -> None:
@@ -115,6 +116,7 @@ def test_its_database_goes_away_in_the_middle_and_no_secret_is_in_it(
             assert not any(PASSWORD in row[0] for row in rows), table
 
 
+@pytest.mark.faults
 def test_a_process_at_a_site_dies_and_the_next_one_settles_what_it_left(sites: Sites, fleet: Fleet) -> None:
     sites.worker("--runs")
     ams, _ = at(sites, "ams", "fra")
@@ -126,6 +128,7 @@ def test_a_process_at_a_site_dies_and_the_next_one_settles_what_it_left(sites: S
     assert "a process at site ams died" in sites.project.run("runs", "logs", run).ok().stdout
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("who", ["a site's worker", "the owner"])
 def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str) -> None:
     owners = [sites.worker("--runs") for _ in range(2)]
@@ -147,6 +150,7 @@ def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str)
     assert ("run.resumed" in told) is (who == "the owner")
 
 
+@pytest.mark.faults
 def test_a_run_of_several_sites_that_is_cancelled_takes_back_what_its_sites_did(sites: Sites, fleet: Fleet) -> None:
     before = {router.name: router.running_config for router in fleet}
     fleet.timing.latency = 0.1

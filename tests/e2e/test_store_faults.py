@@ -22,7 +22,7 @@ from nornflow.testing.project import Outcome, ProjectFolder
 from patience import soon
 from postgres import PostgresServer
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
 CHANGE = """
 name: ntp

@@ -27,7 +27,7 @@ from nornflow.testing.fakes import FakeDevices, RememberingObserver
 from patience import soon
 from races import Ground, mixed_up, plan_of_race, writers_at_once
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 MakeFleet = Callable[..., Fleet]
 
 

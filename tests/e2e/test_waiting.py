@@ -292,6 +292,7 @@ class TestMeanwhile:
         assert written(network) == [1, 0, 0]
 
 
+@pytest.mark.faults
 class TestKilled:
     """The story of one run on real processes, each of which is killed at the worst moment."""
 

@@ -103,6 +103,7 @@ def server() -> Iterator[PostgresServer]:
                 server.stop("immediate")
 
 
+@pytest.mark.faults
 def test_two_sites_with_two_workers_each_over_postgresql(
     made: Callable[..., Sites], fleet: Fleet, server: PostgresServer
 ) -> None:
@@ -151,6 +152,7 @@ def seen(sites: Sites) -> dict[str, list[dict[str, Any]]]:
     return dict(json.loads(sites.project.run("workers", "list", "--format", "json").ok().stdout))
 
 
+@pytest.mark.faults
 def test_a_killed_workers_run_is_gone_on_with_in_ten_seconds(made: Callable[..., Sites], fleet: Fleet) -> None:
     """Without a second write to any device."""
     sites = made("durable: {engine: dbos}\n")
@@ -175,6 +177,7 @@ def taker(sites: Sites) -> str:
     return str(worker)
 
 
+@pytest.mark.faults
 def test_a_worker_drains_and_leaves_what_it_has_no_time_for(made: Callable[..., Sites], fleet: Fleet) -> None:
     """Told to drain it leaves a run between two batches; told once more it leaves it in the middle of one."""
     sites = made(soak=2)
@@ -223,6 +226,7 @@ def runs_of(sites: Sites) -> list[str]:
     return [str(run["id"]) for run in json.loads(sites.project.run("runs", "list", "--format", "json").ok().stdout)]
 
 
+@pytest.mark.faults
 def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(made: Callable[..., Sites]) -> None:
     sites = made(files={"tasks/poison.py": POISON, "bad.yaml": BAD})
     bad = sites.project.run("run", "bad.yaml", "--yes", "--detach").ok().stdout.strip()
@@ -239,6 +243,7 @@ def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(m
     until(lambda: sites.log(0).count("(attempt 1 of 3)") == 2, sites)
 
 
+@pytest.mark.faults
 def test_who_leaves_a_run_and_who_takes_it_may_both_be_killed(made: Callable[..., Sites], fleet: Fleet) -> None:
     """And a worker of another site takes nothing."""
     sites = made()
@@ -309,6 +314,7 @@ def test_nobody_can_be_asked(made: Callable[..., Sites]) -> None:
     assert (refused.exit_code, "without a store" in refused.stderr) == (2, True)
 
 
+@pytest.mark.faults
 def test_a_frozen_worker_loses_its_run_and_sends_nothing_more(made: Callable[..., Sites], fleet: Fleet) -> None:
     """By SIGSTOP, in the middle of a change: after fifteen seconds another one goes on, and the first finds itself lost."""
     sites = made()
