@@ -76,7 +76,8 @@ def main() -> None:
             for engine in ("inline", "dbos"):
                 project = write_project(base / engine, OURS, inventory)
                 with (project / "nornflow.yaml").open("a") as settings:
-                    settings.write(f"durable: {{engine: {engine}}}\n")
+                    # the routers belong to no site: one worker does all of them
+                    settings.write(f"durable: {{engine: {engine}}}\nsites: {{key: nowhere}}\n")
                 with worker(project):
                     left(project, 0)  # the first turn does not count
                     pairs = [(here(project, 2 * n + 1), left(project, 2 * n + 2)) for n in range(given.runs)]
