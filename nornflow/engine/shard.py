@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nornflow.abc import Cancellation
@@ -19,6 +19,7 @@ from nornflow.engine.shards import Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.works import progress_of, works_of
 from nornflow.model.device import HostView
+from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.workflow import Workflow
@@ -46,6 +47,28 @@ class Finished:
     number: int
     done: Done
     notes: Mapping[str, HostNotes]
+
+
+def as_plain(finished: Finished) -> Finished:
+    """Return what came of an order with the outputs of steps as JSON would keep them, whatever a step type put there."""
+    done = replace(finished.done, results=_plain_results(finished.done.results))
+    notes = {host: _plain_notes(notes) for host, notes in finished.notes.items()}
+    return replace(finished, done=done, notes=notes)
+
+
+def _plain_notes(notes: HostNotes) -> HostNotes:
+    step = notes.step
+    if step is not None and step.result is not None:
+        step = replace(step, result=_plain_result(step.result))
+    return replace(notes, step=step, results=_plain_results(notes.results))
+
+
+def _plain_results(results: Mapping[str, StepResult]) -> dict[str, StepResult]:
+    return {name: _plain_result(result) for name, result in results.items()}
+
+
+def _plain_result(result: StepResult) -> StepResult:
+    return replace(result, outputs=plain(dict(result.outputs)))
 
 
 class Shard:

@@ -172,3 +172,36 @@ def test_a_device_whose_task_kills_its_process_every_time_is_named_and_the_other
     results = record["steps"][0]["hosts"]
     assert results["r3"]["error"] == "r3: 3 processes of the run died while they worked on it"
     assert int(results["r1"]["outputs"]["result"]) != os.getpid()
+
+
+ODD = """
+import threading
+
+from nornir.core.task import Result, Task
+
+
+class Odd:
+    def __init__(self):
+        self.lock = threading.Lock()  # cannot be pickled
+
+    def __str__(self):
+        return "odd"
+
+
+def odd(task: Task) -> Result:
+    return Result(host=task.host, result={"thing": Odd()})
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_cannot_go_from_one_process_to_another_is_kept_as_its_text(tmp_path: Path, processes: int) -> None:
+    files = {
+        "tasks/odd.py": ODD,
+        "nornflow.yaml": f"runner: {{processes: {processes}}}\n",
+        "odd.yaml": "name: odd\nversion: 1.0\nsteps:\n  - {id: odd, type: nornir.task, task: odd.odd}\n",
+    }
+    with Fleet(2) as fleet:
+        site = ProjectFolder.made(tmp_path, files, fleet)
+        assert Scene(site, fleet).nornflow("run", "odd.yaml", "--yes") == 0
+    results = site.record()["steps"][0]["hosts"]
+    assert [results[host]["outputs"]["result"] for host in ("r1", "r2")] == [{"thing": "odd"}] * 2

@@ -7,10 +7,9 @@ import os
 import signal
 import sqlite3
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -73,19 +72,6 @@ def test_each_site_changes_its_own_devices_of_one_run(sites: Sites) -> None:
         router: ("changed", 1 if router == "r1" else 2) for router in ALL
     }
     assert "+ntp server 192.0.2.10" in record["hosts"][3]["diff"]
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=True)
-        server.start()
-        try:
-            yield server
-        finally:
-            with suppress(RuntimeError):
-                server.stop("immediate")
 
 
 @pytest.mark.faults

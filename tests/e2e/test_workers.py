@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -88,19 +87,6 @@ def made(tmp_path: Path, fleet: Fleet) -> Iterator[Callable[..., Sites]]:
     yield make
     for sites in found:
         sites.end()
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=True)
-        server.start()
-        try:
-            yield server
-        finally:
-            with suppress(RuntimeError):
-                server.stop("immediate")
 
 
 @pytest.mark.faults

@@ -26,7 +26,7 @@ from nornflow.app.processes.wire import (
 from nornflow.app.services.prepared import Change, now, tools_for
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
-from nornflow.engine.shard import Order, Shard
+from nornflow.engine.shard import Finished, Order, Shard, as_plain
 from nornflow.model.run import RunInfo
 
 
@@ -103,7 +103,12 @@ class Child:
             answer = Failed(order.number, traceback.format_exc())
         del self._orders[order.number]
         with suppress(OSError):
-            self._line.send(answer)
+            try:
+                self._line.send(answer)
+            except OSError:
+                raise
+            except Exception:  # noqa: BLE001 - a stranger's output that cannot be pickled, by whatever error of its own
+                self._line.send(as_plain(answer) if isinstance(answer, Finished) else answer)
 
     def _stop(self, stop: Stop) -> None:
         switch = self._orders.get(stop.order) if stop.order else self._switch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -12,6 +12,7 @@ from nornflow.abc import EventSink, Fence, Journal
 from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.event import Event
 from nornflow.model.journal import Entry
+from nornflow.model.plain import plain
 from nornflow.model.run import RunInfo
 
 
@@ -142,11 +143,16 @@ class FarJournal(Journal):
 
     def write(self, *entries: Entry) -> None:
         """Keep entries; durable when this returns."""
-        self._desk.ask(lambda number: Asked(number, entries))
+        self._desk.ask(lambda number: Asked(number, _plain(entries)))
 
     def note(self, *entries: Entry) -> None:
         """Keep entries without waiting."""
-        self._line.send(Noted(entries))
+        self._line.send(Noted(_plain(entries)))
+
+
+def _plain(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return entries as the journal will keep them: what a step type put into its result may not be fit to be pickled."""
+    return tuple(replace(entry, data=plain(dict(entry.data))) for entry in entries)
 
 
 class FarFence(Fence):
