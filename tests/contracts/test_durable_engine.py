@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from nornflow.testing.durable_engine import (
     until,
     works_of,
 )
-from postgres import PostgresServer
+from nornflow.testing.postgres import postgres_server
 
 ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
 """Seconds for which the server stays away; 30 in the long tests."""
@@ -104,10 +103,7 @@ class TestDbosOnPostgresql(DurableEngineContract):
 @pytest.mark.faults
 @pytest.mark.parametrize(("kind", "way"), [("inline", "tcp"), ("dbos", "tcp"), ("dbos", "socket")])
 def test_a_job_goes_on_when_the_server_is_back(kind: str, way: str, tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=way == "tcp")
-        server.start()
+    with postgres_server(tcp=way == "tcp") as server:
         site = Database(kind, server.url, tmp_path)
         workers, paper = Workers(site), Paper(tmp_path / "paper")
         try:
@@ -126,5 +122,3 @@ def test_a_job_goes_on_when_the_server_is_back(kind: str, way: str, tmp_path: Pa
         finally:
             workers.end()
             site.close()
-            with suppress(RuntimeError):
-                server.stop("immediate")

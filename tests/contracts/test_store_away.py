@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,9 +20,9 @@ from nornflow.model.run import RunState
 from nornflow.store.database import StoreAway, upgrade
 from nornflow.store.opening import open_engine, open_store
 from nornflow.store.patience import Patience
+from nornflow.testing.postgres import PostgresServer, postgres_server
 from nornflow.testing.run_store import NOON, ended_run, event, new_run
 from patience import soon
-from postgres import PostgresServer
 
 ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
 """Seconds for which the server stays away; 30 in the long tests."""
@@ -31,15 +30,8 @@ ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
 
 @pytest.fixture(params=["tcp", "socket"])
 def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=request.param == "tcp")
-        server.start()
-        try:
-            yield server
-        finally:
-            with suppress(RuntimeError):  # a test may have ended it
-                server.stop("immediate")
+    with postgres_server(tcp=request.param == "tcp") as server:
+        yield server
 
 
 def prepared(url: str, workspace: Path) -> None:

@@ -6,9 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 import yaml
 
 from nornflow.testing import EosFleet, Fleet
-from postgres import PostgresServer
+from nornflow.testing.postgres import PostgresServer, postgres_server
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
@@ -84,12 +82,5 @@ def stage(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A PostgreSQL server of the test's own, over TCP, which it may stop and start."""
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=True)
-        server.start()
-        try:
-            yield server
-        finally:
-            with suppress(RuntimeError):
-                server.stop("immediate")
+    with postgres_server() as server:
+        yield server

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,13 @@ import pytest
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
 from patience import soon
+from running import SAY, SITE, ended, over, running, runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 MakeFleet = Callable[..., Fleet]
 MakeProject = Callable[..., ProjectFolder]
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "change-window.yaml"
-SAY = """
-name: say
-version: 1.0
-inputs: {text: {type: string, required: true}}
-steps: [{id: say, type: shell, command: "echo {{ inputs.text }}", outputs: {said: {from: stdout}}}]
-outputs: {said: {from: steps.say.outputs.said}}
-"""
 CHANGE = """
 name: change
 version: 1.0
@@ -51,7 +42,6 @@ entries:
   - {id: change, workflow: change.yaml, inputs: {server: 192.0.2.10}}
   - {id: last, workflow: say.yaml, inputs: {text: "after {{ runs.change.state }}"}, after: change}
 """
-SITE = {"nornflow.yaml": "profile: elevated\n"}
 SEER = """
     from pathlib import Path
 
@@ -75,34 +65,6 @@ FILES = {**SITE, "say.yaml": SAY, "change.yaml": CHANGE, "window.yaml": WINDOW}
 LINE = "ntp server 192.0.2.10"
 
 
-@contextmanager
-def running(site: ProjectFolder, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A command in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "nornflow", *words],
-        cwd=site.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-            over(site)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=100)
-    assert "Traceback" not in said, said
-    return process.returncode, said
-
-
-def over(site: ProjectFolder) -> None:
-    """Let the change end."""
-    (site.path / "over").touch()
-
-
 def shown(site: ProjectFolder) -> dict[str, Any]:
     """The newest pipeline."""
     found: list[dict[str, Any]] = site.run("pipeline", "list", "--format", "json").ok().json()
@@ -116,12 +78,6 @@ def states(site: ProjectFolder) -> dict[str, str]:
 def entry(site: ProjectFolder, name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(one for one in shown(site)["entries"] if one["id"] == name)
     return found
-
-
-def runs(site: ProjectFolder) -> list[tuple[str, str]]:
-    """Workflow and state of every run, oldest first."""
-    found = site.run("runs", "list", "--format", "json").ok().json()
-    return [(run["workflow"], run["state"]) for run in reversed(found)]
 
 
 def worker_of(site: ProjectFolder, run: str) -> int:
@@ -265,40 +221,6 @@ def test_an_entry_whose_time_is_over_is_taken_back(site: ProjectFolder, network:
     assert LINE not in network["r1"].running_config
 
 
-NEEDS = """
-name: NAME
-version: 1.0
-resources: {licences: 2, cpu: 1}
-steps: [{id: wait, type: script, script: "echo > ../../../../NAME; while [ ! -e ../../../../over ]; do sleep 0.05; done"}]
-"""
-
-
-def test_runs_wait_for_resources_and_people_see_for_which(project: MakeProject) -> None:
-    files = {f"{name}.yaml": NEEDS.replace("NAME", name) for name in ("one", "two")}
-    site = project({**files, "nornflow.yaml": "profile: elevated\npools: {licences: 3}\n"})
-    with running(site, "run", "one.yaml", "--yes") as one, running(site, "run", "two.yaml", "--yes") as two:
-        assert soon(lambda: (site.path / "one").exists() or (site.path / "two").exists(), 60)
-        assert soon(lambda: any(pool["waiting"] for pool in pools(site)), 60, every=0.2)
-        found = {pool["name"]: pool for pool in pools(site)}
-        assert (found["licences"]["used"], found["licences"]["total"]) == (2, 3)
-        assert (found["cpu"]["used"], found["cpu"]["total"]) == (1, 8)
-        assert len(found["licences"]["waiting"]) == 1
-        assert "place 1 in the queue for licences 2, cpu 1" in site.run("runs", "list").ok().stdout
-        assert "licences   2/3" in site.run("pools", "list").ok().stdout
-        over(site)
-        assert ended(one)[0] == ended(two)[0] == 0
-    assert all(pool["used"] == 0 for pool in pools(site))
-    site.write("nornflow.yaml", "profile: elevated\npools: {licences: 1}\n")
-    refused = site.run("run", "one.yaml", "--yes")
-    assert refused.exit_code == 2
-    assert "licences 2 is asked for, and there is 1 in all" in refused.stderr
-
-
-def pools(site: ProjectFolder) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(site.run("pools", "list", "--format", "json").ok().stdout)
-    return found
-
-
 def test_a_file_with_faults_begins_nothing_and_says_all_of_them(project: MakeProject) -> None:
     site = project({"say.yaml": SAY, "bad.yaml": "name: x\nsteps: []\n"})
     site.write(
@@ -308,25 +230,6 @@ def test_a_file_with_faults_begins_nothing_and_says_all_of_them(project: MakePro
     assert done.exit_code == 2
     assert all(code in done.stderr for code in ("NF601", "NF603", "NF607", "NF102"))
     assert site.run("pipeline", "list").ok().stdout == "no pipelines\n"
-
-
-def test_a_run_comes_after_another_one_or_not_at_all(project: MakeProject) -> None:
-    site = project(
-        {
-            **SITE,
-            "say.yaml": SAY,
-            "fails.yaml": "name: fails\nversion: 1.0\nsteps: [{id: a, type: shell, command: ls /none}]\n",
-        }
-    )
-    assert site.run("run", "fails.yaml", "--yes").exit_code == 1
-    failed = site.record()["id"]
-    refused = site.run("run", "say.yaml", "-i", "text=x", "--after", failed)
-    assert refused.exit_code == 1
-    assert "is failed, and this one was to come after its success" in refused.stderr
-    site.run("run", "say.yaml", "-i", "text=x", "--after", f"{failed}:failure", "--within", "5m").ok()
-    for words in (("--after", f"{failed}:whenever"), ("--after", "nope"), ("--after", failed, "--within", "soon")):
-        assert site.run("run", "say.yaml", "-i", "text=x", *words).exit_code == 2
-    assert runs(site) == [("fails", "failed"), ("say", "succeeded")]
 
 
 def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(project: MakeProject) -> None:

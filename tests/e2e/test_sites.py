@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from nornflow.testing import Fleet
+from nornflow.testing.postgres import PostgresServer
 from nornflow.testing.simulation import Credentials
-from postgres import PostgresServer
 from sites import At, Sites, fleet_of, until
 
 pytestmark = pytest.mark.e2e

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,9 @@ from nornflow.model.event import EventKind
 from nornflow.store.database import upgrade
 from nornflow.store.opening import open_engine, open_store
 from nornflow.testing import Fleet
+from nornflow.testing.postgres import postgres_server
 from nornflow.testing.project import Outcome, ProjectFolder
 from patience import soon
-from postgres import PostgresServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
@@ -200,39 +199,30 @@ class TestReadOnly:
 @pytest.mark.parametrize("tcp", [True, False], ids=["tcp", "socket"])
 def test_a_run_goes_on_when_its_database_is_back(site: ProjectFolder, network: Fleet, tcp: bool) -> None:
     absence = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
-    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder), tcp=tcp)
-        server.start()
-        try:
-            engine = open_engine(server.url, site.path)
-            upgrade(engine)
-            engine.dispose()
-            site.write("nornflow.yaml", f"store: {{url: '{server.url}'}}\n")
+    with postgres_server(tcp=tcp) as server:
+        engine = open_engine(server.url, site.path)
+        upgrade(engine)
+        engine.dispose()
+        site.write("nornflow.yaml", f"store: {{url: '{server.url}'}}\n")
 
-            def away() -> None:
-                assert soon(lambda: configured(network)[0] > 0, 60)
-                server.stop()
-                time.sleep(absence)
-                server.start()
+        def away() -> None:
+            assert soon(lambda: configured(network)[0] > 0, 60)
+            server.stop()
+            time.sleep(absence)
+            server.start()
 
-            absent = threading.Thread(target=away)
-            absent.start()
-            outcome = child(site, "run", "ntp.yaml", "--yes", "--format", "json")
-            absent.join(90)
-            assert outcome.json()["state"] == "succeeded", outcome.stderr
-            assert "waiting up to 60 s" in outcome.stderr
-            assert "the store is back" in outcome.stderr
-            assert [router.running_config.count("ntp server 192.0.2.10") for router in network] == [1, 1, 1]
-            run = outcome.json()["id"]
-            with closing(open_store(server.url, site.path / ".nornflow")) as store:
-                numbers = [stored.number for stored in store.events(run)]
-                assert numbers == list(range(1, len(numbers) + 1))
-                told = [stored.event for stored in store.events(run)]
-            states = [
-                each.data["state"] for each in told if each.kind is EventKind.HOST_STATE and each.step == "configure"
-            ]
-            assert [state for state in states if state != "planned"] == ["changed"] * 3
-        finally:
-            with suppress(RuntimeError):
-                server.stop("immediate")
+        absent = threading.Thread(target=away)
+        absent.start()
+        outcome = child(site, "run", "ntp.yaml", "--yes", "--format", "json")
+        absent.join(90)
+        assert outcome.json()["state"] == "succeeded", outcome.stderr
+        assert "waiting up to 60 s" in outcome.stderr
+        assert "the store is back" in outcome.stderr
+        assert [router.running_config.count("ntp server 192.0.2.10") for router in network] == [1, 1, 1]
+        run = outcome.json()["id"]
+        with closing(open_store(server.url, site.path / ".nornflow")) as store:
+            numbers = [stored.number for stored in store.events(run)]
+            assert numbers == list(range(1, len(numbers) + 1))
+            told = [stored.event for stored in store.events(run)]
+        states = [each.data["state"] for each in told if each.kind is EventKind.HOST_STATE and each.step == "configure"]
+        assert [state for state in states if state != "planned"] == ["changed"] * 3

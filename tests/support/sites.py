@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +110,27 @@ class Sites:
                 os.kill(process.pid, signal.SIGCONT)
                 process.kill()
             process.communicate()
+
+
+@contextmanager
+def makes(folder: Path, fleet: Fleet) -> Iterator[Callable[..., Sites]]:
+    """Give what makes a project for these routers, with more settings and files; its processes end with the `with`."""
+    found: list[Sites] = []
+
+    def make(*given: Any, **options: Any) -> Sites:
+        found.append(Sites.made(folder, fleet, *given, **options))
+        return found[-1]
+
+    try:
+        yield make
+    finally:
+        for sites in found:
+            sites.end()
+
+
+def seen(sites: Sites) -> dict[str, list[dict[str, Any]]]:
+    """Return what `workers list` shows."""
+    return dict(json.loads(sites.project.run("workers", "list", "--format", "json").ok().stdout))
 
 
 class At:

