@@ -73,7 +73,7 @@ lab: $(VENV)/.stamp-dev ## the same change on four real FRR routers that speak B
 	EVERY_CHANGE=1 $(BIN)/python -m pytest -n 0 -m lab -v tests/lab
 	$(BIN)/nornflow demo --frr
 
-bench: $(VENV)/.stamp-dev ## compare with a plain Nornir script: wall, CPU and memory
+bench: $(VENV)/.stamp-dev ## compare with a plain Nornir script (wall, CPU, memory), and leave runs to workers
 	$(BIN)/python benchmarks/run.py
 
 clean: ## remove .venv and everything that was built or cached

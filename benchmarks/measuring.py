@@ -14,6 +14,10 @@ from pathlib import Path
 _END = 2000  # bytes of the output that are kept
 
 
+class Failed(Exception):
+    """Somebody did not do its work, so there is nothing to compare."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One process from its start to its end: `wall` and `cpu` (user + system) in seconds, `peak` in MB, and its last words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
@@ -119,15 +120,18 @@ def write_project(folder: Path, files: dict[str, str], inventory: Path) -> Path:
     return folder
 
 
-def write_many_hosts(folder: Path, count: int) -> Path:
-    """Write an inventory of hosts that nobody connects to, as an inventory is written: YAML with groups and data."""
+def write_many_hosts(folder: Path, count: int, sites: Sequence[str] = ("ams", "fra", "lon", "par")) -> Path:
+    """Write an inventory of hosts that nobody connects to, as an inventory is written: YAML with groups and data.
+
+    Two hosts are at the first site, two at the next, and so on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     hosts = (
         f"h{number:05}:\n"
         f"  hostname: 198.18.{number // 250 % 250}.{number % 250 + 1}\n"
         f"  platform: cisco_ios\n"
         f"  groups: [{'core' if number % 4 == 1 else 'access'}]\n"
-        f"  data: {{site: {('ams', 'fra', 'lon', 'par')[number // 2 % 4]}, rack: {number % 40}}}\n"
+        f"  data: {{site: {sites[number // 2 % len(sites)]}, rack: {number % 40}}}\n"
         for number in range(1, count + 1)
     )
     (folder / "hosts.yaml").write_text("---\n" + "".join(hosts), encoding="utf-8")

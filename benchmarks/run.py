@@ -29,7 +29,8 @@ from contenders import (
     our_version,
     plain_script,
 )
-from measuring import Measured, measure
+from figures import figures
+from measuring import Failed, Measured, measure
 from older import NotInstalled, older_command
 from projects import BARE as BARE_FILES
 from projects import OLDER as OLDER_FILES
@@ -43,10 +44,6 @@ LATENCY = 20
 """Milliseconds that a simulated router takes for each answer."""
 
 PLANS_FIRST = "ours also reads and plans first, judges every line, reads back and proves what changed; the script sends"
-
-
-class Failed(Exception):
-    """A contender did not do its work, so there is nothing to compare."""
 
 
 @contextmanager
@@ -163,29 +160,6 @@ def contests(base: Path, routers: Path, many: Path, counts: tuple[int, int], onl
     ]
 
 
-FIGURES = {"journalled s": 4.0, "on disk MB": 60.0, "listed ms": 50.0, "plan MB": 5.0, "plan opened s": 1.0}
-"""What is wanted of the store with 10,000 devices that have nothing to do, and of a plan file of 1,000: at most so much."""
-
-
-def storing(hosts: int, environment: dict[str, str]) -> dict[str, float]:
-    """Let the store keep very many devices and return its figures."""
-    words = [sys.executable, str(Path(__file__).with_name("storing.py")), str(hosts)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(f"storing: {done.stderr[-400:]}")
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def storing_text(hosts: int, found: dict[str, float]) -> Iterator[str]:
-    """Yield the lines of the store's figures."""
-    yield f"(storing) {hosts} devices with nothing to do, journalled; ten steps on them, on disk and listed; a plan of 1,000"
-    for name, value in found.items():
-        most = FIGURES.get(name)
-        wanted = f"   {'kept' if value <= most else 'MISSED'}: wanted at most {most:g}" if most else ""
-        yield f"  {name:<18} {value:>8.2f}{wanted}"
-
-
 def hold(contest: Contest, runs: int, environment: dict[str, str], numbers: Iterator[int]) -> Outcome:
     """Let the contenders do the work in turns (A B A B ...) after a first turn that does not count."""
     found: dict[str, list[Measured]] = {contender.name: [] for contender in contest.contenders}
@@ -213,27 +187,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("NORNFLOW", "PYTHON"))}
     numbers = iter(range(1, 10_000))
     outcomes = []
+    found: dict[str, dict[str, float]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="nornflow-bench-") as name, fleet(Path(name) / "lab", counts[0]) as lab:
             base = Path(name)
             many = write_many_hosts(base / "many", counts[1])
             listed = contests(base, lab, many, counts, chosen.only or ())
-            unknown = set(chosen.only or ()) - {contest.name for contest in listed} - {"storing"}
+            measured = figures(counts, min(runs, 3))
+            unknown = set(chosen.only or ()) - {contest.name for contest in listed} - {each.name for each in measured}
             if unknown:
                 parser.error(f"there is no contest {sorted(unknown)[0]!r}")
             for contest in listed:
                 if not chosen.only or contest.name in chosen.only:
                     outcomes.append(hold(contest, runs, environment, numbers))
                     print("\n".join(outcomes[-1].text()), end="\n\n", flush=True)
-            kept: dict[str, float] = {}
-            if not chosen.only or "storing" in chosen.only:
-                kept = storing(counts[1], environment)
-                print("\n".join(storing_text(counts[1], kept)), end="\n\n", flush=True)
+            for each in measured:
+                if not chosen.only or each.name in chosen.only:
+                    found[each.name] = each.found(environment)
+                    print("\n".join(each.text(found[each.name])), end="\n\n", flush=True)
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if chosen.json:
-        table = {"machine": machine(), "contests": [outcome.json() for outcome in outcomes], "storing": kept}
+        table = {"machine": machine(), "contests": [outcome.json() for outcome in outcomes], **found}
         chosen.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return 0
 
