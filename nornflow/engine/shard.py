@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from nornflow.abc import Cancellation
@@ -15,7 +16,7 @@ from nornflow.engine.drift import Reading
 from nornflow.engine.host_notes import HostNotes, put_notes, take_notes
 from nornflow.engine.plan import Planning
 from nornflow.engine.rollback import Rollback
-from nornflow.engine.shards import Done, Round, Work
+from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.works import progress_of, works_of
 from nornflow.model.device import HostView
@@ -74,6 +75,8 @@ def _plain_result(result: StepResult) -> StepResult:
 class Shard:
     """Works on the devices that it is given; made once for a run, when its devices are shared out. Thread-safe.
 
+    Where its tools share devices out too, it hands each round on: processes below it do the work, and it is to them what the
+    run's own process is to it.
     Planning and applying are two passes: what was found while planning is forgotten when the change begins, but for the plan.
     """
 
@@ -111,13 +114,13 @@ class Shard:
         for step, result in order.results.items():
             progress.record(self._workflow.step(step), result)
         progress.batch, progress.over = order.batch, order.over
-        done = self._done(round, cancellation)
+        done = self._tools.shards.do(round, Desk(progress, planned), partial(self._here, cancellation), cancellation)
         planner = round.work is Work.PLAN
         return Finished(
             order.number, done, {host: take_notes(progress, planned, host, planner=planner) for host in round.hosts}
         )
 
-    def _done(self, round: Round, cancellation: Cancellation) -> Done:
+    def _here(self, cancellation: Cancellation, round: Round) -> Done:
         progress, works, planned, tools = self._progress, self._works, self._drafts.works, self._tools
         match round.work:
             case Work.PLAN:

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.e2e
 LINES = Counter(["ntp server 192.0.2.10", "logging host 192.0.2.11"])
 ALL = ("r1", "r2", "r3", "r4")
 PASSWORD = "kX9-only-at-the-sites"
+TWO = "runner: {processes: 2}\n"
+"""Each site's part of a run, and each run that one worker carries, in two processes."""
 
 
 @pytest.fixture
@@ -53,17 +55,29 @@ def at(sites: Sites, *names: str) -> list[subprocess.Popen[str]]:
 
 def parts_of(process: subprocess.Popen[str]) -> list[int]:
     """Return the processes of a worker: each does a run, or a site's part of one, and one is ready for the next."""
-    found = [
-        each for task in Path(f"/proc/{process.pid}/task").iterdir() for each in (task / "children").read_text().split()
-    ]
+    return below(process.pid)
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes that a process has started, whichever thread of it did."""
+    found = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
     return [int(each) for each in found]
 
 
-def test_each_site_changes_its_own_devices_of_one_run(sites: Sites) -> None:
+def forked(worker: subprocess.Popen[str]) -> list[int]:
+    """Return the processes among which a worker's runs share their devices, in the order of these."""
+    return [each for part in parts_of(worker) for zygote in below(part) for each in below(zygote)]
+
+
+@pytest.mark.parametrize("sites", [TWO], indirect=True)
+def test_each_site_changes_its_own_devices_of_one_run(sites: Sites, fleet: Fleet) -> None:
     run = sites.leave("both")
-    sites.worker("--runs")
-    at(sites, "ams", "fra")
+    owner = sites.worker("--runs")
+    ams, fra = at(sites, "ams", "fra")
+    shared: list[list[int]] = []
+    At(fleet, "r4", lambda: shared.extend(map(forked, (owner, ams, fra))))
     sites.ends(run)
+    assert list(map(len, shared)) == [0, 2, 2], "each site's part is in two processes"
     assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
     told = sites.project.run("runs", "logs", run).ok().stdout
     assert all(any("host.state" in line and router in line for line in told.splitlines()) for router in ALL), told
@@ -103,6 +117,7 @@ def test_its_database_goes_away_in_the_middle_and_no_secret_is_in_it(
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("sites", ["", TWO], indirect=True)
 def test_a_process_at_a_site_dies_and_the_next_one_settles_what_it_left(sites: Sites, fleet: Fleet) -> None:
     sites.worker("--runs")
     ams, _ = at(sites, "ams", "fra")
@@ -112,6 +127,26 @@ def test_a_process_at_a_site_dies_and_the_next_one_settles_what_it_left(sites: S
     assert death.at
     assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
     assert "a process at site ams died" in sites.project.run("runs", "logs", run).ok().stdout
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("sites", [TWO], indirect=True)
+@pytest.mark.parametrize("workflow", ["ams", "both"])
+def test_one_of_the_processes_dies_that_share_devices_and_nobody_minds(
+    sites: Sites, fleet: Fleet, workflow: str
+) -> None:
+    sites.worker("--runs")
+    ams, _ = at(sites, "ams", "fra")
+    dead: list[int] = []
+    death = At(fleet, "r2", lambda: (dead.append(forked(ams)[1]), os.kill(dead[0], signal.SIGKILL)))
+    run = sites.leave(workflow)
+    sites.ends(run)
+    assert death.at
+    routers = ALL if workflow == "both" else ALL[:2]
+    assert all(Counter(sites.written(router)) == LINES for router in routers), sites.logs
+    told = sites.project.run("runs", "logs", run).ok().stdout
+    assert f"process {dead[0]} of the run died" in told
+    assert not any(each in told for each in ("run.resumed", "a process at site")), "the run went on where it was"
 
 
 @pytest.mark.faults

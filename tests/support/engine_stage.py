@@ -221,6 +221,8 @@ class Stage:
     """Seconds since the story began: each look at the clock takes one."""
     processes: int = 0
     """Among how many processes the devices are shared; 0 is none but the run's own."""
+    processes_below: int = 0
+    """Among how many each of these shares its own ones; 0 is none."""
     shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
 
     def step(self, name: str, kind: str, *after: str | Edge, **keys: Any) -> Stage:
@@ -274,7 +276,7 @@ class Stage:
             def born(tools: Tools) -> Shard:
                 return Shard(workflow, fleet.hosts(), info, self.inputs, {}, tools)
 
-            apart = Apart(self.processes, list(self.devices), born, self.shard_deaths)
+            apart = Apart(self.processes, list(self.devices), born, self.shard_deaths, self.processes_below)
             apart.join(info, tools)
             tools = replace(tools, shards=apart)
         known = {"hosts": fleet.hosts(), "earlier": self.earlier, "sealed": self.sealed}

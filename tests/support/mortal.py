@@ -137,6 +137,8 @@ class Story:
     turns: Turns | None = None
     processes: int = 0
     """Among how many processes each of them shares the devices; 0 is none but itself."""
+    below: int = 0
+    """Among how many processes each of those shares its devices."""
     shard_deaths: ShardDeaths = field(default_factory=ShardDeaths)
     waits: MemoryWaits = field(default_factory=MemoryWaits)
     asks: bool = True
@@ -169,7 +171,7 @@ class Story:
             device.death = death
         stage = self.script(Stage(dict(self.devices)))
         stage.say, stage.journal, stage.naps = self.say, paper, self.naps
-        stage.processes, stage.shard_deaths = self.processes, self.shard_deaths
+        stage.processes, stage.processes_below, stage.shard_deaths = self.processes, self.below, self.shard_deaths
         stage.turns, stage.waits = self.turns, self.waits
         stage.ticks = self.ticks
         stage.question = lambda text: self.questions.append(text) is None if self.asks else None
@@ -250,6 +252,7 @@ def both(
     devices: Callable[[], dict[str, Mortal]],
     *deaths: Death,
     processes: int = 0,
+    below: int = 0,
     shards: ShardDeaths | None = None,
 ) -> tuple[Story, Story]:
     """Live through the change without a death and with these deaths; return the two stories, whose ends can be compared.
@@ -257,6 +260,7 @@ def both(
     The first is always that of one process.
     """
     calm, _ = undisturbed(script, devices())
-    story = Story(script, devices(), again="yes", processes=processes, shard_deaths=shards or ShardDeaths())
+    shards = shards or ShardDeaths()
+    story = Story(script, devices(), again="yes", processes=processes, below=below, shard_deaths=shards)
     story.live(*deaths)
     return calm, story

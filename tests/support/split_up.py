@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 
 class ShardDied(BaseException):
-    """One of the processes is gone; the run is not."""
+    """One of the processes is gone; the run is not. `of` is the journal that it told, None for whichever it happens in."""
+
+    def __init__(self, of: Journal | None = None) -> None:
+        self.of = of
 
 
 @dataclass
@@ -34,9 +37,9 @@ class ShardDeaths:
     count: int = 0
     come: int = 0
 
-    def now(self) -> None:
+    def now(self, of: Journal | None = None) -> None:
         self.come += 1
-        raise ShardDied
+        raise ShardDied(of)
 
 
 class _Telling(Journal):
@@ -60,25 +63,33 @@ class _Telling(Journal):
             self._deaths.count += 1
             after = self._deaths.at.get(self._deaths.count)
             if after is False:
-                self._deaths.now()
+                self._deaths.now(self)
             keep(entry)
             self.told.append(entry)
             if after:
-                self._deaths.now()
+                self._deaths.now(self)
 
 
 class Apart(Sharing):
-    """Each process is a shard of its own, which knows what it is told and nothing else."""
+    """Each process is a shard of its own, which knows what it is told and nothing else.
 
-    def __init__(self, count: int, targets: Sequence[str], born: Callable[[Tools], Shard], deaths: ShardDeaths) -> None:
+    With `below` it has so many processes below it, which share its devices out once more and die with it.
+    """
+
+    def __init__(
+        self, count: int, targets: Sequence[str], born: Callable[[Tools], Shard], deaths: ShardDeaths, below: int = 0
+    ) -> None:
         super().__init__(count, targets)
         self._numbers = range(count)
+        self._parts = [list(targets[number::count]) for number in range(count)] if below else []
+        self._below = below
         self._born = born
         self._deaths = deaths
         self._shards: dict[int, Shard] = {}
         self._ends: dict[int, Finished | Died] = {}
 
     def join(self, run: RunInfo, tools: Tools) -> None:
+        self._run = run
         self._journal = _Telling(tools.journal, self._deaths)
         self._tools = replace(tools, journal=self._journal, results=None, gates=(), twins=(), turns=None)
         self.replace_dead()
@@ -88,7 +99,9 @@ class Apart(Sharing):
         heard = self._sent(order, order_data, order_of)
         try:
             found = self._shards[process].do(heard, self._tools.switch)
-        except ShardDied:
+        except ShardDied as died:
+            if died.of not in (None, self._journal):
+                raise  # it is one above that is gone
             del self._shards[process]
             self._ends[order.number] = Died(self._journal.told)
         else:
@@ -109,5 +122,12 @@ class Apart(Sharing):
     def replace_dead(self) -> bool:
         for number in self._numbers:
             if number not in self._shards:
-                self._shards[number] = self._born(self._tools)
+                self._shards[number] = self._born(self._with_those_below(number))
         return True
+
+    def _with_those_below(self, number: int) -> Tools:
+        if not self._below:
+            return self._tools
+        apart = Apart(self._below, self._parts[number], self._born, self._deaths)
+        apart.join(self._run, self._tools)
+        return replace(self._tools, shards=apart)

@@ -24,12 +24,12 @@ SHARD_DEATHS = st.dictionaries(st.integers(1, 30), st.booleans(), max_size=2)
 
 
 @settings(max_examples=100)
-@given(shapes(), st.integers(2, 3), SHARD_DEATHS, st.booleans())
+@given(shapes(), st.integers(2, 3), st.sampled_from((0, 2)), SHARD_DEATHS, st.booleans())
 def test_whatever_the_run_and_whichever_process_dies_the_end_is_the_same(
-    shape: Shape, processes: int, dying: dict[int, bool], as_json: bool
+    shape: Shape, processes: int, below: int, dying: dict[int, bool], as_json: bool
 ) -> None:
     deaths = ShardDeaths(dying, as_json)
-    calm, story = both(shape.script, lambda: devices_of(shape), processes=processes, shards=deaths)
+    calm, story = both(shape.script, lambda: devices_of(shape), processes=processes, below=below, shards=deaths)
     assert story.end == calm.end
 
 
@@ -42,9 +42,10 @@ def test_nor_does_it_matter_when_the_run_itself_dies_with_them(
     assert story.end == calm.end
 
 
-def test_a_process_that_dies_costs_no_device_anything_and_no_line_is_sent_twice() -> None:
+@pytest.mark.parametrize("below", [0, 2])
+def test_a_process_that_dies_costs_no_device_anything_and_no_line_is_sent_twice(below: int) -> None:
     deaths = ShardDeaths({5: True, 9: False})
-    calm, story = both(growing, lambda: network(6), processes=2, shards=deaths)
+    calm, story = both(growing, lambda: network(6), processes=2, below=below, shards=deaths)
     assert deaths.come == 2
     assert story.end == calm.end
     assert sent(story) == sent(calm)

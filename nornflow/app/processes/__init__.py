@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def shared_out(project: Project, change: Change, premise: Premise | None = None) -> Iterator[Forked | None]:
+def shared_out(
+    project: Project, change: Change, premise: Premise | None = None, *, hosts: Sequence[str] | None = None
+) -> Iterator[Forked | None]:
     """Fork the processes that the setting `runner.processes` asks for, and end them with the block; None for one process.
 
-    To be called before this process has threads that hold locks: a forked process has the locks, and not the threads. What is
+    `hosts` are the devices that they get, where those are not all of the change. To be called before this process has threads that hold locks: a forked process has the locks, and not the threads. What is
     planned on a premise is planned in one process.
     """
-    count = min(project.settings.runner.processes, len(change.spec.targets))
+    hosts = change.spec.targets if hosts is None else hosts
+    count = min(project.settings.runner.processes, len(hosts))
     if count < 2 or premise is not None:
         yield None
         return
@@ -29,7 +32,7 @@ def shared_out(project: Project, change: Change, premise: Premise | None = None)
     from nornflow.app.processes.forked import Forked
     from nornflow.app.processes.zygote import Zygote
 
-    forked = Forked(Zygote(partial(live, project, change, count)), count, change.spec.targets)
+    forked = Forked(Zygote(partial(live, project, change, count)), count, hosts)
     try:
         yield forked
     finally:

@@ -20,8 +20,8 @@ _PR_SET_PDEATHSIG = 1
 class Zygote:
     """Forks processes that do `live` with their end of a pipe, all with what this process had when the zygote was made.
 
-    They all die with this process, at once: whoever is killed is dead with all of its processes. Interrupts of the terminal
-    are this process's to heed.
+    They all die with this process, at once: whoever is killed is dead with all of its processes. Signals that ask to end,
+    as a terminal or a service manager sends them to all of a group, are this process's to heed.
     """
 
     def __init__(self, live: Callable[[Line], None]) -> None:
@@ -70,12 +70,17 @@ def _reap(*_: object) -> None:
             pass
 
 
+def _heedless(*_: object) -> None:
+    """Leave it to the run's own process what a signal to its whole group means; programs that are started still heed it."""
+
+
 def _forever(life: Callable[[], None], parent: int) -> None:
     """Live a forked process's life; it never returns into the code that it was forked in."""
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)  # it is the run's own, which would take what comes here for a signal to itself
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _heedless)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:  # it did not die before that
             life()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -64,7 +64,7 @@ def resume_run(
     that is known. PolicyDenied when a gate says no today, DevicesHeld and StepCancelled when it does not get its turn: then
     a run that had done something stays as it is.
     """
-    from nornflow.app.sites.owning import at_sites, collect  # the database: a run that remembers nothing needs none
+    from nornflow.app.sites.owning import at_sites, collect, sites_of  # the database: a run that remembers nothing needs none
 
     with closing(project.store()) as store, alive(store) as me:
         standing = store.standing(store.find(wanted.run))
@@ -83,9 +83,13 @@ def resume_run(
             taken_up = bool(standing.worker)  # or it waited in its queue until now
             collect(store, standing.run, fence, me, wait=wait)
             standing = store.standing(standing.run)  # what the dead one wrote until it lost the run
-            with at_sites(project, store, standing.run, fence, change) as far, ExitStack() as here:
-                shards = far or here.enter_context(shared_out(project, change))
-                return _go_on(project, store, change, voices, me, standing, fence, wanted, shards, taken_up)
+            sites = sites_of(project, store, standing.run, change)
+            own = [host for host in change.spec.targets if host not in sites]
+            with (
+                shared_out(project, change, hosts=own) as here,
+                at_sites(project, store, standing.run, fence, sites, here) as far,
+            ):
+                return _go_on(project, store, change, voices, me, standing, fence, wanted, far or here, taken_up)
         finally:
             change.close()
 

@@ -32,6 +32,7 @@ TOLD = "told"
 class AtSites(Sharing):
     """Has each site's workers do what is to be done on its devices; devices of no site are the owner's own.
 
+    Those are shared out among processes of its own, if `own` is given; whoever made them ends them.
     `submit` puts the part of a site into its queue, `given_up` says why no worker takes it any more, if so. Whoever has that
     part there is counted by the store (its epoch): when another worker of the site follows a dead one, orders that were begun
     are settled by reading, as in a resumed run.
@@ -44,6 +45,7 @@ class AtSites(Sharing):
         sites: Mapping[str, str],
         submit: Callable[[str], None],
         given_up: Callable[[str], str],
+        own: Sharing | None = None,
         *,
         rest: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -55,6 +57,7 @@ class AtSites(Sharing):
         self._fence = fence
         self._submit = submit
         self._given_up = given_up
+        self._own = own
         self._rest = rest
         self._pass = 0
         self._taken: frozenset[int] = frozenset()
@@ -65,6 +68,8 @@ class AtSites(Sharing):
 
     def join(self, run: RunInfo, tools: Tools) -> None:
         """Ask the sites to take part."""
+        if self._own is not None:
+            self._own.join(run, tools)
         self._run, self._tools = run.id, tools
         self._desk.open(run.id, self._fence, self._sites)
         for site in self._sites:
@@ -77,9 +82,9 @@ class AtSites(Sharing):
         if not own:
             return super().do(round, desk, here, cancellation)
         if not far:
-            return here(round)
+            return self._at_home(round, desk, here, cancellation)
         with ThreadPoolExecutor(1, thread_name_prefix="own") as pool:
-            mine = pool.submit(here, replace(round, hosts=own))
+            mine = pool.submit(self._at_home, replace(round, hosts=own), desk, here, cancellation)
             theirs = super().do(replace(round, hosts=far), desk, here, cancellation)
             done = mine.result()
         return Done(
@@ -89,6 +94,9 @@ class AtSites(Sharing):
             frozenset(done.kept | theirs.kept),
             {**done.unplanned, **theirs.unplanned},
         )
+
+    def _at_home(self, round: Round, desk: Desk, here: Callable[[Round], Done], cancellation: Cancellation) -> Done:
+        return here(round) if self._own is None else self._own.do(round, desk, here, cancellation)
 
     def begin(self, process: int, order: Order) -> None:
         """Put an order into the store, with the tokens of its devices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from nornflow.abc import RunStore
@@ -12,6 +12,7 @@ from nornflow.app.services.alive import Alive
 from nornflow.app.services.prepared import Change
 from nornflow.app.services.sealing import versions
 from nornflow.app.sites.owner import AtSites, left_over
+from nornflow.engine.sharing import Sharing
 from nornflow.model.job import Job, JobState
 from nornflow.model.submission import RUNS, queue_of
 from nornflow.store.patience import Patience
@@ -25,17 +26,22 @@ LOOK = 0.2
 """Seconds between two looks whether processes of sites have ended."""
 
 
-@contextmanager
-def at_sites(project: Project, store: RunStore, run: str, fence: int, change: Change) -> Iterator[AtSites | None]:
-    """Have the devices of a run worked on by workers of their sites, if it was left to workers as one of several sites."""
-    if not isinstance(store, SqlRunStore):
-        yield None
-        return
-    submission = Submissions(store.engine).of(run)
+def sites_of(project: Project, store: RunStore, run: str, change: Change) -> Mapping[str, str]:
+    """Return the site of each device that workers of its site work on: none unless a run of several sites was left to workers."""
+    submission = Submissions(store.engine).of(run) if isinstance(store, SqlRunStore) else None
+    if submission is None or submission.place != RUNS:
+        return {}
     key = project.settings.sites.key
     found = {host: str(change.hosts[host].data.get(key) or "") for host in change.spec.targets if host in change.hosts}
-    sites = {host: site for host, site in found.items() if site}
-    if submission is None or submission.place != RUNS or not sites:
+    return {host: site for host, site in found.items() if site}
+
+
+@contextmanager
+def at_sites(
+    project: Project, store: RunStore, run: str, fence: int, sites: Mapping[str, str], own: Sharing | None = None
+) -> Iterator[AtSites | None]:
+    """Have devices of a run worked on by workers of their `sites`; None without one. `own` works on the others."""
+    if not isinstance(store, SqlRunStore) or not sites:
         yield None
         return
     with closing(project.durable()) as engine:
@@ -53,7 +59,7 @@ def at_sites(project: Project, store: RunStore, run: str, fence: int, change: Ch
 
         patience = Patience(project.settings.store.patience)
         desk = OwnersDesk(store.engine, store.rows.exact, store.rows.value, patience)
-        shared = AtSites(desk, fence, sites, submit, given_up)
+        shared = AtSites(desk, fence, sites, submit, given_up, own)
         with closing(shared):
             yield shared
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from nornflow.app.build import Project
+from nornflow.app.processes import shared_out
 from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.prepared import Change, kept_change, now, run_info, tools_for
 from nornflow.app.services.sealing import masked_step
@@ -21,6 +22,7 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.orders_as_data import finished_data, order_of
 from nornflow.engine.shard import Shard
+from nornflow.engine.sharing import Sharing
 from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
@@ -50,7 +52,11 @@ def work_on_part(project: Project, run: str, site: str, *, rest: Callable[[float
         try:
             place = desk.enter(run, site, me.id)
             if place is not None:
-                with closing(_Part(project, store, change, desk, place, me)) as part:
+                hosts = [host for host in change.spec.targets if _site(change, host, project.settings.sites.key) == site]
+                with (
+                    shared_out(project, change, hosts=hosts) as shards,
+                    closing(_Part(project, store, change, desk, place, me, shards)) as part,
+                ):
                     part.work(rest)
         finally:
             change.close()
@@ -76,7 +82,14 @@ class _Part:
     """The part of one run that this process has."""
 
     def __init__(
-        self, project: Project, store: SqlRunStore, change: Change, desk: SitesDesk, place: Place, me: Alive
+        self,
+        project: Project,
+        store: SqlRunStore,
+        change: Change,
+        desk: SitesDesk,
+        place: Place,
+        me: Alive,
+        shards: Sharing | None,
     ) -> None:
         self._desk = desk
         self._place = place
@@ -98,6 +111,9 @@ class _Part:
         self._fence = SiteFence(desk, place, time.monotonic)
         if change.devices is not None:
             change.devices.put_behind(self._fence)
+        if shards is not None:
+            tools = replace(tools, shards=shards)
+            shards.join(info, tools)
         self._shard = Shard(change.workflow, change.hosts, info, change.spec.inputs, change.spec.variables, tools)
 
     def work(self, rest: Callable[[float], object]) -> None:
