@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -56,6 +56,19 @@ def _spellings(value: str) -> Iterable[str]:
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Yield each string in a JSON-like value, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
 _WITHOUT_TEXT = frozenset((type(None), bool, int, float))
 
 
@@ -73,6 +86,7 @@ class Redactor:
         self._few: tuple[str, ...] = ()
         self._few_in_json: tuple[str, ...] = ()
         self._by_start: dict[str, list[str]] = {}
+        self._heard: Callable[[str, str], object] = lambda value, origin: None
         for value in values:
             self.add(value)
 
@@ -85,6 +99,7 @@ class Redactor:
         if not text or len(text) < _SHORTEST:
             return False
         with self._lock:
+            new = text not in self._known
             for spelling in _spellings(text) if origin and text not in self._origins else ():
                 self._origins.setdefault(spelling, origin)
             for spelling in set(_spellings(text)) - self._known:
@@ -94,7 +109,13 @@ class Redactor:
                 # longest first: a secret that contains another one must not leave its tail behind
                 self._few = tuple(sorted(self._known, key=lambda spelling: (-len(spelling), spelling)))
                 self._few_in_json = tuple(json.dumps(spelling, ensure_ascii=False)[1:-1] for spelling in self._few)
+        if new:
+            self._heard(text, origin)
         return True
+
+    def tell(self, heard: Callable[[str, str], object]) -> None:
+        """Call this with each value that is new from now on, and its origin, before whoever adds it goes on."""
+        self._heard = heard
 
     def text(self, text: str) -> str:
         """Return the text with every known spelling of every secret masked."""
@@ -137,6 +158,18 @@ class Redactor:
         if len(self._known) > _FEW:
             return True
         return any(spelling in text for spelling in self._few_in_json)
+
+    def found(self, value: Any) -> tuple[str, ...]:
+        """Return the spellings of secrets that stand in a JSON-like value, sorted: none where `value` would change nothing."""
+        return tuple(sorted({spelling for text in _texts(value) for spelling in self._found_in(text)}))
+
+    def _found_in(self, text: str) -> Iterator[str]:
+        if len(self._known) <= _FEW:
+            yield from (spelling for spelling in self._few if spelling in text)
+            return
+        for place in range(len(text) - _SHORTEST + 1):
+            known = self._by_start.get(text[place : place + _SHORTEST], ())
+            yield from (spelling for spelling in known if text.startswith(spelling, place))
 
     def value(self, value: T) -> T:
         """Return a copy of a JSON-like value (dict, list, tuple, str, Secret ...) with secrets masked; keys too."""

@@ -50,10 +50,6 @@ class Entry:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-SECRET = "secret"
-"""Under which key the data of an entry says that there is a secret in it that its writer may not know."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """Lines that were handed to a device, as the journal has them from before it was done: by which step, at which attempt.

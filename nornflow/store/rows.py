@@ -10,7 +10,7 @@ from typing import Any
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
-from nornflow.model.journal import SECRET, Entry, EntryKind, Sent
+from nornflow.model.journal import Entry, EntryKind, Sent
 from nornflow.model.plain import plain
 from nornflow.model.run import BatchRecord, HostRecord, HostState, RunRecord, RunState, StepRecord, StepResult
 from nornflow.model.wait import Wait
@@ -50,27 +50,31 @@ class Rows:
 
     def holds_secret(self, text: str) -> bool:
         """Tell whether there is a secret in a JSON text."""
-        if not self._redactor.may_be_in(text):
-            return False
-        value = json.loads(text)
-        return bool(self._redactor.value(value) != value)
+        return self._redactor.may_be_in(text) and bool(self._redactor.found(json.loads(text)))
 
     def exact(self, value: Any) -> str:
-        """Return a value as JSON text that gives back just that value; sealed when there is a secret in it."""
+        """Return a value as JSON text that gives back just that value; sealed when there is a secret in it.
+
+        What is sealed begins with a line that names its secrets: whoever opens it may not know them from anywhere else, and
+        what becomes of the value there must be masked and sealed as it was here.
+        """
         shown = plain(value)
         text = _ENCODE(shown)
-        secret = self._redactor.may_be_in(text) and self._redactor.value(shown) != shown
-        return self._vault.seal(text) if secret else text
+        found = self._redactor.found(shown) if self._redactor.may_be_in(text) else ()
+        return self._vault.seal(f"{_ENCODE(found)}\n{text}") if found else text
 
     def value(self, text: str) -> Any:
-        """Return the value of an exact text."""
-        return json.loads(self._vault.open(text))
+        """Return the value of an exact text; secrets that it names are masked from now on."""
+        if not Vault.is_sealed(text):
+            return json.loads(text)
+        named, _, exact = self._vault.open(text).rpartition("\n")  # nothing is named in what an earlier NornFlow sealed
+        for secret in json.loads(named) if named else ():
+            self._redactor.add(secret)
+        return json.loads(exact)
 
     def entry(self, number: int, entry: Entry) -> dict[str, Any]:
         """Return an entry of the journal as a row."""
         text = self.exact(entry.data) if entry.data else None
-        if text is not None and entry.data.get(SECRET) and not Vault.is_sealed(text):
-            text = self._vault.seal(text)
         large = text is not None and len(text) >= LIMIT
         return {
             "number": number,

@@ -14,7 +14,6 @@ from nornflow.store.database import reading, told
 from nornflow.store.patience import Patience
 from nornflow.store.shard_tables import shard_orders, shard_tellings, shards
 from nornflow.store.tables import locks, runs
-from nornflow.store.vault import Vault
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,11 +25,10 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What a site told: an entry of the journal, or an event, as plain data; `sealed` where it found a secret in it."""
+    """What a site told: an entry of the journal, or an event, as plain data."""
 
     number: int
     body: Any
-    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,10 @@ def _patient(method: Callable[Concatenate[D, P], R]) -> Callable[Concatenate[D, 
 
 
 class _Desk:
-    """What both ends have: `exact` makes text of plain data, sealed where it holds a secret, and `value` gives it back."""
+    """What both ends have: `exact` makes text of plain data, sealed where it holds a secret, and `value` gives it back.
+
+    What one end sealed tells the other which secrets are in it, so that it masks and seals them as well.
+    """
 
     def __init__(
         self,
@@ -190,7 +191,7 @@ class OwnersDesk(_Desk):
         )
         with told(self._engine, f"what sites told of run {run} could not be read"), reading(self._engine) as connection:
             rows = connection.execute(wanted).all()
-        return [Telling(row.number, self._value(row.body), Vault.is_sealed(row.body)) for row in rows]
+        return [Telling(row.number, self._value(row.body)) for row in rows]
 
     @_patient
     def written(self, numbers: Sequence[int]) -> None:

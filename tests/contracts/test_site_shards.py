@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from nornflow.app.sites.owner import entry_of
 from nornflow.errors import LockLost, RunLost
 from nornflow.model.history import NewRun
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.redaction import Redactor
 from nornflow.store.database import StoreAway
 from nornflow.store.opening import open_store
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.shard_tables import shard_orders, shard_tellings
 from nornflow.store.site_shards import OwnersDesk, Place, SitesDesk
+from nornflow.store.tables import journal
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RUN = "20261121-120000-abcdef"
@@ -114,6 +121,31 @@ def test_what_is_told_keeps_its_order_and_is_gone_once_it_is_written_down(owner:
 def test_nothing_is_written_to_a_device_that_the_run_does_not_hold(owner: OwnersDesk, desk: SitesDesk) -> None:
     with pytest.raises(LockLost, match="r1: run 20261121-120000-abcdef does not hold it"):
         desk.demand(entered(desk), "r1", 1)
+
+
+def test_what_a_site_alone_knows_to_be_secret_stands_nowhere_in_clear(
+    database_url: str, tmp_path: Path, store: SqlRunStore, owner: OwnersDesk
+) -> None:
+    password = "only-at-ams"
+    with closing(open_store(database_url, tmp_path, Redactor([password]))) as there:
+        desk = SitesDesk(there.engine, there.rows.exact, there.rows.value)
+        ams = entered(desk)
+        owner.order(RUN, 1, "ams", 1, {"hosts": ["r1"]})
+        assert desk.wanted(ams).orders
+        desk.answer(ams, 1, {"rollback": [f"username ada secret {password}"], "hosts": ["r1"]})
+        desk.tell(ams, 1, [{"kind": "intent", "step": "s", "host": "r1", "data": {"found": password}}])
+    answer = owner.state(RUN, 1).answer
+    (telling,) = owner.tellings(RUN)
+    owner.order(RUN, 1, "ams", 2, answer)  # what it got goes back, and into its journal, as it is
+    planned = Entry(EntryKind.APPROVED, data=answer)
+    store.append(RUN, 1, [], fence=1, entries=[entry_of(telling), planned])
+    assert answer["rollback"] == [f"username ada secret {password}"]
+    assert list(store.entries(RUN)) == [entry_of(telling), planned]
+    with store.engine.connect() as connection:
+        for table in (shard_orders, shard_tellings, journal):
+            rows = [str(row) for row in connection.execute(select(table))]
+            assert any("sealed:" in row for row in rows), table.name
+            assert not any(password in row for row in rows), table.name
 
 
 def test_an_order_is_taken_back_until_somebody_begins_with_it(owner: OwnersDesk, desk: SitesDesk) -> None:

@@ -123,6 +123,19 @@ def test_what_was_planned_is_sent_once(site: ProjectFolder, api: Api) -> None:
     assert LOGIN.split()[1].rstrip("=") not in shown
 
 
+def test_a_password_that_another_process_resolves_is_kept_nowhere(site: ProjectFolder, api: Api) -> None:
+    site.write("nornflow.yaml", (site.path / "nornflow.yaml").read_text() + "runner: {processes: 2}\n")
+    site.write("inventory/hosts.yaml", "".join(f"sw{n}: {{hostname: localhost, platform: eos}}\n" for n in (1, 2)))
+    text = (site.path / "workflows/ntp.yaml").read_text()
+    site.write("workflows/ntp.yaml", text.replace("/ntp\n", "/{{ host.name }}\n"))
+    api.resources = {f"/sw{n}": {"servers": []} for n in (1, 2)}
+    site.run("run", "workflows/ntp.yaml", "--yes").ok()
+    assert sorted(api.writes) == ["PATCH /sw1", "PATCH /sw2"]
+    kept = [file.read_bytes() for file in (site.path / ".nornflow").rglob("*") if file.is_file()]
+    assert any(b"you_sent" in content for content in kept)
+    assert not any(b"api-password" in content for content in kept)
+
+
 def test_a_second_run_sends_nothing(site: ProjectFolder, api: Api) -> None:
     site.run("run", "workflows/ntp.yaml", "--yes").ok()
     again = site.run("run", "workflows/ntp.yaml", "--yes").ok()

@@ -25,6 +25,16 @@ pytestmark = pytest.mark.e2e
 LINES = Counter(["ntp server 192.0.2.10", "logging host 192.0.2.11"])
 ALL = ("r1", "r2", "r3", "r4")
 PASSWORD = "kX9-only-at-the-sites"
+MOVES = """
+name: moves
+version: 1.0
+targets: "site in ['ams', 'fra']"
+rollout: {batches: [1, 100%]}
+on_failure: rollback
+steps:
+  - {id: configure, type: netmiko.config, backup_before: false, lines: [snmp-server location moved]}
+  - {id: verify, type: assert, depends_on: [configure], condition: "host.name != 'r4'"}
+"""
 TWO = "runner: {processes: 2}\n"
 """Each site's part of a run, and each run that one worker carries, in two processes."""
 
@@ -169,6 +179,42 @@ def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str)
     assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
     told = sites.project.run("runs", "logs", run).ok().stdout
     assert ("run.resumed" in told) is (who == "the owner")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("sites", [TWO], indirect=True)
+def test_a_password_that_the_owner_does_not_know_is_nowhere_in_clear_whoever_dies(sites: Sites, fleet: Fleet) -> None:
+    """It stands in a line that the change replaces: in pre-images, in the way back, and in what is sent when it is taken."""
+    sites.project.write("moves.yaml", MOVES)
+    for router in fleet:
+        router.configure(f"snmp-server location {PASSWORD}")
+    before = {router.name: router.running_config for router in fleet}
+    owners = [sites.worker("--runs") for _ in range(2)]
+    at(sites, "ams", "fra")
+
+    def die() -> None:
+        with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
+            ((at_work,),) = connection.execute("SELECT worker FROM runs").fetchall()
+        next(each for each in owners if int(at_work.rsplit("-", 2)[1]) in parts_of(each)).kill()
+        in_clear.extend(holding(PASSWORD, sites.project.path))
+
+    in_clear: list[Path] = []
+    death = At(fleet, "r2", die)
+    run = sites.leave("moves")
+    sites.ends(run, "rolled_back", seconds=60)
+    assert death.at
+    assert in_clear == []
+    assert {router.name: router.running_config for router in fleet} == before
+    assert "snmp-server location moved" in sites.written("r4")
+    assert f"snmp-server location {PASSWORD}" in sites.written("r4")
+    shown = [sites.project.run("runs", *words).ok().stdout for words in (("show", run), ("logs", run))]
+    assert not any(PASSWORD in text for text in shown)
+    assert holding(PASSWORD, sites.project.path) == []
+
+
+def holding(text: str, folder: Path) -> list[Path]:
+    """Return the files below a folder that hold a text as it is: those of a SQLite database hold what was deleted, too."""
+    return [file for file in folder.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
 
 
 @pytest.mark.faults

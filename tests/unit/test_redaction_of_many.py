@@ -60,6 +60,24 @@ def test_a_json_text_without_a_secret_is_of_a_value_without_one(value: object, s
         assert redactor.value(value) == value
 
 
+@given(PLAIN, st.lists(st.text('ab"\\é\n', min_size=4, max_size=6), min_size=1, max_size=4), st.booleans())
+def test_whoever_is_told_what_was_found_in_a_value_masks_it_as_well(
+    value: object, secrets: list[str], many: bool
+) -> None:
+    redactor = Redactor([*(MANY if many else ()), *secrets])
+    found = redactor.found(value)
+    assert bool(found) == (redactor.value(value) != value)
+    assert redactor.found(Redactor(found).value(value)) == ()
+
+
+def test_who_wants_to_know_hears_of_each_secret_once() -> None:
+    redactor, heard = Redactor(["known-before"]), list[tuple[str, str]]()
+    redactor.tell(lambda value, origin: heard.append((value, origin)))
+    for value in ("known-before", "s3cret-of-r1", "s3cret-of-r1", "abc"):
+        redactor.add(value, "password of r1")
+    assert heard == [("s3cret-of-r1", "password of r1")]
+
+
 def test_a_secret_that_json_spells_otherwise_is_found_in_a_json_text() -> None:
     redactor = Redactor(['back\\slash "quoted"', "näive\tpassword"])
     for secret in ('back\\slash "quoted"', "näive\tpassword"):

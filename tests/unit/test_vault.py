@@ -11,9 +11,11 @@ from sqlalchemy import text
 
 from nornflow.errors import StoreError
 from nornflow.model.journal import Entry, EntryKind
-from nornflow.redaction import Redactor
+from nornflow.redaction import MASK, Redactor
+from nornflow.store.blobs import Blobs
 from nornflow.store.opening import open_store
-from nornflow.store.vault import FILE
+from nornflow.store.rows import Rows
+from nornflow.store.vault import FILE, Vault
 from nornflow.testing.run_values import new_run
 
 SECRET = "hunter22!"
@@ -25,6 +27,26 @@ def kept(workspace: Path) -> None:
     with closing(open_store("", workspace, Redactor([SECRET]))) as store:
         store.begin(new_run(spec={"inputs": {"password": SECRET}}))
         store.append("run-1", 1, [], fence=1, entries=[ENTRY, LARGE, Entry(EntryKind.OVER)])
+
+
+def test_whoever_opens_what_was_sealed_knows_from_then_on_what_is_secret_in_it(tmp_path: Path) -> None:
+    kept(tmp_path)
+    redactor = Redactor()
+    with closing(open_store("", tmp_path, redactor)) as store:
+        assert redactor.text(SECRET) == SECRET
+        entry, *_ = store.entries("run-1")
+        assert redactor.text(f"no {entry.data['lines'][0]}") == f"no username ada secret {MASK}"
+        store.append("run-1", 1, [], fence=1, entry=4, entries=[entry])
+        with store.engine.connect() as connection:
+            assert SECRET not in str(connection.execute(text("SELECT * FROM journal")).all())
+
+
+def test_what_was_sealed_by_a_nornflow_that_named_no_secrets_is_opened_too(tmp_path: Path) -> None:
+    redactor, vault = Redactor(), Vault(tmp_path)
+    rows = Rows(Blobs(tmp_path), redactor, vault)
+    assert rows.value(vault.seal('{"lines": ["a\\nb"]}')) == {"lines": ["a\nb"]}
+    assert rows.value('["x"]') == ["x"]
+    assert redactor.found(["a\nb", "x"]) == ()
 
 
 def test_a_secret_in_the_journal_is_exact_for_who_has_the_key_and_clear_for_nobody(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ def shared_out(
 ) -> Iterator[Forked | None]:
     """Fork the processes that the setting `runner.processes` asks for, and end them with the block; None for one process.
 
-    `hosts` are the devices that they get, where those are not all of the change. To be called before this process has threads that hold locks: a forked process has the locks, and not the threads. What is
-    planned on a premise is planned in one process.
+    `hosts` are the devices that they get, where those are not all of the change. To be called before this process has threads
+    that hold locks: a forked process has the locks, and not the threads. What is planned on a premise is planned in one process.
     """
     hosts = change.spec.targets if hosts is None else hosts
     count = min(project.settings.runner.processes, len(hosts))
@@ -32,7 +32,7 @@ def shared_out(
     from nornflow.app.processes.forked import Forked
     from nornflow.app.processes.zygote import Zygote
 
-    forked = Forked(Zygote(partial(live, project, change, count)), count, hosts)
+    forked = Forked(Zygote(partial(live, project, change, count)), count, hosts, project.redactor)
     try:
         yield forked
     finally:

@@ -19,6 +19,7 @@ from nornflow.app.processes.wire import (
     FarEvents,
     FarFence,
     FarJournal,
+    Learned,
     Line,
     NewPass,
     Stop,
@@ -45,6 +46,7 @@ class Child:
 
     def live(self) -> None:
         """Do what comes, until the end; returns when there is no parent any more, too."""
+        self._project.redactor.tell(lambda value, origin: self._line.send(Learned(value, origin)))
         self._load_drivers()
         with suppress(EOFError, OSError):
             while not isinstance(message := self._line.receive(), End):

@@ -15,14 +15,16 @@ from nornflow.engine.sharing import Died, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.model.event import EventKind
 from nornflow.model.run import RunInfo
+from nornflow.redaction import Redactor
 
 
 class Forked(Sharing):
     """Processes that a zygote forks; they get ready while the run does, and begin when it joins them."""
 
-    def __init__(self, zygote: Zygote, count: int, targets: Sequence[str]) -> None:
+    def __init__(self, zygote: Zygote, count: int, targets: Sequence[str], redactor: Redactor) -> None:
         super().__init__(count, targets)
         self._zygote = zygote
+        self._redactor = redactor
         self._lines = [zygote.fork() for _ in range(count)]
         self._processes: list[Process] = []
         self._run: tuple[RunInfo, Tools, Clerk] | None = None
@@ -32,7 +34,7 @@ class Forked(Sharing):
         """Send it to all, and listen to them."""
         clerk = Clerk(tools)
         self._run = run, tools, clerk
-        self._processes = [Process(line, run, clerk) for line in self._lines]
+        self._processes = [Process(line, run, clerk, self._redactor) for line in self._lines]
 
     def begin(self, process: int, order: Order) -> None:
         """Send the order."""
@@ -65,7 +67,7 @@ class Forked(Sharing):
                     line = self._zygote.fork()
                 except OSError:
                     return False
-                self._processes[number] = Process(line, info, clerk)
+                self._processes[number] = Process(line, info, clerk, self._redactor)
         return True
 
     def close(self) -> None:

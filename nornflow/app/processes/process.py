@@ -9,10 +9,11 @@ from contextlib import suppress
 
 from nornflow.abc import Cancellation
 from nornflow.app.processes.clerk import Clerk
-from nornflow.app.processes.wire import Asked, Begin, Born, End, Failed, Line, Noted, Stop
+from nornflow.app.processes.wire import Asked, Begin, Born, End, Failed, Learned, Line, Noted, Stop
 from nornflow.engine.shard import Finished, Order
 from nornflow.model.journal import Entry
 from nornflow.model.run import RunInfo
+from nornflow.redaction import Redactor
 
 LOOK = 0.1
 """Seconds between two looks at whether the run shall end while its processes are at work."""
@@ -23,11 +24,12 @@ PATIENCE = 12.0
 class Process:
     """Listens to a forked process from a thread of its own."""
 
-    def __init__(self, line: Line, info: RunInfo, clerk: Clerk) -> None:
+    def __init__(self, line: Line, info: RunInfo, clerk: Clerk, redactor: Redactor) -> None:
         self.alive = True
         self.pid = 0
         self._line = line
         self._clerk = clerk
+        self._redactor = redactor
         self._changed = threading.Condition()
         self._finished: dict[int, Finished | Failed] = {}
         self._told: dict[int, list[Entry]] = {}
@@ -97,6 +99,8 @@ class Process:
         match message:
             case Born(pid):
                 self.pid = pid
+            case Learned(value, origin):
+                self._redactor.add(value, origin)
             case Finished() | Failed():
                 with self._changed:
                     self._finished[message.number] = message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -73,6 +73,14 @@ class Answered:
     number: int
     value: Any = None
     error: NornFlowError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A secret that a process came to know, in good time before anything that holds it; `origin` tells nothing of it."""
+
+    value: str = field(repr=False)
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)

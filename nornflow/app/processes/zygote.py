@@ -27,8 +27,8 @@ class Zygote:
     def __init__(self, live: Callable[[Line], None]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         parent = os.getpid()
-        self._pid = os.fork()
-        if not self._pid:
+        self.pid = os.fork()
+        if not self.pid:
             self._socket.close()
             _forever(lambda: _serve(theirs, live), parent)
         theirs.close()
@@ -44,7 +44,7 @@ class Zygote:
         """End the zygote, and with it whoever of the forked processes is still there."""
         self._socket.close()
         with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
 
 def _serve(wanted: socket.socket, live: Callable[[Line], None]) -> None:

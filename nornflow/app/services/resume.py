@@ -64,7 +64,7 @@ def resume_run(
     that is known. PolicyDenied when a gate says no today, DevicesHeld and StepCancelled when it does not get its turn: then
     a run that had done something stays as it is.
     """
-    from nornflow.app.sites.owning import at_sites, collect, sites_of  # the database: a run that remembers nothing needs none
+    from nornflow.app.sites.owning import at_sites, collect, sites_of  # the database: not every run needs it
 
     with closing(project.store()) as store, alive(store) as me:
         standing = store.standing(store.find(wanted.run))

@@ -17,7 +17,7 @@ from nornflow.engine.sharing import Died, Refused, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.errors import StepCancelled, StepError, StoreError
 from nornflow.model.event import EventKind
-from nornflow.model.journal import SECRET, Entry, EntryKind
+from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import RunInfo
 from nornflow.store.site_shards import OwnersDesk, Telling
 
@@ -204,10 +204,9 @@ class AtSites(Sharing):
 
 
 def entry_of(telling: Telling) -> Entry:
-    """Return the entry of the journal that a site told; one that it sealed is sealed in the journal too."""
+    """Return the entry of the journal that a site told."""
     body = telling.body
-    data = {**body["data"], TOLD: telling.number, **({SECRET: True} if telling.sealed else {})}
-    return Entry(EntryKind(body["kind"]), body["step"], body["host"], data)
+    return Entry(EntryKind(body["kind"]), body["step"], body["host"], {**body["data"], TOLD: telling.number})
 
 
 def left_over(desk: OwnersDesk, run: str, known: Sequence[Entry]) -> list[Entry]:

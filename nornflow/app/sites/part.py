@@ -52,7 +52,9 @@ def work_on_part(project: Project, run: str, site: str, *, rest: Callable[[float
         try:
             place = desk.enter(run, site, me.id)
             if place is not None:
-                hosts = [host for host in change.spec.targets if _site(change, host, project.settings.sites.key) == site]
+                hosts = [
+                    host for host in change.spec.targets if _site(change, host, project.settings.sites.key) == site
+                ]
                 with (
                     shared_out(project, change, hosts=hosts) as shards,
                     closing(_Part(project, store, change, desk, place, me, shards)) as part,
