@@ -122,7 +122,9 @@ class Sharing(Shards):
         found: dict[int, list[str]] = {}
         with self._lock:
             for host in hosts:
-                found.setdefault(self._owner[host], []).append(host)
+                # one that nobody thought of comes from another process that shares devices, in the place of a dead one
+                number = self._owner.setdefault(host, len(self._owner) % self._count)
+                found.setdefault(number, []).append(host)
         return [(number, tuple(each)) for number, each in found.items()]
 
     def _order(self, hosts: tuple[str, ...], work: _Work) -> Order:
