@@ -10,14 +10,15 @@ from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import in_rounds, worth_retrying
 from nornflow.engine.cached import CachedStep
 from nornflow.engine.cut_off import CutOff
+from nornflow.engine.device_memory import DeviceMemory
 from nornflow.engine.plan_step import PlannedWork
-from nornflow.engine.progress import PreImage, Progress
+from nornflow.engine.progress import Progress
 from nornflow.engine.settle import LOOK
 from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import GuardDenied, NornFlowError, PlanStale, StepCancelled, StepError
+from nornflow.errors import GuardDenied, NornFlowError, StepCancelled, StepError
 from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Grant, Mode
@@ -49,6 +50,7 @@ class DeviceStep:
         self._cached = CachedStep(work, progress, tools)
         self._aftercare = Aftercare(work, progress, tools)
         self._cut_off = CutOff(work, planned, progress)
+        self._memory = DeviceMemory(work.step, planned, progress)
         self._told: set[str] = set()
         self._done: dict[str, StepResult] = {}
         self._kept: set[str] = set()
@@ -94,12 +96,8 @@ class DeviceStep:
     def _end(self, host: str, result: StepResult) -> None:
         if host not in self._kept:
             used = self._progress.times.used(host)
-            self._tools.log.outcome(self._step.id, host, result, self._image(host), final=True, used=used)
+            self._tools.log.outcome(self._step.id, host, result, self._memory.image(host), final=True, used=used)
         self._tell(host, result)
-
-    def _image(self, host: str) -> PreImage | None:
-        image = self._progress.pre_images.get(host)
-        return image if image is not None and self._step.id in image.found else None
 
     def _before(self, host: str) -> StepResult | None:
         if (self._step.id, host) in self._progress.past.open:
@@ -148,8 +146,8 @@ class DeviceStep:
         if host in self._done:  # it was cut off at the very moment when it had ended well
             return self._done[host]
         result = self._work.failed(error, host)
-        image = self._progress.pre_images.get(host)
-        if image is None or self._step.id not in image.found:
+        image = self._memory.image(host)
+        if image is None:
             return result
         image.expected = ""  # nobody knows what stands there now
         if isinstance(error, StepCancelled):
@@ -191,7 +189,7 @@ class DeviceStep:
             result = self._work.soften(result)
         if self._step.configures and not still_open:
             back, used = host in self._progress.taken_back, self._progress.times.used(host)
-            image = self._image(host)
+            image = self._memory.image(host)
             self._tools.log.outcome(self._step.id, host, result, image, final=final, taken_back=back, used=used)
             if final:
                 self._kept.add(host)
@@ -234,9 +232,8 @@ class DeviceStep:
         planned = self._planned.for_apply(session)
         saves = next((line for line in planned.lines if line.startswith(SAVES)), "")
         if not planned.configuration and not planned.actions:
-            changed = self._progress.pre_images.get(host)
             if saves:
-                self._saves(host, planned, saves, changed)
+                self._memory.saves(host, planned, saves)
             if planned.diff:
                 done = self._cut_off.without_lines(session, planned)
                 if done is not None:
@@ -262,7 +259,7 @@ class DeviceStep:
         if settled.begun:
             image = self._progress.pre_images[host]
         else:
-            image = self._remember(host, planned, before, config_hash(before, platform))
+            image = self._memory.remember(host, planned, before, config_hash(before, platform))
             self._tools.log.intent(planned, before, self._attempt_number)
         if platform.exec.commit_line in planned.lines:
             image.commit = platform.exec.commit_line
@@ -280,7 +277,7 @@ class DeviceStep:
         except NornFlowError as raised:
             error = raised
         if saves:
-            self._saves(host, planned, saves, image)
+            self._memory.saves(host, planned, saves)
         try:
             after = session.read_config(planned.connection)
         except NornFlowError as unreadable:
@@ -307,13 +304,6 @@ class DeviceStep:
         saved = "" if result.failed or host in self._progress.holds else saves
         return self._aftercare.settled(session, change, planned, after, saved, platform, result)
 
-    def _saves(self, host: str, planned: PlannedStep, command: str, image: PreImage | None) -> None:
-        """Note that the step saves: it has, or that is held back until the change is confirmed."""
-        if host in self._progress.holds:
-            self._progress.held_saves[host] = (self._step.id, planned.connection, command)
-        elif image is not None:
-            image.saved = command
-
     def _arrive(self, session: DeviceSession, planned: PlannedStep, before: str) -> None:
         """See to it that a device which is taken back is back; other steps are where they are."""
         if isinstance(self._work.step_type, TakeBack):
@@ -322,23 +312,6 @@ class DeviceStep:
                 return self._work.grant(session.host.name, Mode.APPLY, replace(planned, lines=lines))
 
             self._work.step_type.arrive(session, before, planned.lines, grant)
-
-    def _remember(self, host: str, planned: PlannedStep, before: str, digest: str) -> PreImage:
-        image = self._progress.pre_images.get(host)
-        expected = image.expected if image else self._planned.read_hash(host)
-        if expected and digest != expected and planned.method is not Method.IMPOSSIBLE:
-            raise PlanStale(
-                f"{host}: the configuration is not the one that was planned against"
-                if image is None
-                else f"{host}: the configuration is not the one that this run left there",
-                hint="somebody else changed the device: plan again"
-                if image is None
-                else "somebody else changed the device, or its own timer took the change back",
-            )
-        if image is None:
-            image = self._progress.pre_images[host] = PreImage(planned.connection, before, expected=digest)
-        image.remember(self._step, before)
-        return image
 
     def _tell(self, host: str, result: StepResult) -> None:
         if host in self._told:

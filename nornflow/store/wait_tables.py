@@ -6,11 +6,16 @@ from sqlalchemy import Column, Index, Integer, SmallInteger, Table, Text
 
 from nornflow.store.tables import Moment, metadata, of_run
 
+
+def _numbered() -> tuple[Column[int], Column[int]]:
+    """Return the columns that name a row: its run, and a number that counts up within the run."""
+    return of_run(), Column("number", Integer, primary_key=True, autoincrement=False)
+
+
 waits = Table(
     "waits",
     metadata,
-    of_run(),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    *_numbered(),
     Column("step", Text, nullable=False),
     Column("batch", Integer, nullable=False),
     Column("kind", Text, nullable=False),
@@ -36,8 +41,7 @@ it ended, once and for all, and `data` what a signal brought; `open` is 1 as lon
 wait_answers = Table(
     "wait_answers",
     metadata,
-    of_run(),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    *_numbered(),
     Column("wait", Integer, nullable=False),
     Column("plan", Text, nullable=False),
     Column("user", Text, nullable=False),
@@ -51,8 +55,7 @@ wait_answers = Table(
 signals = Table(
     "signals",
     metadata,
-    of_run(),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    *_numbered(),
     Column("name", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("user", Text, nullable=False),

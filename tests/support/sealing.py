@@ -46,6 +46,13 @@ def seal(site: ProjectFolder, *words: str) -> Path:
     return site.path / "change.plan"
 
 
+def approve(site: ProjectFolder, become: As, plan: str = "change.plan") -> None:
+    """Have somebody else approve a plan."""
+    become("bin")
+    site.run("approve", plan).ok()
+    become("root")
+
+
 def tampered(file: Path, change: Callable[[SealedPlan], None]) -> None:
     """Change a plan and seal it anew, as somebody would who can write to the file."""
     plan = opened(file.read_bytes(), file.name)

@@ -13,7 +13,7 @@ from killed import Scene
 from nornflow.model.sealed import SealedPlan
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import SETTINGS, As, configurations, seal, tampered
+from sealing import SETTINGS, As, approve, configurations, seal, tampered
 
 pytestmark = pytest.mark.e2e
 
@@ -66,16 +66,12 @@ class TestApproval:
         become("root")
         outcome = site.run("apply", "change.plan", "--yes")
         assert (outcome.exit_code, "not on a Friday" in outcome.stderr) == (4, True)
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         site.run("apply", "change.plan").ok()
 
     def test_any_change_of_the_plan_voids_its_approvals(self, site: ProjectFolder, network: Fleet, become: As) -> None:
         file = seal(site, "--profile", "named")
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
 
         def other_line(plan: SealedPlan) -> None:
             step = plan.approved["plan"]["hosts"][0]["steps"][0]
@@ -113,9 +109,7 @@ class TestAfterwards:
         self, site: ProjectFolder, network: Fleet, become: As
     ) -> None:
         seal(site, "--profile", "named")
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         network["r2"].configure("ntp server 198.51.100.7")
         assert site.run("apply", "change.plan").exit_code == 1
         again = site.run("runs", "resume", site.record()["id"], "--hosts", "failed", "--yes")
@@ -153,9 +147,7 @@ class TestCutOff:
     ) -> None:
         scene = Scene(site, network)
         seal(site, "--profile", "named")
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         scene.nornflow("apply", "change.plan", "--yes", entry=4, after=True)
         run = scene.ask("runs", "list", "--format", "json")[0]["id"]
         sent = [router.counters.config_lines for router in network]
@@ -167,18 +159,14 @@ class TestCutOff:
         assert "bin rejected it" in outcome.stderr
         assert "stays as it is" in outcome.stderr
         assert [router.counters.config_lines for router in network] == sent
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         site.run("runs", "resume", run, "--yes").ok()
         assert all("192.0.2.10 prefer" in router.running_config for router in network)
 
     def test_a_profile_that_asks_for_more_by_now_gets_it(self, site: ProjectFolder, network: Fleet, become: As) -> None:
         scene = Scene(site, network)
         seal(site, "--profile", "named")
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         scene.nornflow("apply", "change.plan", "--yes", entry=4, after=True)
         run = scene.ask("runs", "list", "--format", "json")[0]["id"]
         site.write("nornflow.yaml", SETTINGS.replace("count: 1", "count: 2"))
@@ -231,9 +219,7 @@ def test_what_takes_a_run_back_is_approved_and_applied_like_any_plan(
     assert site.run("rollback", run, "--profile", "board", "--yes").exit_code == 4  # nobody goes round the approvals
     site.run("rollback", run, "--profile", "named", "-o", "back.plan").ok()
     assert site.run("apply", "back.plan", "--yes").exit_code == 4
-    become("bin")
-    site.run("approve", "back.plan").ok()
-    become("root")
+    approve(site, become, "back.plan")
     site.run("apply", "back.plan").ok()
     assert configurations(network) == before
     assert site.record()["state"] == "succeeded"

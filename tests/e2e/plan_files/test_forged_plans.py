@@ -12,7 +12,7 @@ import pytest
 from forging import forged
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from sealing import NTP, SETTINGS, TEMPLATE, As, configurations, seal
+from sealing import NTP, SETTINGS, TEMPLATE, As, approve, configurations, seal
 
 pytestmark = pytest.mark.e2e
 
@@ -131,9 +131,7 @@ class TestProfile:
         seal(site)
         assert site.run("apply", "change.plan", "--yes").exit_code == 4
         assert site.run("approve", "change.plan").exit_code == 3  # who made it
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         outcome = site.run("apply", "change.plan", "--yes")
         assert (outcome.exit_code, "1 of 2 approvals" in outcome.stderr) == (4, True)
         assert untouched(network)

@@ -14,7 +14,7 @@ import pytest
 from nornflow.redaction import MASK
 from nornflow.testing import Fleet
 from nornflow.testing.project import Outcome, ProjectFolder
-from sealing import NTP, SETTINGS, TEMPLATE, As, configurations, seal
+from sealing import NTP, SETTINGS, TEMPLATE, As, approve, configurations, seal
 
 pytestmark = pytest.mark.e2e
 
@@ -77,17 +77,13 @@ class TestDrift:
         self, site: ProjectFolder, network: Fleet, become: As
     ) -> None:
         seal(site, "--profile", "named")
-        become("bin")
-        site.run("approve", "change.plan").ok()
-        become("root")
+        approve(site, become)
         network["r2"].configure("ntp server 198.51.100.7")
         assert site.run("apply", "change.plan", "--yes", "--replan-stale").exit_code == 1
         shown = site.run("plan", "show", "change-stale.plan", "--format", "json").ok().json()
         assert shown["targets"] == ["r2"]
         assert site.run("apply", "change-stale.plan", "--yes").exit_code == 4
-        become("bin")
-        site.run("approve", "change-stale.plan").ok()
-        become("root")
+        approve(site, become, "change-stale.plan")
         site.run("apply", "change-stale.plan").ok()
         assert "ntp server 192.0.2.10 prefer" in network["r2"].running_config
 

@@ -252,10 +252,15 @@ def test_outputs_may_name_a_step_without_steps(compiled: Compiled, source: str, 
 
 
 def test_expressions_with_hyphenated_ids_compile(compiled: Compiled) -> None:
-    compiled(
+    workflow = compiled(
         steps(
             "{id: run-tests, type: shell, command: x}",
             "{id: deploy, type: shell, depends_on: run-tests, when: steps.run-tests.exit_code == 0, "
             "command: 'echo {{ steps.run-tests.stdout }}'}",
         )
+    )
+    deploy = workflow.step("deploy")
+    assert (deploy.when, deploy.params["command"]) == (
+        "steps.run-tests.exit_code == 0",
+        "echo {{ steps.run-tests.stdout }}",
     )
