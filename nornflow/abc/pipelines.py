@@ -41,6 +41,10 @@ class PipelineStore(ABC):
         """Return the pipelines in this state and of this name, newest first."""
 
     @abstractmethod
+    def unended(self) -> Sequence[PipelineRecord]:
+        """Return the pipelines that have not ended, oldest first."""
+
+    @abstractmethod
     def move_entry(self, pipeline: str, fence: int, old: EntryRecord, new: EntryRecord) -> None:
         """Change an entry where `new` differs from `old`.
 
@@ -60,6 +64,10 @@ class PipelineStore(ABC):
 
         Of several who try exactly one succeeds; the others, and whoever comes when it has ended, raise StateConflict.
         """
+
+    @abstractmethod
+    def release(self, pipeline: str, fence: int) -> None:
+        """Lead it no more: another worker may take it over at once, and until then it has none (an empty id)."""
 
     @abstractmethod
     def ask(self, pipeline: str, wish: PipelineWish) -> PipelineRecord:

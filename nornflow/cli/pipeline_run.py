@@ -35,7 +35,7 @@ _YES = click.option("--yes", "-y", is_flag=True, help="Answer every question of 
 @INVENTORY
 @CONFIG
 @_YES
-@click.option("--detach", is_flag=True, help="Return at once; another process leads the pipeline.")
+@click.option("--detach", is_flag=True, help="Leave the pipeline and its runs to workers, and return at once.")
 @FORMAT
 def run(
     file: Path,
@@ -57,7 +57,7 @@ def run(
     project = load_project(config_file=config_file)
     request = request_of(file, inputs, inventory, config_file, yes=yes)
     if detach:
-        _tell_detached(detach_pipeline(project, request), form)
+        _tell_detached(*detach_pipeline(project, request), form)
         return 0
     with _voices(form) as voices:
         record = run_pipeline(project, request, voices)
@@ -196,14 +196,17 @@ def _voices(form: str) -> Iterator[Voices]:
         yield Voices(observers=(PipelineScreen(answer=form == "text"),), switch=switch, notice=tell)
 
 
-def _tell_detached(record: PipelineRecord, form: str) -> None:
-    from nornflow.cli.output import show, show_json
+def _tell_detached(record: PipelineRecord, notice: str, form: str) -> None:
+    from nornflow.cli.output import show, show_json, tell
     from nornflow.model.plain import plain
 
+    if notice:
+        tell(f"note: {notice}", colour="yellow")
     if form == "json":
         show_json(plain(record))
     else:
-        show(f"pipeline {record.id} is begun; see how it stands: nornflow pipeline show {record.id}")
+        show(record.id)
+        tell(f"left to workers: nornflow pipeline show {record.id}")
 
 
 def _end(project: Project, record: PipelineRecord, form: str) -> int:

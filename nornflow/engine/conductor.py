@@ -46,7 +46,10 @@ _ENDED_BY = {Ending.TIMEOUT: EntryState.TIMED_OUT, Ending.CANCELLED: EntryState.
 
 @dataclass(frozen=True, slots=True)
 class RunLook:
-    """A run as the store has it: its state, whether it has ended, who carries it out, and how it would end a process."""
+    """A run as the store has it: its state, whether it has ended, who carries it out, and how it would end a process.
+
+    `left` says that workers look after it, whichever of them dies; `parked` why no worker takes it any more.
+    """
 
     state: RunState
     ended: bool
@@ -54,6 +57,8 @@ class RunLook:
     error: str = ""
     hint: str = ""
     exit_code: int = 0
+    left: bool = False
+    parked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Stage:
     """What a conductor works with.
 
     `run` gives a run, None when the store does not have it; `due` tells whether one that waits may go on; `gone` whether a
-    worker is dead; `end_run` asks a run to end early; `new_run` makes the id of one; `emit` tells observers; `clock` gives UTC.
+    worker is dead; `end_run` asks a run to end early, in somebody's name; `new_run` makes the id of one; `emit` tells
+    observers; `clock` gives UTC.
     """
 
     desk: PipelineStore
@@ -69,7 +75,7 @@ class Stage:
     run: Callable[[str], RunLook | None]
     due: Callable[[str], bool]
     gone: Callable[[str], bool]
-    end_run: Callable[[str, Level], None]
+    end_run: Callable[[str, Level, str], None]
     new_run: Callable[[], str]
     emit: Callable[..., None]
     clock: Callable[[], datetime]
@@ -98,10 +104,7 @@ class Conductor:
         return self._stage.desk.record(self._id)
 
     def _step(self) -> None:
-        record = self._stage.desk.record(self._id)
-        if record.state is PipelineState.WAITING:
-            self._move(record, PipelineState.RUNNING)
-        for entry in record.entries:
+        for entry in self._stage.desk.record(self._id).entries:
             if entry.state in (EntryState.RUNNING, EntryState.WAITING):
                 self._look_at(entry)
         self._end_early()
@@ -109,8 +112,12 @@ class Conductor:
         self._begin()
         record = self._stage.desk.record(self._id)
         state = self._standing(record)
-        if state is not record.state:
-            self._move(record, state)
+        if state is record.state:
+            return
+        if record.state is PipelineState.WAITING and state is not PipelineState.RUNNING:
+            self._move(record, PipelineState.RUNNING)
+            record = replace(record, state=PipelineState.RUNNING)
+        self._move(record, state)
 
     # what became of those at work
 
@@ -118,18 +125,28 @@ class Conductor:
         run = self._stage.run(entry.run)
         if run is not None and run.ended:
             self._ended(entry, run)
+        elif run is not None and run.parked:
+            why = replace(entry, state=EntryState.FAILED, completed_at=self._stage.clock(), exit_code=1)
+            self._change(entry, replace(why, error=f"its run is parked: {run.parked}", hint=run.hint))
         elif run is not None and run.state is RunState.WAITING:
-            if entry.state is EntryState.WAITING and self._stage.due(entry.run):
-                self._start(entry, replace(entry, state=EntryState.RUNNING))
-            elif entry.state is EntryState.RUNNING and not self._stage.starter.is_there(entry.run):
+            if entry.state is EntryState.WAITING:
+                if self._stage.due(entry.run):
+                    self._start(entry, replace(entry, state=EntryState.RUNNING))
+            elif not self._is_taken_up(entry, run):
                 self._change(entry, replace(entry, state=EntryState.WAITING, error=run.error, hint=run.hint))
-        elif entry.state is EntryState.RUNNING and not self._stage.starter.is_there(entry.run):
+        elif entry.state is EntryState.WAITING:  # somebody has gone on with it
+            self._change(entry, replace(entry, state=EntryState.RUNNING, error="", hint=""))
+        elif not (run is not None and run.left) and not self._stage.starter.is_there(entry.run):
             worker = entry.worker if run is None else run.worker
             if not worker or self._stage.gone(worker):
                 # what its process did and told before it went; now that it is gone, no more comes from it
                 begun, now = self._stage.run(entry.run) is not None, self._stage.desk.record(self._id).entry(entry.id)
                 if begun is (run is not None) and now.worker == entry.worker:
                     self._left_alone(now, begun=begun)
+
+    def _is_taken_up(self, entry: EntryRecord, run: RunLook) -> bool:
+        """Tell whether somebody is about to go on with a run that waits."""
+        return self._stage.starter.is_there(entry.run) or (run.left and self._stage.due(entry.run))
 
     def _left_alone(self, entry: EntryRecord, *, begun: bool) -> None:
         """Go on with a run that nobody carries out, unless its process has told why, or too many have died over it.
@@ -185,11 +202,11 @@ class Conductor:
             if entry.over:
                 continue
             if late or self._is_late(entry):
-                self._end(entry, Ending.TIMEOUT, Level.NOW)
+                self._end(entry, Ending.TIMEOUT, Level.NOW, record.user)
             elif record.wish is not None:
-                self._end(entry, Ending.CANCELLED, record.wish.level)
+                self._end(entry, Ending.CANCELLED, record.wish.level, record.wish.by)
 
-    def _end(self, entry: EntryRecord, ending: Ending, level: Level | None) -> None:
+    def _end(self, entry: EntryRecord, ending: Ending, level: Level | None, by: str) -> None:
         if entry.state in (EntryState.PENDING, EntryState.DELAYED):
             self._change(entry, self._never_begun(entry, ending))
             return
@@ -204,7 +221,7 @@ class Conductor:
             if not entry.worker:  # whoever comes late to begin it may not
                 self._change(entry, self._never_begun(entry, ending))
             return
-        self._stage.end_run(entry.run, level)
+        self._stage.end_run(entry.run, level, by)
         self._asked[entry.run] = level
         if entry.state is EntryState.WAITING:  # a process has to end it
             self._start(entry, replace(entry, state=EntryState.RUNNING))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from nornflow.model.pipeline import BADLY, After, Entry, EntryRecord, EntryState, Mode, On, Pipeline
+from nornflow.model.pipeline import BADLY, After, Entry, EntryRecord, EntryState, Mode, On, Pipeline, PipelineRecord
 from nornflow.model.pool import Amounts, fits, total
 
 Entries = Mapping[str, EntryRecord]
@@ -104,6 +104,21 @@ def to_begin(pipeline: Pipeline, entries: Entries, pools: Amounts, now: datetime
         taken = total((taken, entry.asks.wants))
         found.append(entry.id)
     return found
+
+
+def next_moment(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> datetime | None:
+    """Return when, behind `now`, a time of a pipeline is over or an attempt is due; None for never."""
+    began = record.started_at
+    found = [began + timedelta(seconds=pipeline.timeout)] if pipeline.timeout else []
+    for entry in pipeline.entries:
+        mine = record.entry(entry.id)
+        if mine.state is EntryState.DELAYED and mine.due_at is not None:
+            found.append(mine.due_at)
+        elif mine.state is EntryState.PENDING:
+            found += [began + timedelta(seconds=after.within) for after in entry.after if after.within]
+        elif not mine.over and entry.timeout and mine.started_at is not None:
+            found.append(mine.started_at + timedelta(seconds=entry.timeout))
+    return min((moment for moment in found if moment > now), default=None)
 
 
 def chains(pipeline: Pipeline) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -98,7 +98,13 @@ class SqlPipelines(PipelineStore):
         if name:
             query = query.where(pipelines.c.name == name)
         with told(self._engine, "pipelines could not be read"), reading(self._engine) as connection:
-            return [_record(connection, row) for row in connection.execute(query).mappings().all()]
+            return _records(connection, connection.execute(query).mappings().all())
+
+    def unended(self) -> Sequence[PipelineRecord]:
+        """Return those that have not ended, oldest first."""
+        query = select(pipelines).where(pipelines.c.completed_at.is_(None)).order_by(pipelines.c.number)
+        with told(self._engine, "pipelines could not be read"), reading(self._engine) as connection:
+            return _records(connection, connection.execute(query).mappings().all())
 
     def move_entry(self, pipeline: str, fence: int, old: EntryRecord, new: EntryRecord) -> None:
         """Change an entry."""
@@ -139,6 +145,13 @@ class SqlPipelines(PipelineStore):
                 )
         return fence + 1
 
+    def release(self, pipeline: str, fence: int) -> None:
+        """Lead it no more."""
+        with told(self._engine, f"pipeline {pipeline} could not be left"), self._engine.begin() as connection:
+            alone(connection)
+            number = _owned(connection, pipeline, fence)
+            connection.execute(update(pipelines).where(pipelines.c.number == number).values(worker=""))
+
     def ask(self, pipeline: str, wish: PipelineWish) -> PipelineRecord:
         """Keep a wish."""
         with told(self._engine, f"pipeline {pipeline} could not be cancelled"), self._engine.begin() as connection:
@@ -173,6 +186,12 @@ class SqlPipelines(PipelineStore):
             alone(connection)
             mine = entries.c.pipeline == _number(connection, pipeline), entries.c.id == entry, entries.c.run == run
             connection.execute(update(entries).where(*mine).values(values))
+
+    def runs(self, wanted: Collection[str]) -> Mapping[str, tuple[RunState, str]]:
+        """Return how these runs stand and which worker carries each out; those that have not begun are left out."""
+        query = select(runs.c.id, runs.c.state, runs.c.worker).where(runs.c.id.in_(wanted))
+        with told(self._engine, "runs could not be read"), reading(self._engine) as connection:
+            return {row.id: (RunState(row.state), row.worker or "") for row in connection.execute(query)}
 
     def run(self, run: str) -> tuple[RunState, str] | None:
         """Return how a run stands and which worker carries it out; None when it has not begun."""
@@ -216,25 +235,27 @@ def _owned(connection: Connection, pipeline: str, fence: int) -> int:
 
 
 def _record(connection: Connection, row: Any) -> PipelineRecord:
-    query = select(entries).where(entries.c.pipeline == row["number"]).order_by(entries.c.position)
-    found = connection.execute(query).mappings().all()
+    return _records(connection, [row])[0]
+
+
+def _records(connection: Connection, rows: Sequence[Any]) -> list[PipelineRecord]:
+    query = select(entries).where(entries.c.pipeline.in_([row["number"] for row in rows])).order_by(entries.c.position)
+    found: dict[int, list[EntryRecord]] = {row["number"]: [] for row in rows}
+    for one in connection.execute(query).mappings():
+        said = {name: one[name] for name in _FIELDS}
+        said |= {"state": EntryState(one["state"]), "ending": Ending(one["ending"])}
+        found[one["pipeline"]].append(EntryRecord(**said))
     names = ("id", "name", "file", "user", "started_at", "completed_at", "error", "worker", "fence")
-    return PipelineRecord(
-        **{name: row[name] for name in names},
-        mode=Mode(row["mode"]),
-        state=PipelineState(row["state"]),
-        entries=tuple(
-            EntryRecord(
-                **{
-                    **{name: one[name] for name in _FIELDS},
-                    "state": EntryState(one["state"]),
-                    "ending": Ending(one["ending"]),
-                }
-            )
-            for one in found
-        ),
-        wish=_wish(row["id"], row["wish"]),
-    )
+    return [
+        PipelineRecord(
+            **{name: row[name] for name in names},
+            mode=Mode(row["mode"]),
+            state=PipelineState(row["state"]),
+            entries=tuple(found[row["number"]]),
+            wish=_wish(row["id"], row["wish"]),
+        )
+        for row in rows
+    ]
 
 
 def _wish(pipeline: str, text: str) -> PipelineWish | None:

@@ -107,6 +107,20 @@ class PipelineStoreContract:
         record = desk.record("p-1")
         assert (record.worker, record.fence, record.entry("a")) == ("w-2", 2, entry)
 
+    def test_whoever_leads_may_leave_it_to_others(self, desk: PipelineStore) -> None:
+        """Then it has no worker; whoever takes it over is the next, and who left it writes nothing more."""
+        desk.begin(new_pipeline(), {})
+        desk.begin(replace(new_pipeline("q-1"), worker=""), {})
+        desk.move("q-1", 1, PipelineState.RUNNING, PipelineState.WAITING, NOON)
+        desk.release("p-1", 1)
+        assert [(one.id, one.worker, len(one.entries)) for one in desk.unended()] == [("p-1", "", 2), ("q-1", "", 2)]
+        assert desk.take_over("p-1", 1, "w-2") == 2
+        with pytest.raises(RunLost):
+            desk.release("p-1", 1)
+        assert desk.record("p-1").worker == "w-2"
+        desk.move("p-1", 2, PipelineState.RUNNING, PipelineState.FAILED, NOON)
+        assert [one.id for one in desk.unended()] == ["q-1"]
+
     def test_of_many_who_take_over_one_does(self, desk: PipelineStore) -> None:
         """However they race."""
         desk.begin(new_pipeline(), {})

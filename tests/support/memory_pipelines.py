@@ -66,6 +66,9 @@ class MemoryPipelines(PipelineStore):
         ]
         return found[:last]
 
+    def unended(self) -> Sequence[PipelineRecord]:
+        return [one for one in self._records.values() if not one.over]
+
     def move_entry(self, pipeline: str, fence: int, old: EntryRecord, new: EntryRecord) -> None:
         if new.state is not old.state and new.state not in ENTRY_MOVES.get(old.state, ()):
             raise ValueError(f"an entry does not move from {old.state} to {new.state}")
@@ -97,6 +100,10 @@ class MemoryPipelines(PipelineStore):
                 raise StateConflict("it is another one's")
             self._records[pipeline] = replace(known, fence=fence + 1, worker=worker)
         return fence + 1
+
+    def release(self, pipeline: str, fence: int) -> None:
+        with self._lock:
+            self._records[pipeline] = replace(self._owned(pipeline, fence), worker="")
 
     def ask(self, pipeline: str, wish: PipelineWish) -> PipelineRecord:
         with self._lock:
@@ -185,7 +192,7 @@ class World(Starter):
             self._look,
             self.due.__contains__,
             self._gone,
-            lambda run, level: self.wishes.__setitem__(run, level),
+            lambda run, level, by: self.wishes.__setitem__(run, level),
             lambda: f"run-{next(self.numbers)}",
             lambda kind, message="", **data: self.events.append((kind, message, data)),
             lambda: NOON + timedelta(seconds=self.seconds),

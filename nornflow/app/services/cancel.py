@@ -125,6 +125,20 @@ def cancel_run(
             wait(LOOK)
 
 
+def end_untaken(project: Project, store: RunStore, run: str) -> None:
+    """End a run that shall end early where no process has taken it and nothing was done; leave every other one alone.
+
+    StateConflict when it has ended, or goes on, in this moment.
+    """
+    standing = store.standing(run)
+    wish = Wish.read(standing.wish)
+    if wish is None or standing.worker or standing.state not in BEFORE_DEVICES:
+        return
+    found = Cancelled(run, wish, standing.state, heard=False)
+    with suppress(RunLost):  # a worker took it in this very moment
+        _of_the_dead(store, project.records(), found, standing.fence, now())
+
+
 def _tells(kind: EventKind, data: object, wish: Wish) -> bool:
     if kind is not EventKind.RUN_STOPPING or not isinstance(data, dict):
         return False

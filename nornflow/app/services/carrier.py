@@ -1,7 +1,8 @@
-"""A process that carries one run on, as the worker that started it holds it: by a line that both ends know to be cut."""
+"""A process that does one errand, as the worker that started it holds it: by a line that both ends know to be cut."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,12 +11,23 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nornflow.app.services.carrying import Carried
 
 _LEAVE = "leave"
-_RUN = "run "
+_ERRAND = "errand "
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a process is to do: carry a run on, its part at one `site`, or leave it to workers as an `entry` of a `pipeline`."""
+
+    run: str
+    site: str = ""
+    pipeline: str = ""
+    entry: str = ""
 
 
 class Carrier:
@@ -52,9 +64,9 @@ class Carrier:
             return Carried.read(self._said.decode())
         return None
 
-    def take(self, run: str, site: str = "") -> None:
-        """Have the process carry on this run, or its part at one site."""
-        self._tell(f"{_RUN}{run} {site}")
+    def take(self, errand: Errand) -> None:
+        """Have the process do this."""
+        self._tell(f"{_ERRAND}{json.dumps(asdict(errand))}")
 
     def leave(self) -> None:
         """Have the process leave its run between two batches, if it comes to that before the end."""
@@ -99,16 +111,16 @@ class Line:
         self._socket = socket.socket(fileno=number)
         self._leave = leave
         self._told = threading.Event()
-        self._run = self._site = ""
+        self._errand = Errand("")
         # a whole group may be asked to end: the worker says what that means
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=self._listen, daemon=True, name="line").start()
 
-    def run(self) -> tuple[str, str]:
-        """Wait for what is to be carried on, and return the run's id and the site whose part it is, if it is no more."""
+    def errand(self) -> Errand:
+        """Wait for what is to be done, and return it."""
         self._told.wait()
-        return self._run, self._site
+        return self._errand
 
     def say(self, text: str) -> None:
         """Tell the worker."""
@@ -120,7 +132,7 @@ class Line:
                 word = line.rstrip("\n")
                 if word == _LEAVE:
                     self._leave()
-                elif word.startswith(_RUN):
-                    self._run, _, self._site = word.removeprefix(_RUN).partition(" ")
+                elif word.startswith(_ERRAND):
+                    self._errand = Errand(**json.loads(word.removeprefix(_ERRAND)))
                     self._told.set()
         os.kill(os.getpid(), signal.SIGKILL)

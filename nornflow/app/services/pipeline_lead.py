@@ -17,10 +17,10 @@ from nornflow.app.services.asking import Voices
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.pipeline_file import usable_pipeline
 from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_stage import stage_of
 from nornflow.app.services.pipeline_starter import ProcessStarter
 from nornflow.app.services.prepared import new_run_id, now
-from nornflow.app.services.waiting import advice, told, waits_at
-from nornflow.engine.conductor import Conductor, RunLook, Stage
+from nornflow.engine.conductor import Conductor
 from nornflow.engine.emit import Emitter
 from nornflow.errors import RunLost, StateConflict, UsageError
 from nornflow.model.pipeline import (
@@ -31,15 +31,15 @@ from nornflow.model.pipeline import (
     PipelineWish,
     kept_pipeline,
 )
-from nornflow.model.run import RUN_MOVES, RunState
-from nornflow.model.wish import Level, Wish
+from nornflow.model.submission import Submission
+from nornflow.model.wish import Level
 from nornflow.policy.profiles import profile_named
 from nornflow.store.patience import Patience
 from nornflow.store.pipelines import SqlPipelines
+from nornflow.store.posts import Posts
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
-from nornflow.store.waits import SqlWaits
-from nornflow.store.wishes import Wishes
+from nornflow.store.workers import Workers
 from nornflow.workflow.inputs import resolve_inputs
 
 TICK = 0.25
@@ -76,17 +76,20 @@ def run_pipeline(
             return _Lead(project, desk, store, me, voices, request, wait).lead(pipeline, record, record.fence)
 
 
-def detach_pipeline(project: Project, request: PipelineRequest) -> PipelineRecord:
-    """Begin a pipeline that another process leads, which lives on when this one has ended; return how it stands.
-
-    What that process says stands in `lead.log`, beside the logs of the runs. Errors as `run_pipeline`.
-    """
+def detach_pipeline(project: Project, request: PipelineRequest) -> tuple[PipelineRecord, str]:
+    """Leave a pipeline to workers; return how it stands, and what whoever left it should know. Errors as `run_pipeline`."""
     pipeline, spec = _asked(project, request)
     with closing(of_pipelines(project.store())) as store:
-        desk, record = SqlPipelines(store), _new(pipeline, "")
-        desk.begin(record, spec.kept())
-    starter(project, record.id, request).lead(record.id)
-    return record
+        record = _new(pipeline, "")
+        SqlPipelines(store).begin(record, spec.portable().kept())
+        there = has_workers(store)
+    return record, "" if there else "no worker is there; the pipeline waits for one"
+
+
+def has_workers(store: SqlRunStore) -> bool:
+    """Tell whether there are workers that may take up what nobody leads."""
+    looker = Workers(store.engine)
+    return any(not each.draining and not looker.is_dead(each.worker.id) for each in Posts(store.engine).all())
 
 
 def starter(project: Project, pipeline: str, request: PipelineRequest) -> ProcessStarter:
@@ -112,6 +115,7 @@ def _asked(project: Project, request: PipelineRequest) -> tuple[Pipeline, Pipeli
         str(project.folder.resolve()),
         inputs,
         str(request.inventory.resolve()) if request.inventory else "",
+        request.yes,
     )
     return pipeline, spec
 
@@ -135,12 +139,12 @@ def resume_pipeline(
             where = living(me, record.worker, wait)
             if where:
                 raise StateConflict(
-                    f"pipeline {record.id} is led by {where}",
-                    hint=f"nornflow pipeline cancel {record.id}, or wait for it",
+                    f"pipeline {record.id} is led by {where}: it goes on by itself",
+                    hint=f"nornflow pipeline show {record.id}, or nornflow pipeline cancel {record.id}",
                 )
             kept: Mapping[str, Any] = desk.spec(record.id)
             spec = PipelineSpec(**kept)
-            if spec.project != str(project.folder.resolve()):
+            if not spec.is_of(project.folder):
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
             fence = desk.take_over(record.id, record.fence, me.id)
             return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence)
@@ -176,7 +180,7 @@ def _new(pipeline: Pipeline, worker: str) -> PipelineRecord:
 
 
 class _Lead:
-    """This process as the one that leads a pipeline."""
+    """This process as the one that leads a pipeline, and does nothing else."""
 
     def __init__(
         self,
@@ -210,25 +214,17 @@ class _Lead:
             strangers=tuple(project.plugin_host.registries.observers.values()),
         )
         self._me.tell(lambda error: self._lost.set())
-        wishes, waits, workers = Wishes(self._store.engine), SqlWaits(self._store), self._me.workers
+        workers = self._me.workers
         assert workers is not None  # there is a store
+        posts = Posts(self._store.engine)
 
-        def end_run(run: str, level: Level) -> None:
-            with suppress(StateConflict):  # it has ended meanwhile
-                wishes.ask(run, Wish(level, user(), now(), "nornflow pipeline"))
+        def takes(submission: Submission) -> bool:
+            return any(
+                submission.place in each.post.places and not each.draining and not workers.is_dead(each.worker.id)
+                for each in posts.all()
+            )
 
-        stage = Stage(
-            self._desk,
-            processes,
-            self._look,
-            lambda run: run in waits.due(now()),
-            workers.gone,
-            end_run,
-            lambda: new_run_id(now()),
-            emitter.emit,
-            now,
-            project.settings.pools,
-        )
+        stage = stage_of(project, self._store, workers, processes, emitter.emit, takes)
         conductor = Conductor(pipeline, record, fence, stage)
         try:
             while True:
@@ -256,17 +252,3 @@ class _Lead:
             with suppress(StateConflict):
                 self._desk.ask(pipeline, PipelineWish(wish.level, wish.by))
             self._told = wish.level
-
-    def _look(self, run: str) -> RunLook | None:
-        found = self._desk.run(run)
-        if found is None:
-            return None
-        state, worker = found
-        if state is RunState.WAITING:
-            waits, moment = waits_at(self._store, run), now()
-            text = "; ".join(told(wait, moment) for wait in waits)
-            return RunLook(state, False, worker, text, advice(waits, run))
-        if state in RUN_MOVES:
-            return RunLook(state, False, worker)
-        record = self._store.record(run)
-        return RunLook(state, True, worker, record.error, record.hint, record.exit_code)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request
+from nornflow.app.services.spec import HERE, below
 from nornflow.errors import UsageError
 from nornflow.model.pipeline import BADLY, Entry, EntryRecord, EntryState, Pipeline, PipelineRecord, pipeline_of
 from nornflow.redaction import MASK
@@ -20,7 +21,8 @@ from nornflow.workflow.pipeline_names import GROUP, renderer_of
 class PipelineSpec:
     """The pipeline as plain data, the values of its inputs, and where it was begun.
 
-    `folder` is that of its file, from which workflows are named; `inventory` another one than the settings say.
+    `folder` is that of its file, from which workflows are named; `inventory` another one than the settings say. `yes` says
+    that whoever began it answers every question of every run with yes.
     """
 
     pipeline: Mapping[str, Any]
@@ -28,10 +30,28 @@ class PipelineSpec:
     project: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     inventory: str = ""
+    yes: bool = False
 
     def kept(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)
+
+    def portable(self) -> PipelineSpec:
+        """Return it with paths below the project's folder told from there: workers may have another checkout."""
+        home = Path(self.project)
+        return replace(self, folder=below(self.folder, home), inventory=below(self.inventory, home), project=HERE)
+
+    def is_of(self, project: Path) -> bool:
+        """Tell whether it was begun in this project's folder, or is portable."""
+        return self.project in (HERE, str(project.resolve()))
+
+    def at_home(self, project: Path) -> PipelineSpec:
+        """Return it with the paths of a portable one in this project's folder."""
+        if self.project != HERE:
+            return self
+        home, inventory = project.resolve(), self.inventory
+        there = str(home / inventory) if inventory else ""
+        return replace(self, folder=str(home / self.folder), inventory=there, project=str(home))
 
     @property
     def made(self) -> Pipeline:

@@ -1,9 +1,10 @@
-"""The run of one entry of a pipeline, in a process of its own: begun, or gone on with, as an ordinary run."""
+"""The run of one entry of a pipeline, in a process of its own: begun, gone on with or left to workers, as an ordinary run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from nornflow.abc import RunStore
@@ -14,6 +15,7 @@ from nornflow.app.services.pipeline_lead import of_pipelines
 from nornflow.app.services.pipeline_spec import PipelineSpec, names_for, request_for
 from nornflow.app.services.prepared import Change, asked_change
 from nornflow.app.services.resume import Wanted, resume_run
+from nornflow.app.services.submitting import submit_again, submit_commissioned
 from nornflow.errors import NornFlowError, StateConflict, StoreError, UsageError
 from nornflow.model.pipeline import EntryState
 from nornflow.model.run import RunRecord
@@ -28,9 +30,27 @@ def work_on(project: Project, pipeline: str, entry: str, run: str, voices: Voice
     ready: it may fork.
     """
     try:
-        return _carried_out(project, pipeline, entry, run, voices)
+        with _telling(project, pipeline, entry, run):
+            return _carried_out(project, pipeline, entry, run, voices)
     except StateConflict:  # another process was quicker, or the run is not wanted any more
         return None
+
+
+def leave_run(project: Project, pipeline: str, entry: str, run: str) -> None:
+    """Leave the run of an entry to workers, in the name of whoever began the pipeline; do nothing when it is not wanted any more.
+
+    One that they are to have already, and have not, is brought to them. What is raised is told to whoever leads the pipeline.
+    """
+    with suppress(StateConflict), _telling(project, pipeline, entry, run):
+        _left(project, pipeline, entry, run)
+
+
+@contextmanager
+def _telling(project: Project, pipeline: str, entry: str, run: str) -> Iterator[None]:
+    try:
+        yield
+    except StateConflict:
+        raise
     except NornFlowError as error:
         with suppress(StoreError), _opened(project) as (_, desk):
             desk.told(pipeline, entry, run, error.message, error.hint, error.exit_code)
@@ -43,28 +63,54 @@ def _opened(project: Project) -> Iterator[tuple[SqlRunStore, SqlPipelines]]:
         yield store, SqlPipelines(store)
 
 
-def _carried_out(project: Project, pipeline: str, entry: str, run: str, voices: Voices) -> RunRecord | None:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The run of an entry: what it is asked for (None where it has begun), and the workflow's digest when it was compiled."""
+
+    request: Request | None
+    digest: str
+    who: str
+    yes: bool
+
+
+def _wanted(project: Project, pipeline: str, entry: str, run: str) -> _Wanted:
+    """Return what is wanted; StateConflict when the run is not wanted any more."""
     with _opened(project) as (store, desk):
         record = desk.record(pipeline)
         known = record.entry(entry)
         if known.run != run or known.state is not EntryState.RUNNING:
-            return None
-        begun = desk.run(run) is not None
+            raise StateConflict(f"run {run} is not wanted any more", hint=f"nornflow pipeline show {pipeline}")
         kept: Mapping[str, Any] = desk.spec(pipeline)
-        spec = PipelineSpec(**kept)
+        spec = PipelineSpec(**kept).at_home(project.folder)
         wanted = spec.made.entry(entry)
+        begun = desk.run(run) is not None
         request = None if begun else request_for(project, spec, wanted, names_for(store, spec, record))
-    if request is None:
-        return resume_run(project, Wanted(run), voices)
-    change = _unchanged(asked_change(project, request), request, wanted.digest)
+    return _Wanted(request, wanted.digest, record.user, spec.yes)
 
+
+def _carried_out(project: Project, pipeline: str, entry: str, run: str, voices: Voices) -> RunRecord:
+    wanted = _wanted(project, pipeline, entry, run)
+    if wanted.request is None:
+        return resume_run(project, Wanted(run), voices)
+    with closing(_unchanged(asked_change(project, wanted.request), wanted.request, wanted.digest)) as change:
+        return carry_out(project, change, voices, commission=_commission(pipeline, entry, run))
+
+
+def _left(project: Project, pipeline: str, entry: str, run: str) -> None:
+    wanted = _wanted(project, pipeline, entry, run)
+    if wanted.request is None:
+        submit_again(project, run, yes=wanted.yes)
+        return
+    with closing(_unchanged(asked_change(project, wanted.request), wanted.request, wanted.digest)) as change:
+        commission = _commission(pipeline, entry, run)
+        submit_commissioned(project, change, commission, yes=wanted.yes, who=wanted.who)
+
+
+def _commission(pipeline: str, entry: str, run: str) -> Commission:
     def claim(store: RunStore, worker: str) -> None:
         SqlPipelines(of_pipelines(store)).claim(pipeline, entry, run, worker)
 
-    try:
-        return carry_out(project, change, voices, commission=Commission(run, claim))
-    finally:
-        change.close()
+    return Commission(run, claim)
 
 
 def _unchanged(change: Change, request: Request, digest: str) -> Change:

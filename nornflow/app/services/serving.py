@@ -1,24 +1,27 @@
-"""A worker: takes runs of its sites from their queues, one process for each, and follows workers that have died."""
+"""A worker: takes runs of its sites from their queues, one process for each, leads pipelines, and follows the dead."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from nornflow.abc.durable import Ctx, DurableEngine, Duty, LeaveJob, Serving
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive
-from nornflow.app.services.carrier import Carrier
+from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.going_on import due, remind
+from nornflow.app.services.pipeline_leaving import LeavingStarter
+from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.app.services.prepared import now
 from nornflow.app.services.spec import kept_spec
 from nornflow.app.services.submitting import WORK, job_of, place_of
 from nornflow.app.sites.owning import PART
+from nornflow.engine.herald import Herald
 from nornflow.errors import StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.job import MOST_ATTEMPTS, JobState, Waits
@@ -75,8 +78,15 @@ class Worker:
 
     def work(self) -> bool:
         """Take runs until the worker shall end; False when others took it for dead. StoreError when it cannot begin."""
-        with closing(self._project.store()) as store, closing(self._project.durable()) as engine, alive(store) as me:
+        strangers = tuple(self._project.plugin_host.registries.observers.values())
+        with (
+            closing(self._project.store()) as store,
+            closing(self._project.durable()) as engine,
+            closing(Herald(strangers, self._project.redactor, self._tell_once)) as self._herald,
+            alive(store) as me,
+        ):
             assert isinstance(store, SqlRunStore)  # `durable` demands one
+            assert me.workers is not None  # of the same store
             self._store, self._submissions, self._posts = store, Submissions(store.engine), Posts(store.engine)
             self._id = me.id
             me.tell(lambda error: self._lose(error))
@@ -84,6 +94,8 @@ class Worker:
             assert me.pulse is not None  # of the same store
             me.pulse.watch(lambda: self._look_for_drain(me.id))
             self._make_spare()
+            self._starter = LeavingStarter(self._another, self._is_left, self._post.concurrency)
+            self._pipelines = Pipelines(self._project, store, me.workers, self._starter, self._herald, self._tell)
             duty = Duty(me.id, self._post.queues, self._post.concurrency)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
             with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving:
@@ -99,13 +111,16 @@ class Worker:
             except StoreError as error:
                 self._tell_once(f"the store is away: {error.message}")
         serving.drain()
+        if not self._call.lost.is_set():
+            with suppress(StoreError):  # then they are taken over when this worker is gone
+                self._pipelines.release()
         end = self._monotonic() + self._grace
         if serving.at_work:
             self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
         with self._lock:
             for carrier in self._carriers.values():
                 carrier.leave()
-        while serving.at_work and not self._call.hurry.wait(LOOK / 5):
+        while (serving.at_work or self._starter.busy) and not self._call.hurry.wait(LOOK / 5):
             if self._monotonic() > end:
                 self._call.hurry.set()
         with self._lock:
@@ -113,6 +128,7 @@ class Worker:
             self._spare = None
         for carrier in left:
             carrier.kill()
+        self._starter.close()
 
     def _look_after(self, engine: DurableEngine, me: Alive) -> None:
         assert me.workers is not None
@@ -127,11 +143,14 @@ class Worker:
         for each in submitted.values():
             if self._is_ours(each.submission):
                 self._look_at(engine, each)
-        for run in due(self._store, me, now()):
+        may_go_on = due(self._store, me, now())
+        for run in may_go_on:
             known = submitted.get(run) or self._adopted(run)
             if known is not None and self._is_ours(known.submission) and not engine.signal(known.job, DUE):
                 engine.submit(job_of(known))
-        remind(self._store, now())
+        for event in remind(self._store, now()):
+            self._herald.tell(event)
+        self._pipelines.look(may_go_on, submitted)
 
     def _demand_our_schema(self) -> None:
         """End the worker when the store was upgraded under it: it could only spoil what it took."""
@@ -226,7 +245,7 @@ class Worker:
         with self._lock:
             self._carriers[run, site] = carrier
         try:
-            carrier.take(run, site)
+            carrier.take(Errand(run, site))
             if self._call.drain.is_set():
                 carrier.leave()
             while not carrier.ended(LOOK / 5):
@@ -244,6 +263,16 @@ class Worker:
             spare, self._spare = self._spare, None
         return spare if spare is not None and spare.alive else self._carrier()
 
+    def _another(self) -> Carrier:
+        """Return a process for a moment; the next one is started at once, for what it will leave to workers."""
+        found = self._started()
+        self._make_spare()
+        return found
+
+    def _is_left(self, run: str) -> bool:
+        known = self._submissions.of(run)
+        return known is not None and not known.parked
+
     def _make_spare(self) -> None:
         with self._lock:
             if self._spare is None and not self._call.drain.is_set():
@@ -257,7 +286,9 @@ class Worker:
 
     def _park(self, run: str, why: str) -> None:
         self._submissions.park(run, why)
-        self._store.remark(run, Event(EventKind.RUN_PARKED, now(), run, message=self._project.redactor.text(why)))
+        event = Event(EventKind.RUN_PARKED, now(), run, message=self._project.redactor.text(why))
+        self._store.remark(run, event)
+        self._herald.tell(event)
         self._tell(f"run {run} is parked: {why}; nornflow runs resume {run} --detach tries it again")
 
     def _look_for_drain(self, worker: str) -> None:

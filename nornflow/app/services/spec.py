@@ -124,7 +124,7 @@ def kept_spec(data: Mapping[str, Any], project: Path) -> Spec:
 
 def portable(spec: Spec, project: Path) -> Spec:
     """Return the specification with paths below the project's folder told from there: a plan may go to another checkout."""
-    return _moved(spec, lambda path: _below(path, project.resolve()), HERE)
+    return _moved(spec, lambda path: below(path, project.resolve()), HERE)
 
 
 def at_home(spec: Spec, project: Path) -> Spec:
@@ -145,7 +145,8 @@ def _moved(spec: Spec, move: Callable[[str], str], project: str) -> Spec:
     )
 
 
-def _below(path: str, project: Path) -> str:
+def below(path: str, project: Path) -> str:
+    """Return a path told from the project's folder where it lies below that, else absolute; nothing stays nothing."""
     whole = Path(path).resolve()
     return str(whole.relative_to(project)) if path and whole.is_relative_to(project) else path and str(whole)
 

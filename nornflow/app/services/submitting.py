@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nornflow.app.build import Project
+from nornflow.app.services.alive import alive
 from nornflow.app.services.applying import Wanted, demand_approved, open_change
 from nornflow.app.services.approving import keep_approvals
 from nornflow.app.services.asking import Request
+from nornflow.app.services.authors import authors_of
+from nornflow.app.services.change import Commission
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, asked_change, new_run_id, now
 from nornflow.app.services.sealing import versions
@@ -36,7 +39,8 @@ from nornflow.store.workers import Workers
 
 WORK = "run"
 """The name of the work that workers do."""
-_BEGUN = "its submission was cut off"
+CUT_OFF = "its submission was cut off"
+"""Why a run is parked that is not in its queue yet; who leaves it releases it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ def submit_change(project: Project, request: Request, *, yes: bool) -> Left:
         return _leave(project, change, _terms(project, change, yes, request.locked), None)
     finally:
         change.close()
+
+
+def submit_commissioned(project: Project, change: Change, commission: Commission, *, yes: bool, who: str) -> Left:
+    """Leave the run to workers that somebody wants in the name of `who`; its `claim` says whether it may be begun (any more).
+
+    One that needs an answer which nobody gives (`yes` gives it) ends as it says so.
+    """
+    demand_possible(project, change.spec.asks)
+    return _leave(project, change, _terms(project, change, yes, ""), None, commission, who)
 
 
 def submit_plan(project: Project, plan: SealedPlan, wanted: Wanted, *, yes: bool) -> Left:
@@ -108,7 +121,7 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
                 f"run {run} is being carried out by {standing.worker}", hint=f"nornflow runs logs {run} --follow"
             )
         known = desk.of(run)
-        if known is not None and known.parked == _BEGUN and kept_spec(standing.spec, project.folder).sealed:
+        if known is not None and known.parked == CUT_OFF and kept_spec(standing.spec, project.folder).sealed:
             raise UsageError(
                 f"run {run} was cut off before it had its plan",
                 hint=f"nornflow runs cancel {run}, and apply the plan again",
@@ -118,13 +131,13 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
         new = Submission(place_of(project, spec), versions(project), now(), yes or said, locked)
         notice = _demand_workers(store, new)
         again = desk.again(run, new)
-        store.remark(run, _event(run, again.submission))
+        store.remark(run, _event(run, again.submission, user()))
     return _submitted(project, again, notice)
 
 
 def _terms(project: Project, change: Change, yes: bool, locked: str) -> Submission:
     place = _place(project, [change.hosts[host] for host in change.spec.targets])
-    return Submission(place, versions(project), now(), yes, locked, parked=_BEGUN)
+    return Submission(place, versions(project), now(), yes, locked, parked=CUT_OFF)
 
 
 def place_of(project: Project, spec: Spec) -> str:
@@ -146,18 +159,31 @@ def _place(project: Project, hosts: Sequence[HostView]) -> str:
     return site or RUNS
 
 
-def _leave(project: Project, change: Change, submission: Submission, sealed: _Sealed | None) -> Left:
-    run = new_run_id(now())
+def _leave(
+    project: Project,
+    change: Change,
+    submission: Submission,
+    sealed: _Sealed | None,
+    commission: Commission | None = None,
+    who: str = "",
+) -> Left:
+    run, who = commission.run if commission else new_run_id(now()), who or user()
     with closing(project.store()) as store:
         if not isinstance(store, SqlRunStore):
             raise UsageError("without a store no run can be left to workers (store.url: none)", hint="set store.url")
         notice = _demand_workers(store, submission)
         # nobody takes it before all of it is there: what is cut off in between stays parked
-        store.begin(_new_run(project, change, run, submission))
+        new = _new_run(project, change, run, submission, who)
+        if commission is None:
+            store.begin(new)
+        else:
+            with alive(store) as me:
+                commission.claim(store, me.id)
+                store.begin(new)
         entries = (
             [] if sealed is None else [Entry(EntryKind.APPROVED, data=sealed.approved), *_errors(change, sealed.plan)]
         )
-        store.append(run, 1, [_event(run, submission)], fence=1, entry=1, entries=entries)
+        store.append(run, 1, [_event(run, submission, who)], fence=1, entry=1, entries=entries)
         if sealed is not None:
             keep_approvals(store, run, sealed.plan, sealed.approvals, now())
         Submissions(store.engine).release(run)
@@ -185,19 +211,20 @@ def job_of(submitted: Submitted) -> Job:
     return Job(submitted.job, submitted.submission.queue, WORK, {"run": submitted.run})
 
 
-def _event(run: str, submission: Submission) -> Event:
-    data = {"user": user(), "place": submission.place, "round": submission.round}
+def _event(run: str, submission: Submission, who: str) -> Event:
+    data = {"user": who, "place": submission.place, "round": submission.round}
     return Event(EventKind.RUN_SUBMITTED, now(), run, data=data)
 
 
-def _new_run(project: Project, change: Change, run: str, submission: Submission) -> NewRun:
+def _new_run(project: Project, change: Change, run: str, submission: Submission, who: str) -> NewRun:
     workflow, spec = change.workflow, portable(change.spec, project.folder)
+    spec = replace(spec, authors=tuple(dict.fromkeys((*spec.authors, *authors_of(change)))))
     hosts = {host: change.hosts[host].platform or "" for host in change.spec.targets}
     return NewRun(
         run,
         workflow.name,
         workflow.version,
-        user(),
+        who,
         change.profile.name,
         submission.at,
         change.spec.inputs,
@@ -213,13 +240,13 @@ def _demand_workers(store: SqlRunStore, submission: Submission) -> str:
     """Return what is to be said about the workers of a place; UsageError when all that live have other versions."""
     place, looker = submission.place, Workers(store.engine)
     there = [each for each in Posts(store.engine).all() if place in each.post.places and not each.draining]
-    alive = [each for each in there if not looker.is_dead(each.worker.id)]
+    living = [each for each in there if not looker.is_dead(each.worker.id)]
     where = f"for site {place}" if place != RUNS else "for runs of several sites (--runs)"
-    if not alive:
+    if not living:
         return f"no worker is there {where}; the run waits for one"
-    if any(each.post.versions == submission.versions for each in alive):
+    if any(each.post.versions == submission.versions for each in living):
         return ""
-    one = alive[0]
+    one = living[0]
     raise UsageError(
         f"no worker {where} has the versions that are installed here; on {one.worker.process.machine}: "
         f"{version_differences(submission.versions, one.post.versions)}",
