@@ -214,7 +214,7 @@ def _end(project: Project, record: PipelineRecord, form: str) -> int:
     from nornflow.cli.output import show, show_json
     from nornflow.cli.pipeline_view import view_json, view_lines
 
-    view = PipelineView(record, False, {})
+    view = PipelineView(record)
     if form == "json":
         show_json(project.redactor.value(view_json(view)))
     else:

@@ -10,8 +10,7 @@ from nornflow.abc import Observer
 from nornflow.app.services.pipeline_desk import PipelineView
 from nornflow.cli.output import colours, printable, show, tell
 from nornflow.model.event import Event, EventKind
-from nornflow.model.lock import Place
-from nornflow.model.pipeline import EntryRecord, PipelineRecord, PipelineState
+from nornflow.model.pipeline import EntryRecord, PipelineState
 from nornflow.model.plain import plain
 
 _COLOURS = {
@@ -51,12 +50,16 @@ class PipelineScreen(Observer):
 
 
 def view_json(view: PipelineView) -> dict[str, Any]:
-    """Return a pipeline as JSON types; `queue` of an entry says where its run waits, null when it does not."""
+    """Return a pipeline as JSON types; `queue` of an entry says where its run waits, null when it does not.
+
+    `left` of an entry says what keeps its run from a worker, `leader` who leads the pipeline.
+    """
     shown: dict[str, Any] = plain(view.record)
     for entry in shown["entries"]:
         place = view.places.get(entry["run"])
         entry["queue"] = {"place": place.place, "of": place.of} if place else None
-    return {**shown, "exit_code": view.record.exit_code, "cut_off": view.cut_off}
+        entry["left"] = view.queued.get(entry["run"], "")
+    return {**shown, "exit_code": view.record.exit_code, "cut_off": view.cut_off, "leader": view.leader}
 
 
 def list_lines(views: Sequence[PipelineView]) -> Iterator[str]:
@@ -64,7 +67,10 @@ def list_lines(views: Sequence[PipelineView]) -> Iterator[str]:
     for view in views:
         one = view.record
         over = sum(entry.over for entry in one.entries)
-        rest = f"  cut off: nornflow pipeline resume {one.id}" if view.cut_off else ""
+        rest = f"  led by {one.worker}" if view.leader else ""
+        if not view.leader and not one.over:
+            rest = "  a worker takes it up" if view.followed else "  waits for a worker" if not one.worker else rest
+            rest = f"  cut off: nornflow pipeline resume {one.id}" if view.cut_off and not view.followed else rest
         yield f"{one.id}  {one.state:<10} {one.name}  {one.user}  {one.mode}  {over}/{len(one.entries)} entries{rest}"
     if not views:
         yield "no pipelines"
@@ -75,17 +81,20 @@ def view_lines(view: PipelineView) -> Iterator[str]:
     one = view.record
     yield f"pipeline {one.id}: {one.name} is {one.state}"
     yield f"begun by {one.user} at {one.started_at:%Y-%m-%d %H:%M:%S} UTC, {one.mode}, from {one.file}"
+    if view.leader:
+        yield f"led by {view.leader}"
     if one.wish is not None:
         yield str(one.wish)
     width = max(len(entry.id) for entry in one.entries)
     for entry in one.entries:
-        yield _entry(entry, width, view.places.get(entry.run))
+        yield _entry(entry, width, view)
         if entry.hint:
             yield f"{'':{width}}  hint: {entry.hint}"
-    yield from after_lines(one, cut_off=view.cut_off)
+    yield from _after(view)
 
 
-def _entry(entry: EntryRecord, width: int, place: Place | None) -> str:
+def _entry(entry: EntryRecord, width: int, view: PipelineView) -> str:
+    place, queued = view.places.get(entry.run), view.queued.get(entry.run)
     parts = [f"{entry.id:<{width}}  {entry.state:<10}"]
     if entry.started_at is not None and entry.completed_at is not None:
         parts.append(f"{max(0.0, (entry.completed_at - entry.started_at).total_seconds()):.1f} s")
@@ -95,14 +104,27 @@ def _entry(entry: EntryRecord, width: int, place: Place | None) -> str:
         parts.append(f"attempt {entry.attempts}")
     if place is not None:
         parts.append(f"place {place.place} in the queue for {place.of}")
+    if queued and not entry.over:
+        parts.append(queued)
     if entry.error:
         parts.append(entry.error.splitlines()[0])
     return "  ".join(parts).rstrip()
 
 
-def after_lines(one: PipelineRecord, *, cut_off: bool) -> Iterator[str]:
+def _after(view: PipelineView) -> Iterator[str]:
     """Yield what is to be done about a pipeline that has not ended."""
-    if one.state is PipelineState.WAITING:
-        yield f"it waits for an answer to one of its runs; then: nornflow pipeline resume {one.id}"
-    elif cut_off:
-        yield f"the process that led it is dead: nornflow pipeline resume {one.id}"
+    one, resume = view.record, f"nornflow pipeline resume {view.record.id}"
+    waits = "it waits for an answer to one of its runs; then"
+    if one.over:
+        return
+    if view.leader or view.followed:
+        if one.state is PipelineState.WAITING:
+            yield f"{waits} it goes on by itself"
+        elif not view.leader:
+            yield "a worker takes it up in a moment"
+    elif one.state is PipelineState.WAITING:
+        yield f"{waits}: {resume}"
+    elif view.cut_off:
+        yield f"the process that led it is dead: {resume}"
+    else:
+        yield f"it waits for a worker (nornflow worker --runs); to lead it from here: {resume}"

@@ -18,6 +18,4 @@ def watched_lines(found: Watched) -> Iterator[str]:
     if not found.workers:
         yield "no worker"
     for run in found.waiting:
-        where = f"site {run.place}" if run.place != RUNS else "runs of several sites"
-        why = f"parked: {run.parked}" if run.parked else run.why or "waits for a place"
-        yield f"run {run.run}  {where}  {why}"
+        yield f"run {run.run}  {run.where}  {run}"

@@ -167,6 +167,9 @@ class World(Starter):
     """What happens between a conductor's look at a run and its look at the process."""
     seconds: float = 0.0
     leads: int = 0
+    left: bool = False
+    """Whether processes leave the runs that they begin to workers: those are looked after, whoever dies."""
+    parked: dict[str, str] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -182,6 +185,14 @@ class World(Starter):
 
     def states(self) -> dict[str, str]:
         return {one.id: one.state.value for one in self.record.entries}
+
+    def sight(self) -> object:
+        """What a worker looks at, to see whether something has changed."""
+        there = tuple(
+            (self.runs.get(one.run), self.parked.get(one.run), one.run in self.due) for one in self.record.entries
+        )
+        alive = tuple((one.run, one.alive) for one in self.processes)
+        return self.record, there, alive, self.leads
 
     def lead(self) -> Conductor:
         self.leads += 1
@@ -209,9 +220,13 @@ class World(Starter):
         if run not in self.runs:
             return None
         state, worker, code = self.runs[run]
-        return RunLook(state, state not in RUN_MOVES, worker, "" if not code else "it failed", "", code)
+        parked = self.parked.get(run, "")
+        error = "" if not code else "it failed"
+        return RunLook(state, state not in RUN_MOVES, worker, error, "", code, self.left and not parked, parked)
 
     def start(self, pipeline: str, entry: str, run: str, attempt: int) -> None:
+        if self.left and run in self.runs and run not in self.parked:
+            return
         self.processes.append(Process(entry, run, f"process-{next(self.numbers)}", self.leads))
 
     def is_there(self, run: str) -> bool:
@@ -239,8 +254,10 @@ class World(Starter):
         except StateConflict:
             process.alive = False
             return False
-        self.runs[process.run] = RunState.RUNNING, process.worker, 0
         self.begun.append(process.entry)
+        self.runs[process.run] = (RunState.QUEUED, "", 0) if self.left else (RunState.RUNNING, process.worker, 0)
+        if self.left:
+            process.alive = False
         return True
 
     def end(self, process: Process, state: RunState = RunState.SUCCEEDED, code: int | None = None) -> None:
@@ -260,9 +277,9 @@ def entry(name: str, *after: Any, **keys: Any) -> Entry:
     return Entry(name, f"{name}.yaml", after=afters, **keys)
 
 
-def world(*entries: Entry, **keys: Any) -> World:
+def world(*entries: Entry, left: bool = False, **keys: Any) -> World:
     """Return the world of a pipeline of these entries."""
-    return World(Pipeline("window", entries, **keys))
+    return World(Pipeline("window", entries, **keys), left=left)
 
 
 def at_work(world: World) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory_pipelines import MemoryPipelines, Process, World
+from memory_pipelines import NOON, MemoryPipelines, Process, World
+from nornflow.engine.orchestration import next_moment
 from nornflow.model.pipeline import After, Entry, EntryState, Mode, On, Pipeline, PipelineState
 from nornflow.model.pool import Asked, fits, total
-from nornflow.model.run import RunState
+from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.store.database import StoreAway
 
 POOLS = {"cpu": 4.0, "licences": 1.0}
@@ -41,10 +44,10 @@ def fitting(on: On) -> frozenset[str]:
     return frozenset({On.SUCCESS: {"succeeded"}, On.FAILURE: bad, On.COMPLETION: {"succeeded", *bad}}[on])
 
 
-def check(world: World, seen: set[str]) -> None:
-    """Hold how the world stands against what must always be so."""
+def check(world: World, seen: set[str], waited: Collection[str] = ()) -> None:
+    """Hold how the world stands against what must always be so; a run that has waited gave up its place, and goes on without."""
     pipeline, states = world.pipeline, world.states()
-    working = [pipeline.entry(one.id) for one in world.record.entries if one.at_work]
+    working = [pipeline.entry(one.id) for one in world.record.entries if one.at_work and one.run not in waited]
     assert len(working) <= (1 if pipeline.mode is Mode.SEQUENTIAL else pipeline.max_parallel)
     if pipeline.mode is Mode.RESOURCE_OPTIMIZED:
         assert fits(total(one.asks.wants for one in working), {}, POOLS)
@@ -89,6 +92,63 @@ def test_a_pipeline_keeps_its_order_and_its_limits_and_ends_however_often_everyt
             act(world, rng.choice(alive), what, rng)
     assert record.state in (PipelineState.SUCCEEDED, PipelineState.FAILED)
     judged(world)
+
+
+@settings(max_examples=50)
+@given(pipeline=pipelines(), seed=st.integers(0, 2**32), troubles=st.integers(0, 8))
+def test_a_pipeline_that_workers_lead_ends_so_too_though_they_look_at_it_only_when_something_has_changed(
+    pipeline: Pipeline, seed: int, troubles: int
+) -> None:
+    rng = random.Random(seed)
+    world = World(pipeline, POOLS, left=True)
+    lead, seen, rested, again = world.lead(), set[str](), None, None
+    waited: set[str] = set()
+    for _ in range(600):
+        moment = NOON + timedelta(seconds=world.seconds)
+        sight = world.sight()
+        if sight != rested or (again is not None and again <= moment):
+            before = world.record
+            after = lead.step()
+            rested = sight if after == before else None
+            again = next_moment(pipeline, after, moment)
+            check(world, seen, waited)
+        if world.record.over:
+            break
+        world.seconds += 0.6
+        alive = [one for one in world.processes if one.alive]
+        at_work = [run for run, (state, _, _) in world.runs.items() if state in RUN_MOVES]
+        what = rng.choice(("lead", "kill", "begin", "take", "wait", "end", "end"))
+        if what == "lead" and troubles:  # and what it had started ends with it
+            troubles -= 1
+            for one in alive:
+                one.alive = False
+            lead = world.lead()
+        elif what == "kill" and troubles and alive:
+            troubles -= 1
+            rng.choice(alive).alive = False
+        elif alive and (what == "begin" or not at_work):
+            world.begin(rng.choice(alive))
+        elif at_work:
+            run = rng.choice(at_work)
+            carry(world, run, what, rng)
+            if what == "wait":
+                waited.add(run)
+    assert world.record.state in (PipelineState.SUCCEEDED, PipelineState.FAILED)
+    judged(world)
+
+
+def carry(world: World, run: str, what: str, rng: random.Random) -> None:
+    """Let a worker do something about a run: it dies, and others look after it; it waits; it ends."""
+    world.due.discard(run)
+    if what == "wait" and world.runs[run][0] is not RunState.WAITING:
+        world.runs[run] = RunState.WAITING, "", 0
+    elif what == "end":
+        end = rng.choice(ENDS)
+        world.runs[run] = end, "", int(end is not RunState.SUCCEEDED)
+    elif world.runs[run][0] is RunState.WAITING and rng.random() < 0.5:
+        world.due.add(run)
+    else:
+        world.runs[run] = RunState.RUNNING, rng.choice(("", "worker")), 0
 
 
 class Flaky(MemoryPipelines):

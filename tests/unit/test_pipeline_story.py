@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from memory_pipelines import at_work, entry, world
+from datetime import timedelta
+
+from memory_pipelines import NOON, at_work, entry, world
+from nornflow.engine.orchestration import next_moment
 from nornflow.model.pipeline import After, Mode, On, PipelineState, PipelineWish
 from nornflow.model.pool import Asked
 from nornflow.model.run import RunState
@@ -243,6 +246,72 @@ def test_a_run_that_waits_is_ended_by_a_process_of_its_own() -> None:
     assert story.begin(story.of("ask"))
     story.end(story.of("ask"), RunState.CANCELLED)
     assert lead.step().state is PipelineState.CANCELLED
+
+
+def test_a_run_that_workers_have_is_left_alone_and_seen_to_wait_and_to_go_on() -> None:
+    story = world(entry("ask"), entry("behind", "ask"), left=True)
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("ask"))
+    run = story.of("ask").run
+    lead.step()
+    assert story.states()["ask"] == "running", "no process of ours is there, but a worker will be"
+    story.runs[run] = RunState.WAITING, "", 0
+    assert lead.step().state is PipelineState.WAITING
+    told = len(story.events)
+    assert lead.step().state is PipelineState.WAITING
+    assert len(story.events) == told, "nothing has happened"
+    story.due.add(run)
+    assert lead.step().state is PipelineState.RUNNING
+    assert lead.step().entry("ask").state.value == "running", "a worker is about to go on with it"
+    story.due.clear()
+    assert lead.step().state is PipelineState.WAITING, "and then it waits once more"
+    story.runs[run] = RunState.RUNNING, "somebody", 0
+    assert lead.step().state is PipelineState.RUNNING, "somebody was quicker"
+    story.runs[run] = RunState.SUCCEEDED, "somebody", 0
+    lead.step()
+    assert at_work(story) == ["behind"]
+    assert len(story.processes) == 2
+
+
+def test_a_run_that_workers_have_parked_is_a_failure_with_the_reason() -> None:
+    story = world(entry("a", retries=2), entry("b", After("a", On.FAILURE)), left=True)
+    lead = story.lead()
+    lead.step()
+    assert story.begin(story.of("a"))
+    story.parked[story.of("a").run] = "its process died 3 times"
+    lead.step()
+    assert story.record.entry("a").error == "its run is parked: its process died 3 times"
+    assert (story.states(), story.begun) == ({"a": "failed", "b": "running"}, ["a"])
+
+
+def test_the_next_moment_is_the_first_at_which_something_becomes_of_it_by_itself() -> None:
+    story = world(
+        entry("a", timeout=60, retries=1, delay=30), entry("b", After("a", within=100)), entry("c", "a"), timeout=500
+    )
+
+    def moment() -> float | None:
+        at = NOON + timedelta(seconds=story.seconds)
+        found = next_moment(story.pipeline, story.record, at)
+        return None if found is None else (found - NOON).total_seconds()
+
+    lead = story.lead()
+    assert moment() == 100
+    story.seconds = 10
+    lead.step()
+    assert moment() == 70, "the time of the attempt"
+    story.through("a", RunState.FAILED)
+    lead.step()
+    assert moment() == 40, "the next attempt"
+    story.seconds = 40
+    lead.step()
+    assert moment() == 100
+    story.seconds = 100
+    story.through("a")
+    lead.step()
+    assert moment() == 500
+    story.seconds = 500
+    assert moment() is None
 
 
 def test_no_attempt_is_made_any_more_when_the_pipeline_is_to_end() -> None:

@@ -12,7 +12,6 @@ from nornflow.app.services.alive import Alive
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import Cancelled
 from nornflow.app.services.resume import Wanted, resume_run
-from nornflow.model.event import Event
 
 
 def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
@@ -30,17 +29,6 @@ def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
     found = SqlWaits(store).due(moment)
     owners = {run.run: run.worker for run in store.unended()} if found else {}
     return [run for run in found if not owners.get(run) or workers.gone(owners[run])]
-
-
-def remind(store: RunStore, moment: datetime) -> Sequence[Event]:
-    """Tell of those that wait for people longer than their steps bear, each time once, and return what was told.
-
-    The events stand in the streams of their runs.
-    """
-    from nornflow.store.runs import SqlRunStore
-    from nornflow.store.waits import SqlWaits
-
-    return SqlWaits(store).remind(moment) if isinstance(store, SqlRunStore) else ()
 
 
 def end_waiting(project: Project, found: Cancelled, voices: Voices) -> Cancelled:

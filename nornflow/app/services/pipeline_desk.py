@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.pipeline_lead import PipelineRequest, of_pipelines, resume_pipeline, starter
+from nornflow.app.services.pipeline_lead import PipelineRequest, has_workers, of_pipelines, resume_pipeline, starter
 from nornflow.app.services.prepared import now
+from nornflow.app.services.watching import Watched, seen_in
 from nornflow.errors import StateConflict
 from nornflow.model.lock import Place
 from nornflow.model.pipeline import PipelineRecord, PipelineState, PipelineWish
 from nornflow.model.wish import Level
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.processes import user
+from nornflow.store.runs import SqlRunStore
 from nornflow.store.slots import places
 from nornflow.store.waits import SqlWaits
 from nornflow.store.workers import Workers
@@ -27,49 +29,71 @@ LOOK = 0.25
 
 @dataclass(frozen=True, slots=True)
 class PipelineView:
-    """How a pipeline stands; `cut_off` says that the process that led it is dead.
+    """How a pipeline stands; `leader` is who leads it, in words, `cut_off` says that the process that did is dead.
 
-    `places` has the place of each of its runs that waits for its turn, by the run's id.
+    `followed` says that there are workers, which take up what nobody leads. `places` has the place of each of its runs that
+    waits for its turn, by the run's id, and `queued` what keeps those from a worker that were left to workers.
     """
 
     record: PipelineRecord
-    cut_off: bool
-    places: Mapping[str, Place]
+    cut_off: bool = False
+    leader: str = ""
+    followed: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict)
+    queued: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
-def _opened(project: Project) -> Iterator[tuple[SqlPipelines, Workers]]:
+def _opened(project: Project) -> Iterator[tuple[SqlPipelines, SqlRunStore, Workers]]:
     with closing(of_pipelines(project.store(create=False))) as store:
-        yield SqlPipelines(store), Workers(store.engine)
+        yield SqlPipelines(store), store, Workers(store.engine)
 
 
 def pipelines_of(
     project: Project, status: PipelineState | None = None, last: int | None = None, name: str = ""
 ) -> Sequence[PipelineView]:
     """Return the pipelines of the project in this state and of this name, newest first."""
-    with _opened(project) as (desk, workers):
-        return [_view(one, workers) for one in desk.pipelines(status, last, name)]
+    with _opened(project) as (desk, store, _):
+        return _views(desk.pipelines(status, last, name), store)
 
 
 def pipeline_of_id(project: Project, beginning: str) -> PipelineView:
     """Return a pipeline by the beginning of its id; UsageError when there is none, or more than one."""
-    with _opened(project) as (desk, workers):
-        return _view(desk.record(desk.find(beginning)), workers)
+    with _opened(project) as (desk, store, _):
+        return _views([desk.record(desk.find(beginning))], store)[0]
 
 
-def _view(record: PipelineRecord, workers: Workers) -> PipelineView:
-    waiting = {} if record.over else places(workers.engine)
-    runs = {entry.run for entry in record.entries}
-    cut_off = record.state is PipelineState.RUNNING and workers.is_dead(record.worker)
-    return PipelineView(record, cut_off, {run: place for run, place in waiting.items() if run in runs})
+def _views(records: Sequence[PipelineRecord], store: SqlRunStore) -> Sequence[PipelineView]:
+    unended = [one for one in records if not one.over]
+    watched, workers = seen_in(store) if unended else Watched((), ()), Workers(store.engine)
+    waiting = places(store.engine) if unended else {}
+    queued = {each.run: f"{each} ({each.where})" for each in watched.waiting}
+
+    def view(record: PipelineRecord) -> PipelineView:
+        runs = {entry.run for entry in record.entries}
+        dead = workers.is_dead(record.worker)
+        about = None if dead else workers.about(record.worker)
+        return PipelineView(
+            record,
+            record.state is PipelineState.RUNNING and dead and bool(record.worker),
+            f"{record.worker} on {about.process.machine}, process {about.process.pid}" if about else "",
+            watched.takers,
+            {run: place for run, place in waiting.items() if run in runs},
+            {run: why for run, why in queued.items() if run in runs},
+        )
+
+    return [PipelineView(one) if one.over else view(one) for one in records]
 
 
 def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
     """Go on with every pipeline whose process is dead, or that waits and may go on, each led by a process of its own.
 
-    Return their ids, oldest first. Of several who do this at once, one leads each pipeline.
+    Return their ids, oldest first; none where there are workers, which go on with them. Of several who do this at once, one
+    leads each pipeline.
     """
     with closing(of_pipelines(project.store(create=False))) as store:
+        if has_workers(store):
+            return ()
         desk, workers, due = SqlPipelines(store), Workers(store.engine), frozenset(SqlWaits(store).due(now()))
         running, waiting = (desk.pipelines(state) for state in (PipelineState.RUNNING, PipelineState.WAITING))
         found = [one.id for one in running if workers.is_dead(one.worker)]
@@ -91,14 +115,14 @@ def cancel_pipeline(
 ) -> PipelineRecord:
     """Have a pipeline end early and return how it stands: no entry is begun any more, runs at work end at the level.
 
-    Where nobody leads it (it waits, or its process is dead) this process does until it has ended. StateConflict when it
-    has ended already; UsageError when there is none.
+    Where nobody leads it (it waits, or its process is dead) and there is no worker, this process does until it has ended.
+    StateConflict when it has ended already; UsageError when there is none.
     """
-    with _opened(project) as (desk, workers):
+    with _opened(project) as (desk, store, workers):
         pipeline = desk.find(beginning)
         record = desk.ask(pipeline, PipelineWish(level, user()))
         while not record.over:
-            if workers.gone(record.worker):
+            if workers.gone(record.worker) and not has_workers(store):
                 with suppress(StateConflict):  # somebody leads it by now
                     return resume_pipeline(project, pipeline, voices, request, wait)
             elif not until_end:

@@ -20,11 +20,13 @@ from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_stage import stage_of
 from nornflow.app.services.pipeline_starter import ProcessStarter
 from nornflow.app.services.prepared import new_run_id, now
+from nornflow.app.services.waiting import remind
 from nornflow.engine.conductor import Conductor
-from nornflow.engine.emit import Emitter
+from nornflow.engine.herald import Herald
 from nornflow.errors import RunLost, StateConflict, UsageError
 from nornflow.model.pipeline import (
     EntryRecord,
+    EntryState,
     Pipeline,
     PipelineRecord,
     PipelineState,
@@ -206,13 +208,8 @@ class _Lead:
         project, voices = self._project, self._voices
         patience = Patience(project.settings.store.patience, waiting=voices.notice)
         processes = starter(project, record.id, self._request)
-        emitter = Emitter(
-            record.id,
-            voices.observers,
-            now,
-            project.redactor,
-            strangers=tuple(project.plugin_host.registries.observers.values()),
-        )
+        observers = (*voices.observers, *project.plugin_host.registries.observers.values())
+        herald = Herald(observers, project.redactor, voices.notice)
         self._me.tell(lambda error: self._lost.set())
         workers = self._me.workers
         assert workers is not None  # there is a store
@@ -224,12 +221,15 @@ class _Lead:
                 for each in posts.all()
             )
 
-        stage = stage_of(project, self._store, workers, processes, emitter.emit, takes)
+        stage = stage_of(project, self._store, workers, processes, herald.emitter(record.id, now), takes)
         conductor = Conductor(pipeline, record, fence, stage)
         try:
             while True:
                 self._heed(record.id)
                 record = patience(conductor.step)
+                if any(entry.state is EntryState.WAITING for entry in record.entries):
+                    for event in patience(lambda: remind(self._store, now())):
+                        herald.tell(event)
                 if record.over or record.state is PipelineState.WAITING:
                     processes.close()
                     return record
@@ -243,7 +243,7 @@ class _Lead:
                     return record
                 self._wait(TICK)
         finally:
-            emitter.close()
+            herald.close()
 
     def _heed(self, pipeline: str) -> None:
         """Have the pipeline end as somebody wishes at this terminal."""

@@ -21,7 +21,6 @@ from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald
 from nornflow.engine.orchestration import next_moment
 from nornflow.errors import RunLost, StateConflict, StoreError
-from nornflow.model.event import Event, EventKind
 from nornflow.model.pipeline import EntryState, Pipeline, PipelineRecord
 from nornflow.model.submission import Submitted
 from nornflow.store.pipelines import SqlPipelines
@@ -100,9 +99,7 @@ class Pipelines:
         return spec if spec.is_of(self._project.folder) else None
 
     def _conductor(self, pipeline: Pipeline, record: PipelineRecord, fence: int) -> Conductor:
-        def emit(kind: EventKind, message: str = "", **data: Any) -> None:
-            self._herald.tell(Event(kind, now(), record.id, message=message, data=data))
-
+        emit = self._herald.emitter(record.id, now)
         stage = stage_of(self._project, self._store, self._workers, self._starter, emit, takes=lambda submission: True)
         return Conductor(pipeline, record, fence, stage)
 

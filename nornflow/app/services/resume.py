@@ -21,10 +21,11 @@ from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
-from nornflow.app.services.waiting import demand_due, waits_of
+from nornflow.app.services.waiting import demand_due, remind, waits_of
+from nornflow.engine.herald import Herald
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
-from nornflow.errors import StateConflict, UsageError
+from nornflow.errors import StateConflict, StillWaiting, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
@@ -70,7 +71,11 @@ def resume_run(
         standing = store.standing(store.find(wanted.run))
         _demand_unended(standing)
         _demand_dead(standing, me, wait)
-        demand_due(store, standing, now())
+        try:
+            demand_due(store, standing, now())
+        except StillWaiting:
+            _remind(project, store, voices)
+            raise
         entries = list(store.entries(standing.run))
         _demand_plan(standing, entries)
         if wanted.recover:
@@ -138,6 +143,14 @@ def _go_on(
             return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
         prepared.close()
+
+
+def _remind(project: Project, store: RunStore, voices: Voices) -> None:
+    """Remind of what waits, and tell observers: where there is no worker, whoever looks again and again comes here."""
+    observers = (*voices.observers, *project.plugin_host.registries.observers.values())
+    with closing(Herald(observers, project.redactor, voices.notice)) as herald:
+        for event in remind(store, now()):
+            herald.tell(event)
 
 
 def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:

@@ -14,12 +14,13 @@ from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
-from nornflow.app.services.going_on import due, remind
+from nornflow.app.services.going_on import due
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.app.services.prepared import now
 from nornflow.app.services.spec import kept_spec
 from nornflow.app.services.submitting import WORK, job_of, place_of
+from nornflow.app.services.waiting import remind
 from nornflow.app.sites.owning import PART
 from nornflow.engine.herald import Herald
 from nornflow.errors import StoreError

@@ -11,6 +11,7 @@ from nornflow.app.services.authors import authors_of
 from nornflow.app.services.prepared import Change
 from nornflow.engine.waiting import moment
 from nornflow.errors import StillWaiting, UsageError
+from nornflow.model.event import Event
 from nornflow.model.journal import Standing
 from nornflow.model.run import RunState
 from nornflow.model.wait import Wait, WaitKind
@@ -89,3 +90,14 @@ def advice(waits: Sequence[Wait], run: str) -> str:
             found.append(f"nornflow runs signal {run} {wait.asked.signal}")
     go_on = f"nornflow runs resume {run}"
     return "; ".join((*dict.fromkeys(found), f"then {go_on}" if found else f"{go_on}, when its time has come"))
+
+
+def remind(store: RunStore, moment: datetime) -> Sequence[Event]:
+    """Tell of those that wait for people longer than their steps bear, each time once, and return what was told.
+
+    The events stand in the streams of their runs; whoever writes one down has it to tell observers.
+    """
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.waits import SqlWaits
+
+    return SqlWaits(store).remind(moment) if isinstance(store, SqlRunStore) else ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nornflow.app.build import Project
 from nornflow.errors import UsageError
 from nornflow.model.run import RunState
-from nornflow.model.submission import Submitted, version_differences
+from nornflow.model.submission import RUNS, Submitted, version_differences
 from nornflow.store.posts import Posted, Posts
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
@@ -38,6 +38,14 @@ class RunSeen:
     why: str = ""
     parked: str = ""
 
+    @property
+    def where(self) -> str:
+        """Return whose workers it is for, in words."""
+        return f"site {self.place}" if self.place != RUNS else "runs of several sites"
+
+    def __str__(self) -> str:
+        return f"parked: {self.parked}" if self.parked else self.why or "waits for a place"
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -46,17 +54,26 @@ class Watched:
     workers: tuple[WorkerSeen, ...]
     waiting: tuple[RunSeen, ...]
 
+    @property
+    def takers(self) -> bool:
+        """Tell whether there is a worker that takes more."""
+        return any(worker.alive and not worker.draining for worker in self.workers)
+
 
 def watched(project: Project) -> Watched:
     """Return the workers of the project's store and the runs in their queues."""
     with closing(project.store(create=False)) as store:
-        found = _demanded(store)
-        looker, posts = Workers(found.engine), Posts(found.engine).all()
-        alive = {each.worker.id for each in posts if not looker.is_dead(each.worker.id)}
-        submitted = Submissions(found.engine).open()
-        standings = [found.standing(each.run) for each in submitted]
-        carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
-        resting = {each.run for each in standings if each.state is RunState.WAITING}
+        return seen_in(_demanded(store))
+
+
+def seen_in(found: SqlRunStore) -> Watched:
+    """Return the workers of a store and the runs in their queues. StoreError."""
+    looker, posts = Workers(found.engine), Posts(found.engine).all()
+    alive = {each.worker.id for each in posts if not looker.is_dead(each.worker.id)}
+    submitted = Submissions(found.engine).open()
+    standings = [found.standing(each.run) for each in submitted]
+    carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
+    resting = {each.run for each in standings if each.state is RunState.WAITING}
     there = [each for each in posts if each.worker.id in alive and not each.draining]
     return Watched(
         tuple(
