@@ -44,8 +44,6 @@ COMMANDS = {
 """Every command of the core with its one line of help; `nornflow.cli.<name>` has it as `command`."""
 
 
-_AT_WORK = ("run", "plan", "pipeline", "runs", "apply", "recover", "rollback", "worker")
-"""Commands that work on devices, whose threads may be left behind."""
 _LAST_WORDS = 5.0
 """Seconds that threads which steps left behind get to end before the process ends without them."""
 
@@ -144,28 +142,35 @@ def main() -> None:
     """Run the command line of this process and end it with the exit code."""
     # Python's default looks for cycles after every 700 objects; an inventory of thousands of devices is a million of
     # them, none in a cycle, and was read three times as slowly (docs/explanation/performance.md).
-    gc.set_threshold(20_000, 10, 10)
-    code = run_command(sys.argv[1:])
-    _end_without_strays(sys.argv[1:], code)
-    gc.freeze()  # the interpreter would look for cycles in every module once more as it ends: a tenth of a second
+    gc.set_threshold(200_000, 10, 10)
+    _end(run_command(sys.argv[1:]))
+
+
+def _end(code: int) -> None:
+    """End the process soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
+    import atexit
+    import threading
+
+    code = _flushed(code)
+    left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    if not left:
+        # the interpreter's own end takes every module apart, for a tenth of a second, and aborts when a thread that a
+        # step left behind holds a stream just then
+        atexit._run_exitfuncs()
+        os._exit(_flushed(code))
+    last = threading.Timer(_LAST_WORDS, os._exit, (code,))
+    last.daemon = True  # it holds up nothing itself
+    last.start()
     sys.exit(code)
 
 
-def _end_without_strays(words: Sequence[str], code: int) -> None:
-    """Let the process end soon and well, whatever threads the steps of a run left behind: a pipeline waits for it."""
-    if next((word for word in words if not word.startswith("-")), "") not in _AT_WORK:
-        return
-    import threading
-
-    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if left and all(thread.daemon for thread in left):
-        import atexit
-
+def _flushed(code: int) -> int:
+    """Write what is still to be written, and return the exit code: what nobody can read is no success."""
+    try:
         sys.stdout.flush()
-        atexit._run_exitfuncs()
-        os._exit(code)  # the interpreter's own end aborts when such a thread holds a stream just then
-    if left:
-        sys.stdout.flush()
-        last = threading.Timer(_LAST_WORDS, os._exit, (code,))
-        last.daemon = True  # it holds up nothing itself
-        last.start()
+    except BrokenPipeError:
+        pass  # `nornflow plan ... | head`: whoever read us has enough
+    except OSError as error:
+        os.write(2, f"error: the output could not be written: {error.strerror}\n".encode())
+        return code or 1
+    return code

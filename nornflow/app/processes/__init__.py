@@ -28,11 +28,12 @@ def shared_out(
     if count < 2 or premise is not None:
         yield None
         return
-    from nornflow.app.processes.child import live
+    from nornflow.app.processes.child import live, load_drivers
     from nornflow.app.processes.forked import Forked
     from nornflow.app.processes.zygote import Zygote
 
-    forked = Forked(Zygote(partial(live, project, change, count)), count, hosts, project.redactor)
+    zygote = Zygote(partial(live, project, change, count), partial(load_drivers, project, change))
+    forked = Forked(zygote, count, hosts, project.redactor)
     try:
         yield forked
     finally:

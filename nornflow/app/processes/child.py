@@ -47,20 +47,11 @@ class Child:
     def live(self) -> None:
         """Do what comes, until the end; returns when there is no parent any more, too."""
         self._project.redactor.tell(lambda value, origin: self._line.send(Learned(value, origin)))
-        self._load_drivers()
         with suppress(EOFError, OSError):
             while not isinstance(message := self._line.receive(), End):
                 self._take(message)
         self._switch.abort()
         self._change.close()
-
-    def _load_drivers(self) -> None:
-        """Import what the steps will open connections with, while the run's own process is still busy with other things."""
-        guards = self._project.plugin_host.registries.connection_guards
-        for name in {step.type.partition(".")[0] for step in self._change.workflow.every_step}:
-            if name in guards:
-                with suppress(Exception):  # whoever opens a connection is told
-                    guards[name].load()
 
     def _take(self, message: object) -> None:
         match message:
@@ -118,6 +109,15 @@ class Child:
             switch.abort()
         elif switch is not None and stop.stopping:
             switch.stop()
+
+
+def load_drivers(project: Project, change: Change) -> None:
+    """Import what the steps will open connections with, while the run's own process is still busy with other things."""
+    guards = project.plugin_host.registries.connection_guards
+    for name in {step.type.partition(".")[0] for step in change.workflow.every_step}:
+        if name in guards:
+            with suppress(Exception):  # whoever opens a connection is told
+                guards[name].load()
 
 
 def live(project: Project, change: Change, count: int, line: Line) -> None:

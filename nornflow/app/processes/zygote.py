@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -20,17 +21,18 @@ _PR_SET_PDEATHSIG = 1
 class Zygote:
     """Forks processes that do `live` with their end of a pipe, all with what this process had when the zygote was made.
 
-    They all die with this process, at once: whoever is killed is dead with all of its processes. Signals that ask to end,
-    as a terminal or a service manager sends them to all of a group, are this process's to heed.
+    It does `load` first, once for all of them, while this process goes on. They all die with this process, at once: whoever
+    is killed is dead with all of its processes. Signals that ask to end, as a terminal or a service manager sends them to all
+    of a group, are this process's to heed.
     """
 
-    def __init__(self, live: Callable[[Line], None]) -> None:
+    def __init__(self, live: Callable[[Line], None], load: Callable[[], None]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         parent = os.getpid()
         self.pid = os.fork()
         if not self.pid:
             self._socket.close()
-            _forever(lambda: _serve(theirs, live), parent)
+            _forever(lambda: _serve(theirs, live, load), parent)
         theirs.close()
 
     def fork(self) -> Line:
@@ -47,9 +49,11 @@ class Zygote:
             os.waitpid(self.pid, 0)
 
 
-def _serve(wanted: socket.socket, live: Callable[[Line], None]) -> None:
+def _serve(wanted: socket.socket, live: Callable[[Line], None], load: Callable[[], None]) -> None:
     me = os.getpid()
     signal.signal(signal.SIGCHLD, _reap)
+    load()
+    gc.freeze()  # looking for cycles would make every process copy what they all share
     while True:
         word, fds, _, _ = socket.recv_fds(wanted, 1, 1)
         if not word:

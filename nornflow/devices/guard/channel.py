@@ -154,6 +154,11 @@ class GuardedChannel(paramiko.Channel):
             self._until(lambda data: self._wire.at_prompt, timeout, "the exec prompt")
 
     @property
+    def at_prompt(self) -> bool:
+        """Whether the device shows its exec prompt and nothing behind it."""
+        return self._wire.at_prompt
+
+    @property
     def privileged(self) -> bool:
         """Whether the last exec prompt was a `#`: a driver that asks the device again waits one answer more."""
         return self._wire.prompt.strip().endswith(b"#")

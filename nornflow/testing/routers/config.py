@@ -59,17 +59,20 @@ class Section:
 
     def first(self, *words: str) -> Item | None:
         """Return the first line that begins with the words, or None."""
-        return next((item for item in self.ordered() if item.words[: len(words)] == words), None)
+        return min(self._beginning(words), key=_listing_order, default=None)
 
     def values(self, *words: str) -> list[str]:
         """Return what follows the words on every line that begins with them."""
-        return [" ".join(item.words[len(words) :]) for item in self.ordered() if item.words[: len(words)] == words]
+        return [" ".join(item.words[len(words) :]) for item in sorted(self._beginning(words), key=_listing_order)]
 
     def sections(self, word: str) -> Iterator[tuple[Words, Section]]:
         """Yield name and content of every section whose line begins with the word."""
-        for item in self.ordered():
-            if item.words[0] == word and item.section is not None:
+        for item in sorted(self._beginning((word,)), key=_listing_order):
+            if item.section is not None:
                 yield item.words[1:], item.section
+
+    def _beginning(self, words: Words) -> Iterator[Item]:
+        return (item for item in self.items.values() if _begins(item.words, words))
 
 
 Check = Callable[["Configuration", Cursor, Match], None]

@@ -28,6 +28,7 @@ class Session(asyncssh.SSHServerSession[str]):
         self._at_work = ""
         self._commands = 0
         self._requested: str | None = None
+        self._unsent: list[str] = []
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[str]) -> None:
         """Keep the channel to write to."""
@@ -70,8 +71,20 @@ class Session(asyncssh.SSHServerSession[str]):
         self._busy = True
 
     def _write(self, text: str) -> None:
-        if not self._channel.is_closing():
+        """Have text sent; what comes at once (an echo, and the prompt behind it) goes out in one packet, as devices do it."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._unsent.append(text)
+
+    def _send(self) -> None:
+        text = "".join(self._unsent)
+        self._unsent.clear()
+        if text and not self._channel.is_closing():
             self._channel.write(text)
+
+    def _exit(self) -> None:
+        self._send()
+        self._channel.exit(0)
 
     def _go_on(self) -> None:
         if self._terminal.paging:
@@ -141,9 +154,9 @@ class Session(asyncssh.SSHServerSession[str]):
             self._reload()
         elif self._requested is not None:
             self._write(reply.text)
-            self._channel.exit(0)
+            self._exit()
         elif reply.ends:
-            self._channel.exit(0)
+            self._exit()
         elif reply.asks is not None:
             self._question, self._terminal.hidden = reply.asks, reply.hidden
             self._terminal.help_key = False
@@ -152,11 +165,13 @@ class Session(asyncssh.SSHServerSession[str]):
             self._terminal.show(reply.text, self._shell.prompt, self._shell.page_length)
 
     def _reload(self) -> None:
+        self._send()
         self._at_work = ""
         self._router.reload()
         self._drop_all()
 
     def _abort(self) -> None:
+        self._send()
         self._channel.get_connection().abort()
 
 

@@ -127,6 +127,9 @@ class NetmikoGuard(ConnectionGuard):
 
     def close(self, driver: Any) -> None:
         """End the session."""
+        if getattr(driver.remote_conn, "at_prompt", False):
+            # the wire has seen the exec prompt; netmiko would have the device answer once more to know that
+            driver.check_config_mode = lambda *_, **__: False
         with suppress(OSError, EOFError, NornFlowError):
             driver.disconnect()
 
