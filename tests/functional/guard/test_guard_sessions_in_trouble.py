@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from netmiko.cisco_base_connection import CiscoBaseConnection
 from nornir.core.task import Task
 from nornir_netmiko.tasks import (
     netmiko_send_command,
@@ -17,6 +18,7 @@ from nornir_netmiko.tasks import (
 from nornflow.devices.guard import (
     Lease,
     abort_host,
+    close_host,
     guarded_configure,
     guarded_read_config,
     held,
@@ -180,3 +182,18 @@ def test_a_device_that_lets_nobody_configure_says_so_at_once(network: Any) -> No
     assert time.monotonic() - began < 8
     assert network.fleet["r1"].hostname == "r1"
     assert network.plan("r1", netmiko_send_command, command_string="show clock").error is None
+
+
+def test_a_session_that_shows_its_prompt_ends_without_another_question(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(CiscoBaseConnection, "check_config_mode", lambda connection: asked.append(connection.host))
+    with network.lease("r1", Mode.APPLY, ["device.read"], sealed=()):
+        network.hosts["r1"].get_connection("netmiko", network.nornir.config).send_command("show clock")
+        asked.clear()
+
+    close_host(network.hosts["r1"])
+
+    assert asked == []
+    assert network.fleet["r1"].counters.logins == 1
