@@ -256,7 +256,7 @@ class GuardedChannel(paramiko.Channel):
         """Close the socket below the session, from whatever thread; blocked reads end with ConnectionLost."""
         transport = self._real.transport
         if transport is not None:
-            with suppress(OSError):  # wakes its thread at once; one that is only closed it would look at 0.1 s later
+            with suppress(OSError):  # wakes its thread at once; one that is only closed it would look at later
                 transport.sock.shutdown(socket.SHUT_RDWR)
             transport.sock.close()
             transport.close()

@@ -14,6 +14,7 @@ from nornir_netmiko.tasks import (
     netmiko_send_command,
     netmiko_send_config,
 )
+from paramiko.packet import Packetizer
 
 from nornflow.devices.guard import (
     Lease,
@@ -106,6 +107,25 @@ def test_a_hanging_read_ends_when_the_watchdog_revokes_and_aborts(network: Any) 
     watchdog.join()
 
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("connection", ["netmiko", "napalm", "paramiko"])
+def test_a_session_at_rest_costs_next_to_nothing_and_ends_at_once(
+    connection: str, network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread, paramiko's own, looked up ten times a second from a socket on which nothing comes."""
+    looks: list[float] = []
+    monkeypatch.setattr(Packetizer, "_check_keepalive", lambda self: looks.append(time.monotonic()))
+    host, before = network.hosts["r1"], set(threading.enumerate())
+    with network.lease("r1", Mode.PLAN, ["device.read"]):
+        host.get_connection(connection, network.nornir.config)
+    (session,) = set(threading.enumerate()) - before
+    looks.clear()
+    time.sleep(0.3)
+    assert len(looks) <= 1, "one was under way"
+    close_host(host)
+    session.join(1.0)
+    assert not session.is_alive()
 
 
 def test_an_inner_lease_of_the_same_thread_works_and_the_outer_one_goes_on(network: Any) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
-from nornflow import Candidate, ConnectionGuard, DeviceError, NornFlowError, Surface, Target
+from nornflow import Candidate, ConnectionGuard, DeviceError, Login, NornFlowError, Surface, Target
 from nornflow_napalm.raised import driver_errors, login_errors
 from nornflow_napalm.sessions import adopt_session, begin_session
 from nornflow_napalm.timer import EosCommitTimer
@@ -85,7 +85,7 @@ class NapalmGuard(ConnectionGuard):
             channel = wrap(below.remote_conn)
             below.remote_conn = channel
             below.channel.remote_conn = channel
-            below.remote_conn_pre = _Closer(below.remote_conn_pre.close)
+            below.remote_conn_pre = _Closer(Login.at_rest(below.remote_conn_pre))
         return driver
 
     def close(self, driver: Any) -> None:

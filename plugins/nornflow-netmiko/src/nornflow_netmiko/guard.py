@@ -168,7 +168,7 @@ def wrap_netmiko(connection: Any, wrap: Callable[[Any], Any]) -> None:
     channel = wrap(connection.remote_conn)
     connection.remote_conn = channel
     connection.channel.remote_conn = channel
-    connection.remote_conn_pre = _Closer(connection.remote_conn_pre.close)
+    connection.remote_conn_pre = _Closer(Login.at_rest(connection.remote_conn_pre))
 
 
 class _Closer:

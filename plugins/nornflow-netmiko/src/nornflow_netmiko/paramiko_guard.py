@@ -50,7 +50,7 @@ class ParamikoGuard(ConnectionGuard):
             except BaseException:
                 client.close()
                 raise
-        return ParamikoSession(channel, client.close)
+        return ParamikoSession(channel, Login.at_rest(client))
 
     def close(self, driver: Any) -> None:
         """End the session."""
