@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
-
-import paramiko
 
 from nornflow.devices.guard.wire import Phase, Wire
 from nornflow.errors import ConnectionLost, GuardDenied, LineRejected, UnexpectedPrompt
@@ -25,7 +24,7 @@ _CLOSED_TO_TASKS = (
 )
 
 
-class GuardedChannel(paramiko.Channel):
+class GuardedChannel:
     """A channel whose every written line is judged; the real one is out of reach behind it.
 
     Besides paramiko's own methods a guard uses `ask`, `push` and `settle`, which wait for the device's prompt and not for
@@ -33,15 +32,11 @@ class GuardedChannel(paramiko.Channel):
     """
 
     def __init__(self, real: Any, wire: Wire, where: str, clock: Callable[[], float] = time.monotonic) -> None:
-        # paramiko's own __init__ is not called: this channel has no buffers, every call goes through `_real`
         self._real = real
         self._wire = wire
         self._where = where
         self._clock = clock
         self._pending = b""  # read while waiting for a prompt, and not yet by the driver
-
-    def __del__(self) -> None:
-        """Leave closing to the session; paramiko's own would close a channel that this object never opened."""
 
     def __repr__(self) -> str:
         return f"<guarded channel to {self._where}>"
@@ -266,12 +261,12 @@ class GuardedChannel(paramiko.Channel):
         return bool(self._real.exit_status_ready())
 
     @property
-    def closed(self) -> bool:  # type: ignore[override]
+    def closed(self) -> bool:
         """Whether the session is closed."""
         return bool(self._real.closed)
 
     @property
-    def transport(self) -> Any:  # type: ignore[override]
+    def transport(self) -> Any:
         """The two harmless calls of the transport that drivers make."""
         real = self._real.transport
         return SimpleNamespace(
@@ -291,3 +286,13 @@ def _closed_to_tasks(name: str) -> Callable[..., Any]:
 
 for _name in _CLOSED_TO_TASKS:
     setattr(GuardedChannel, _name, _closed_to_tasks(_name))
+
+
+def guarded_channel(real: Any, wire: Wire, where: str) -> GuardedChannel:
+    """Return the guarded channel of a session: one of paramiko's for drivers that gave such a one, which loads paramiko."""
+    paramiko = sys.modules.get("paramiko")  # where it is not loaded, nobody has a channel of it
+    if paramiko is None or not isinstance(real, paramiko.Channel):
+        return GuardedChannel(real, wire, where)
+    from nornflow.devices.guard.paramiko_channel import GuardedParamikoChannel
+
+    return GuardedParamikoChannel(real, wire, where)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.candidate import CandidateDesk
+from nornflow.devices.guard.channel import GuardedChannel, guarded_channel
 from nornflow.devices.guard.facade import Facade, facade_of
 from nornflow.devices.guard.judge import Judge
 from nornflow.devices.guard.lease import Lease
@@ -18,9 +19,6 @@ from nornflow.devices.guard.wire import Phase, Wire
 from nornflow.devices.way import way_to
 from nornflow.errors import GuardDenied
 from nornflow.model.device import HostView, Target, Way
-
-if TYPE_CHECKING:
-    from nornflow.devices.guard.channel import GuardedChannel
 
 _TURN = 0.05  # seconds between two looks at whether a lease that waits for its turn is still in force
 
@@ -117,10 +115,8 @@ class Session:
         where = f"{self._host} ({target.hostname}:{target.port or 'default port'})"
 
         def wrap(channel: Any) -> GuardedChannel:
-            from nornflow.devices.guard.channel import GuardedChannel  # loads paramiko, which not every driver needs
-
             self._wire = Wire(lease.platform)
-            self._channel = GuardedChannel(channel, self._wire, where)
+            self._channel = guarded_channel(channel, self._wire, where)
             return self._channel
 
         def keep(connected: socket.socket) -> None:
