@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
     from nornflow.store.records import RunRecords
+    from nornflow.store.vault import Vault
     from nornflow.workflow.library import Library
 
 
@@ -124,6 +125,16 @@ class Project:
 
         return self.settings.store.url != NONE
 
+    @cached_property
+    def vault(self) -> Vault:
+        """Return what seals secrets in the store; ConfigurationError when the environment holds something else than a key."""
+        from nornflow.store.vault import Vault
+
+        variable = self.settings.store.key_env
+        key = os.environ.get(variable, "")
+        self.redactor.add(key, "the key of the journal")
+        return Vault.of_environment(self.workspace, variable, key)
+
     def store(self, *, create: bool = True, patient: bool = True) -> RunStore:
         """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind.
 
@@ -140,6 +151,7 @@ class Project:
             settings.url,
             self.workspace,
             self.redactor,
+            self.vault,
             create=create,
             patience=settings.patience if patient else 0,
         )

@@ -47,7 +47,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.carrier import Carrier
-    from nornflow.app.services.sealing import versions
+    from nornflow.app.services.sealing import demands
     from nornflow.app.services.serving import Call, Worker
     from nornflow.cli.interrupt import hearing
     from nornflow.cli.output import quiet_libraries, tell
@@ -72,7 +72,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
             call.drain.set()
 
     options = ("--config", str(config_file.resolve())) if config_file else ()
-    post = Post(places, concurrency, versions(project))
+    post = Post(places, concurrency, demands(project))
     carrier = partial(Carrier, folder=project.folder, options=options)
     with hearing(heard):
         worker = Worker(project, post, call, carrier, grace=grace, tell=lambda text: tell(project.redactor.text(text)))

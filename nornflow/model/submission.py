@@ -74,7 +74,7 @@ def queue_of(place: str, versions: Mapping[str, str]) -> str:
 def version_differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
     """Return in words what `found` has in other versions than wanted; empty when nothing."""
     return "; ".join(
-        f"{name} {wanted.get(name, 'not installed')} is wanted, {found.get(name, 'not installed')} is there"
+        f"{name} {wanted.get(name, 'none')} is wanted, {found.get(name, 'none')} is there"
         for name in sorted(wanted.keys() | found.keys())
         if wanted.get(name) != found.get(name)
     )

@@ -65,6 +65,11 @@ class StoreSettings(_Frozen):
         le=86_400,
         description="for how many seconds a run waits for a database that went away in the middle of it",
     )
+    key_env: str = Field(
+        default="JOURNAL_KEY",
+        description="the environment variable that holds the key with which secrets are sealed in the store (32 random bytes"
+        " in base64), for workers on machines that share no workspace; unset takes journal.key of the workspace",
+    )
 
 
 class SiteSettings(_Frozen):

@@ -16,6 +16,27 @@ LIMIT = 16_384
 """From how many characters on a value goes to a file."""
 
 
+def named(text: str) -> str:
+    """Return the name of a text: the SHA-256 of its UTF-8, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def packed(text: str) -> bytes:
+    """Return a text as it is kept (zlib)."""
+    return zlib.compress(text.encode())
+
+
+def unpacked(data: bytes, name: str, place: str) -> str:
+    """Return the text of that name as it was kept at a place; StoreError when it is not what it was."""
+    try:
+        raw = zlib.decompress(data)
+    except zlib.error as error:
+        raise StoreError(f"the output in {place} cannot be read: {error}", hint="nornflow db check") from error
+    if hashlib.sha256(raw).hexdigest() != name:
+        raise StoreError(f"the output in {place} is not the one that was kept", hint="nornflow db check")
+    return raw.decode()
+
+
 class Blobs:
     """Files under `<workspace>/blobs/ab/abcd….z`."""
 
@@ -25,8 +46,7 @@ class Blobs:
 
     def put(self, text: str) -> str:
         """Keep a text and return its name; StoreError when it cannot be written."""
-        raw = text.encode()
-        name = hashlib.sha256(raw).hexdigest()
+        name = named(text)
         file = self._file(name)
         temporary = file.with_name(f".{name}.{os.getpid()}")
         try:
@@ -35,7 +55,7 @@ class Blobs:
                 return name
             file.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as stream:
-                stream.write(zlib.compress(raw))
+                stream.write(packed(text))
                 stream.flush()
                 os.fsync(stream.fileno())  # the row that names it is durable, so the file has to be
             temporary.replace(file)
@@ -47,12 +67,10 @@ class Blobs:
         """Return a text; StoreError when its file is gone or is not what it was."""
         file = self._file(name)
         try:
-            raw = zlib.decompress(file.read_bytes())
-        except (OSError, zlib.error) as error:
+            data = file.read_bytes()
+        except OSError as error:
             raise StoreError(f"the output in {file} cannot be read: {error}", hint="nornflow db check") from error
-        if hashlib.sha256(raw).hexdigest() != name:
-            raise StoreError(f"the output in {file} is not the one that was kept", hint="nornflow db check")
-        return raw.decode()
+        return unpacked(data, name, str(file))
 
     def names(self) -> Iterator[str]:
         """Yield the name of every file."""

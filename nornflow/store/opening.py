@@ -12,9 +12,11 @@ from sqlalchemy.engine import URL
 
 from nornflow.errors import StoreError
 from nornflow.redaction import Redactor
+from nornflow.store.blob_table import TableBlobs
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import connect, demand_schema, parsed, revision, told, upgrade
 from nornflow.store.patience import Patience, PatientRunStore
+from nornflow.store.vault import Vault
 
 FILE = "nornflow.db"
 
@@ -52,10 +54,20 @@ def _is_sealed(file: Path) -> bool:
     return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
 
 
+def blobs_of(engine: Engine, workspace: Path) -> Blobs:
+    """Return where large outputs go: into a database that several machines can share, or beside a SQLite file.
+
+    That keeps the file small, and a text can be read there without the database.
+    """
+    files = Blobs(workspace)
+    return files if engine.dialect.name == "sqlite" else TableBlobs(engine, files)
+
+
 def open_store(
     url: str,
     workspace: Path,
     redactor: Redactor | None = None,
+    vault: Vault | None = None,
     *,
     create: bool = True,
     patience: float | Patience = 0,
@@ -76,4 +88,4 @@ def open_store(
         raise
     if not isinstance(patience, Patience):
         patience = Patience(patience, waiting=logging.getLogger(__name__).warning)
-    return PatientRunStore(engine, Blobs(workspace), redactor, patience=patience)
+    return PatientRunStore(engine, blobs_of(engine, workspace), redactor, vault, patience=patience)

@@ -18,9 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from nornflow.errors import StoreError
 from nornflow.model.history import StoredEvent
 from nornflow.redaction import Redactor
-from nornflow.store.blobs import Blobs
 from nornflow.store.database import connect, demand_schema, parsed, reading, told, upgrade
-from nornflow.store.opening import open_engine, store_url
+from nornflow.store.opening import blobs_of, open_engine, store_url
 from nornflow.store.records import FILE as RECORD
 from nornflow.store.records import RunRecords, record_json
 from nornflow.store.rows import stored_event
@@ -143,7 +142,7 @@ class Salvage:
         except BaseException:
             engine.dispose()
             raise
-        return SqlRunStore(engine, Blobs(self._workspace), Redactor())
+        return SqlRunStore(engine, blobs_of(engine, self._workspace), Redactor())
 
     def _file(self) -> Path | None:
         place = store_url(self._url, self._workspace)

@@ -11,10 +11,9 @@ from sqlalchemy import Engine
 
 from nornflow.errors import StoreError
 from nornflow.model.history import RunQuery
-from nornflow.store.blobs import Blobs
 from nornflow.store.database import demand_schema, reading, revision, shown, told
 from nornflow.store.forgetting import named_files
-from nornflow.store.opening import open_engine
+from nornflow.store.opening import blobs_of, open_engine
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.salvage import Salvage
 
@@ -43,7 +42,10 @@ def examine(url: str, workspace: Path, records: int) -> Iterator[Examined]:
                 yield each
             demand_schema(engine)
         yield Examined("schema", True, f"{revision(engine)} at {shown(engine)}")
-        with closing(SqlRunStore(engine, Blobs(workspace))) as store, told(engine, "the store could not be read"):
+        with (
+            closing(SqlRunStore(engine, blobs_of(engine, workspace))) as store,
+            told(engine, "the store could not be read"),
+        ):
             yield from _contents(store, workspace)
     except StoreError as error:
         sound = False
@@ -85,10 +87,10 @@ def _contents(store: SqlRunStore, workspace: Path) -> Iterator[Examined]:
         named = named_files(connection)
     missing = sorted(named - set(store.blobs.names()))
     if missing:
-        hint = f"bring {workspace / 'blobs'} back from a backup; the rest of the runs is readable"
-        yield Examined("outputs", False, f"{len(missing)} files of large outputs are missing: {missing[0]} ...", hint)
+        hint = f"bring them back from a backup ({workspace / 'blobs'}); the rest of the runs is readable"
+        yield Examined("outputs", False, f"{len(missing)} large outputs are missing: {missing[0]} ...", hint)
     else:
-        yield Examined("outputs", True, f"{len(named)} files of large outputs, all there")
+        yield Examined("outputs", True, f"{len(named)} large outputs, all there")
     found = store.runs(RunQuery())
     unended = sum(run.completed_at is None for run in found)
     yield Examined("runs", True, f"{len(found)} runs, {unended} of them not ended")

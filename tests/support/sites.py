@@ -53,12 +53,14 @@ class Sites:
             texts[f"{name}.yaml"] = CHANGE.replace("NAME", name).replace("TARGETS", targets).replace("SOAK", str(soak))
         return cls(ProjectFolder.made(folder, {**texts, **(files or {})}, fleet), fleet)
 
-    def start(self, *words: str, space: str = "", **environment: str) -> subprocess.Popen[str]:
-        """Start a process of `nornflow` in the project, perhaps in a network namespace."""
+    def start(
+        self, *words: str, space: str = "", folder: Path | None = None, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start a process of `nornflow` in the project or a copy of it, perhaps in a network namespace."""
         with (self.project.path / f"log-{len(self.processes)}").open("w") as log:
             process = subprocess.Popen(
                 [*(("ip", "netns", "exec", space) if space else ()), sys.executable, "-m", "nornflow", *words],
-                cwd=self.project.path,
+                cwd=folder or self.project.path,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -68,9 +70,11 @@ class Sites:
         self.processes.append(process)
         return process
 
-    def worker(self, *words: str, space: str = "", **environment: str) -> subprocess.Popen[str]:
-        """Start a worker, perhaps in a network namespace, and return when it takes runs."""
-        process = self.start("worker", *words, space=space, **environment)
+    def worker(
+        self, *words: str, space: str = "", folder: Path | None = None, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start a worker, as `start` does, and return when it takes runs."""
+        process = self.start("worker", *words, space=space, folder=folder, **environment)
         number = len(self.processes) - 1
         until(lambda: "takes runs of" in self.log(number), f"worker {words}: {self.log(number)}")
         return process

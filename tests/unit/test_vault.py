@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from nornflow.errors import StoreError
+from nornflow.errors import ConfigurationError, StoreError
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.redaction import MASK, Redactor
 from nornflow.store.blobs import Blobs
@@ -84,3 +84,47 @@ def test_without_a_secret_there_is_no_key(tmp_path: Path) -> None:
         store.begin(new_run(spec={"inputs": {"n": 1}}))
         store.append("run-1", 1, [], fence=1, entries=[Entry(EntryKind.INTENT, "a", "r1", {"lines": ["ntp"]})])
     assert not (tmp_path / FILE).exists()
+
+
+KEY = "+/" * 21 + "8="  # as `openssl rand -base64 32` would write it
+
+
+def test_machines_that_have_the_key_in_their_environment_need_no_file(tmp_path: Path) -> None:
+    here, there = (Vault.of_environment(tmp_path / name, "JOURNAL_KEY", f"{KEY}\n") for name in ("here", "there"))
+    assert there.open(here.seal(SECRET)) == SECRET
+    assert there.digest(SECRET) == here.digest(SECRET)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StoreError, match="cannot be read with the key") as refused:
+        Vault.of_environment(tmp_path, "JOURNAL_KEY", "Ab" * 21 + "8=").open(here.seal(SECRET))
+    assert "store.key_env" in refused.value.hint
+
+
+def test_a_given_key_is_told_from_others_without_being_told(tmp_path: Path) -> None:
+    other = "Ab" * 21 + "8="
+    prints = [Vault.of_environment(tmp_path, "JOURNAL_KEY", key).fingerprint for key in (KEY, KEY, other, "")]
+    assert prints[0] == prints[1] != prints[2]
+    assert prints[3] == ""
+    assert prints[0] not in KEY
+
+
+def test_what_a_workspace_sealed_before_it_was_given_a_key_is_opened_still(tmp_path: Path) -> None:
+    before = Vault(tmp_path).seal(SECRET)
+    given = Vault.of_environment(tmp_path, "JOURNAL_KEY", KEY)
+    assert given.open(before) == SECRET
+    with pytest.raises(StoreError, match="another one"):
+        Vault(tmp_path).open(given.seal(SECRET))
+
+
+def test_a_workspace_can_be_left_with_its_own_key(tmp_path: Path) -> None:
+    before = Vault(tmp_path)
+    sealed, digest = before.seal(SECRET), before.digest(SECRET)
+    taken = Vault.of_environment(tmp_path / "elsewhere", "JOURNAL_KEY", (tmp_path / FILE).read_text())
+    assert taken.open(sealed) == SECRET
+    assert taken.digest(SECRET) == digest
+
+
+@pytest.mark.parametrize("text", ["secret", "0" * 44, KEY[:-4], f"{KEY}{KEY}", "é" * 44, "-" * 43])
+def test_what_is_no_key_is_refused_before_anything_is_done(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="JOURNAL_KEY does not hold a key") as refused:
+        Vault.of_environment(tmp_path, "JOURNAL_KEY", text)
+    assert text not in refused.value.message

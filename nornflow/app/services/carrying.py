@@ -12,7 +12,7 @@ from enum import StrEnum
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.resume import Wanted, resume_run
-from nornflow.app.services.sealing import versions
+from nornflow.app.services.sealing import demands
 from nornflow.errors import DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError
 from nornflow.model.journal import Standing
 from nornflow.model.run import RunState
@@ -57,7 +57,7 @@ def warmed_up(project: Project) -> Mapping[str, str]:
     """Load what any run needs, and return the versions of what was loaded."""
     from nornflow.devices import fleet, runner  # noqa: F401 - Nornir, and all below it
 
-    return versions(project)
+    return demands(project)
 
 
 def carry_on(
@@ -72,7 +72,7 @@ def carry_on(
 
     `loaded` are the versions that this process has loaded: others may have been installed since.
     """
-    if loaded != versions(project):
+    if loaded != demands(project):
         return Carried(Came.AGAIN, text="other versions were installed under this process")
     with closing(project.store()) as store:
         assert isinstance(store, SqlRunStore)  # no other one has submissions
@@ -80,7 +80,7 @@ def carry_on(
         standing = _nobody_else(store, run, wait)
     if standing.ended or submission is None:
         return Carried(Came.ENDED, standing.state.value)
-    if differences := version_differences(submission.versions, versions(project)):
+    if differences := version_differences(submission.versions, demands(project)):
         return Carried(
             Came.STUCK, text=f"this worker has not the versions that the run was submitted with: {differences}"
         )

@@ -40,7 +40,6 @@ from nornflow.model.workflow import Workflow
 from nornflow.policy.lowering import with_steps
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
-from nornflow.store.vault import Vault
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.document import Document
 from nornflow.workflow.expressions import Evaluator
@@ -251,7 +250,7 @@ def tools_for(
         question=lambda text: False,
         default_timeout=float(project.settings.default_timeout),
         journal=journal,
-        keyed=Vault(project.workspace).digest,
+        keyed=project.vault.digest,
     )
 
 

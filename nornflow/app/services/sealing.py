@@ -120,7 +120,7 @@ def seal_made(
             versions=versions(project),
             spec=spec,
             decisions=tuple(_told(each, project.redactor) for each in decisions),
-            approved=masked(approved, project.redactor, Vault(project.workspace)),
+            approved=masked(approved, project.redactor, project.vault),
             follows=before.hash if before is not None else "",
         )
     )
@@ -177,6 +177,12 @@ def masked_step(step: Mapping[str, Any], redactor: Redactor, vault: Vault) -> Ma
         return step
     shown = tuple(redactor.referred(line) if digest else line for line, digest in zip(lines, digests, strict=True))
     return {**step, "lines": shown, "digests": digests}
+
+
+def demands(project: Project) -> dict[str, str]:
+    """Return what a worker must have that takes a run which is left from here: these versions, and the key if one is given."""
+    given = project.vault.fingerprint
+    return {**versions(project), **({project.settings.store.key_env: given} if given else {})}
 
 
 def versions(project: Project) -> dict[str, str]:

@@ -14,7 +14,6 @@ from nornflow.model.kept_plan import plan_of
 from nornflow.model.plan import HostPlan, Plan
 from nornflow.model.sealed import SealedPlan
 from nornflow.store.processes import user
-from nornflow.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def planned_here(project: Project, plan: SealedPlan, change: Change, voices: Voi
     prepared = Prepared(project, change, voices, run=new_run_id(now()), user=user(), sealing=True)
     try:
         prepared.run.plan()
-        approved = masked(prepared.run.kept_plan()[0], project.redactor, Vault(project.workspace))
+        approved = masked(prepared.run.kept_plan()[0], project.redactor, project.vault)
     finally:
         prepared.close()
     ours = plan_of(approved["plan"])

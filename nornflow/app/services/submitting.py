@@ -16,7 +16,7 @@ from nornflow.app.services.authors import authors_of
 from nornflow.app.services.change import Commission
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, asked_change, new_run_id, now
-from nornflow.app.services.sealing import versions
+from nornflow.app.services.sealing import demands
 from nornflow.app.services.spec import Spec, kept_spec, portable
 from nornflow.engine.graph import device_phases
 from nornflow.engine.journal import compact
@@ -128,7 +128,7 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
             )
         spec = kept_spec(standing.spec, project.folder)
         locked, said = (known.locked, known.yes) if known is not None else ("", False)
-        new = Submission(place_of(project, spec), versions(project), now(), yes or said, locked)
+        new = Submission(place_of(project, spec), demands(project), now(), yes or said, locked)
         notice = _demand_workers(store, new)
         again = desk.again(run, new)
         store.remark(run, _event(run, again.submission, user()))
@@ -137,7 +137,7 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
 
 def _terms(project: Project, change: Change, yes: bool, locked: str) -> Submission:
     place = _place(project, [change.hosts[host] for host in change.spec.targets])
-    return Submission(place, versions(project), now(), yes, locked, parked=CUT_OFF)
+    return Submission(place, demands(project), now(), yes, locked, parked=CUT_OFF)
 
 
 def place_of(project: Project, spec: Spec) -> str:

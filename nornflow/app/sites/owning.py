@@ -10,7 +10,7 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
 from nornflow.app.services.prepared import Change
-from nornflow.app.services.sealing import versions
+from nornflow.app.services.sealing import demands
 from nornflow.app.sites.owner import AtSites, left_over
 from nornflow.engine.sharing import Sharing
 from nornflow.model.job import Job, JobState
@@ -50,7 +50,7 @@ def at_sites(
             return f"{run}.{fence}:{site}"
 
         def submit(site: str) -> None:
-            engine.submit(Job(job(site), queue_of(site, versions(project)), PART, {"run": run, "site": site}))
+            engine.submit(Job(job(site), queue_of(site, demands(project)), PART, {"run": run, "site": site}))
 
         def given_up(site: str) -> str:
             status = engine.status(job(site))

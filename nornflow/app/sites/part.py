@@ -27,7 +27,6 @@ from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import Place, SitesDesk, Wanted
-from nornflow.store.vault import Vault
 
 LOOK = 0.05
 """Seconds between two looks at what is wanted while something is; four times as long when nothing has been for a while."""
@@ -108,7 +107,7 @@ class _Part:
         me.tell(self._lose)
         info = run_info(project, change, place.run, store.standing(place.run).user)
         tools = tools_for(project, change, info, emitter=emitter, switch=self._switch, journal=self._tellings)
-        self._redactor, self._vault = project.redactor, Vault(project.workspace)
+        self._redactor, self._vault = project.redactor, project.vault
         self._known = frozenset(change.hosts)
         self._fence = SiteFence(desk, place, time.monotonic)
         if change.devices is not None:

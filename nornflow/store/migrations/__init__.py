@@ -13,5 +13,6 @@ REVISIONS = (
     "pipelines_0010",
     "workers_0011",
     "sites_0012",
+    "blobs_0013",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 # all tables are of one metadata: these modules bring theirs
+from nornflow.store import blob_table as blob_table
 from nornflow.store import pipeline_tables as pipeline_tables
 from nornflow.store import queue_tables as queue_tables
 from nornflow.store import shard_tables as shard_tables
