@@ -66,7 +66,7 @@ def test_a_worker_with_other_versions_takes_nothing_and_that_is_said(
     made: Callable[..., Sites], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sites = made()
-    monkeypatch.setattr(submitting, "versions", lambda project: {"nornflow-netops": "9.9"})
+    monkeypatch.setattr(submitting, "demands", lambda project: {"nornflow-netops": "9.9"})
     run = sites.leave("ams")
     sites.worker("--site", "ams")
     time.sleep(1.5)

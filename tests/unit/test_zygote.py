@@ -39,7 +39,7 @@ def woken() -> Iterator[socket.socket]:
 def test_a_signal_to_all_of_a_group_is_heeded_by_the_runs_own_process_alone(
     number: signal.Signals, woken: socket.socket
 ) -> None:
-    zygote = Zygote(live)
+    zygote = Zygote(live, lambda: None)
     with closing(line := zygote.fork()):
         pid = line.receive().pid
         os.kill(pid, number)
