@@ -12,7 +12,7 @@ from nornflow.model.job import Job, JobStatus
 
 
 class LeaveJob(BaseException):
-    """What a work raises to leave its job as it is: at work, until its worker is recovered."""
+    """What a work raises to give its job back: it is in its queue again, as if nobody had been at it."""
 
 
 class Ctx(ABC):
@@ -51,12 +51,14 @@ Work: TypeAlias = Callable[[Ctx, Mapping[str, Any]], Any]
 class Duty:
     """What one process takes on: jobs of these queues, as many at once as `concurrency` says of each queue.
 
-    `worker` is an id that no process had before.
+    Of the queues `all_of` it takes all that there are at once, because others hold something while these wait. `worker` is
+    an id that no process had before.
     """
 
     worker: str
     queues: Sequence[str]
     concurrency: int = 1
+    all_of: Sequence[str] = ()
 
 
 class Serving(ABC):

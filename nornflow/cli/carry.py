@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -26,20 +27,22 @@ def command(line: int, config_file: Path | None) -> int:
     switch = StopSwitch()
     worker = Line(line, switch.leave)
     quiet_libraries()
-    try:
+    before = None
+    with suppress(NornFlowError):  # it may be mended until there is a run
         before = warmed_up(load_project(config_file=config_file))
-        errand = worker.errand()
+    errand = worker.errand()
+    try:
         project = load_project(config_file=config_file)  # as it is now
         with strays_shown(lambda text: tell(project.redactor.text(text)), answer=False):
             carried = Carried(Came.ENDED)
             if errand.site:
-                work_on_part(project, errand.run, errand.site)
+                if not work_on_part(project, errand.run, errand.site, lambda: switch.leaving):
+                    carried = Carried(Came.AGAIN, text="left between two orders")
             elif errand.pipeline:
                 leave_run(project, errand.pipeline, errand.entry, errand.run)
             else:
-                carried = carry_on(project, errand.run, Voices(switch=switch), before)
+                carried = carry_on(project, errand.run, Voices(switch=switch), before or warmed_up(project))
         worker.say(project.redactor.text(carried.written()))
     except NornFlowError as error:
-        worker.errand()
         worker.say(stopped_by(error).written())
     return 0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 
 import click
 
-_SITE = re.compile(r"[^\s@/]{1,100}")
-
 
 def _sites(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    from nornflow.app.sites.names import RULE, is_site
+
     for site in value:
-        if not _SITE.fullmatch(site):
-            raise click.BadParameter(f"{site!r} is no name of a site (no spaces, no @ and no /)", ctx, option)
+        if not is_site(site):
+            raise click.BadParameter(f"{site!r} is no name of a site ({RULE})", ctx, option)
     return tuple(dict.fromkeys(value))
 
 
@@ -56,7 +55,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
     from nornflow.model.submission import RUNS, Post
 
     places = (*sites, *((RUNS,) if runs else ()))
-    if not places or RUNS in sites:
+    if not places:
         raise UsageError("it is not said which runs to take", hint="give --site NAME, --runs, or both")
     quiet_libraries()
     project = load_project(config_file=config_file)

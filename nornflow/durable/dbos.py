@@ -17,7 +17,7 @@ from dbos import error as dbos_error
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from nornflow.abc.durable import DurableEngine, Duty, Serving, Work
+from nornflow.abc.durable import DurableEngine, Duty, LeaveJob, Serving, Work
 from nornflow.durable.common import demand_ended
 from nornflow.durable.segments import (
     BETWEEN,
@@ -270,12 +270,14 @@ class _Serving(Serving):
         self._dbos = DBOS(config=config)
         # one claim more than these is an attempt too many
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MOST_ATTEMPTS - 1)(self._segment_function())
-        DBOS.listen_queues(list(self._duty.queues))
+        atmost: dict[str, int | None] = dict.fromkeys(self._duty.queues, self._duty.concurrency)
+        atmost |= dict.fromkeys(self._duty.all_of)
+        DBOS.listen_queues(list(atmost))
         DBOS.launch()
-        for queue in self._duty.queues:
+        for queue, concurrency in atmost.items():
             DBOS.register_queue(
                 queue,
-                worker_concurrency=self._duty.concurrency,
+                worker_concurrency=concurrency,
                 polling_interval_sec=POLL,
                 on_conflict="always_update",
             )
@@ -316,8 +318,15 @@ class _Serving(Serving):
         work = self._works.get(name)
         if work is None:
             return {"failed": f"no work is called {name!r} here"}
+        ctx = SegmentCtx(self._engine, self._engine.look, self._duty.worker, job, number, queue)
         try:
-            found = work(SegmentCtx(self._engine, self._engine.look, self._duty.worker, job, number, queue), data)
+            found = work(ctx, data)
+        except LeaveJob:
+            if ctx.cancelled:
+                raise
+            # the next segment: nobody died of this one, so the attempts at it are not to be counted
+            self._engine.begin_next(job, number, queue, name, data)
+            return {"waits": "its turn"}
         except (dbos_error.DBOSWorkflowCancelledError, dbos_error.DBOSWorkflowConflictIDError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed with it

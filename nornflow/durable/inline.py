@@ -22,6 +22,8 @@ from nornflow.store.patience import Patience
 
 POLL = 0.25
 """Seconds between two looks into the queues, and at children."""
+MOST_AT_ONCE = 1000
+"""How many jobs a process takes at once from a queue of which it takes all."""
 
 
 class InlineEngine(DurableEngine):
@@ -113,7 +115,8 @@ class _Serving(Serving):
         self._lock = threading.Lock()
         self._at_work: dict[str, str] = {}
         self._draining = threading.Event()
-        self._threads = ThreadPoolExecutor(max(1, len(duty.queues) * duty.concurrency), thread_name_prefix="job")
+        places = len(duty.queues) * duty.concurrency + len(duty.all_of) * MOST_AT_ONCE
+        self._threads = ThreadPoolExecutor(max(1, places), thread_name_prefix="job")
         self._looking = threading.Thread(target=self._look, name="queues", daemon=True)
         self.trouble: StoreError | None = None
 
@@ -140,16 +143,20 @@ class _Serving(Serving):
     def _look(self) -> None:
         while not self._draining.is_set():
             try:
-                taken = [self._take(queue) for queue in self._duty.queues]
+                if self.trouble is not None:
+                    self.trouble = None
+                    self._rows.recover([self._duty.worker], but=self.at_work)
+                taken = [self._take(queue, self._duty.concurrency) for queue in self._duty.queues]
+                taken += [self._take(queue, MOST_AT_ONCE) for queue in self._duty.all_of]
             except StoreError as error:  # it is away for longer than patience bears: looked at again
                 self.trouble, taken = error, []
             if not any(taken):
                 self._draining.wait(self._engine.poll)
 
-    def _take(self, queue: str) -> bool:
+    def _take(self, queue: str, most: int) -> bool:
         with self._lock:
             busy = sum(each == queue for each in self._at_work.values())
-        if busy >= self._duty.concurrency or self._draining.is_set():
+        if busy >= most or self._draining.is_set():
             return False
         row = self._rows.claim(queue, self._duty.worker, secrets.token_hex(8))
         if row is None:
@@ -160,13 +167,20 @@ class _Serving(Serving):
         return True
 
     def _do(self, row: Any) -> None:
+        trouble = None
         try:
-            self._work(row)
-        except (JobLost, LeaveJob, StoreError):  # another worker has it, or will have it
-            return
-        finally:
-            with self._lock:
-                self._at_work.pop(row.id, None)
+            try:
+                self._work(row)
+            except LeaveJob:
+                self._rows.give_back(row)
+        except JobLost:  # another worker has it
+            pass
+        except StoreError as error:
+            trouble = error
+        with self._lock:
+            self._at_work.pop(row.id, None)
+        if trouble is not None:  # nobody knows how the job stands: it is put back as soon as the store is there
+            self.trouble = trouble
 
     def _work(self, row: Any) -> None:
         work = self._works.get(row.work)
@@ -175,6 +189,8 @@ class _Serving(Serving):
             return
         try:
             found = work(_Ctx(self._engine, row), json.loads(row.data))
+        except StoreError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed with it
             self._rows.end(row, JobState.FAILED, error=f"{type(error).__name__}: {error}")
             return

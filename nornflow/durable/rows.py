@@ -97,13 +97,13 @@ class JobRows:
 
         return self._patience(read)
 
-    def recover(self, workers: Collection[str]) -> Sequence[str]:
-        """Put back what dead workers were at."""
+    def recover(self, workers: Collection[str], but: Collection[str] = ()) -> Sequence[str]:
+        """Put back what dead workers were at; of one that lives, all but the jobs that it knows it is at."""
         if not workers:
             return ()
         back = (
             update(jobs)
-            .where(jobs.c.state == _S.RUNNING.value, jobs.c.worker.in_(list(workers)))
+            .where(jobs.c.state == _S.RUNNING.value, jobs.c.worker.in_(list(workers)), jobs.c.id.not_in(list(but)))
             .values(state=_S.QUEUED.value, claim="")
             .returning(jobs.c.id)
         )
@@ -200,6 +200,15 @@ class JobRows:
             _set(connection, row.number, state=state.value, result=kept, error=error, waits=waits, claim="")
 
         self._write(f"job {row.id} could not be ended", write)
+
+    def give_back(self, row: Any) -> None:
+        """Put a job back whose worker leaves it in order, if it is still this claim's."""
+
+        def write(connection: Connection) -> None:
+            if _owns(connection, row):
+                _set(connection, row.number, state=_S.QUEUED.value, attempts=0, worker="", claim="")
+
+        self._write(f"job {row.id} could not be given back", write)
 
     def _write(self, what: str, write: Callable[[Connection], R]) -> R:
         def call() -> R:

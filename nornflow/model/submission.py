@@ -61,14 +61,24 @@ class Post:
 
     @property
     def queues(self) -> list[str]:
-        """Return the queues that it looks into."""
+        """Return the queues of runs that it looks into."""
         return [queue_of(place, self.versions) for place in self.places]
+
+    @property
+    def parts(self) -> list[str]:
+        """Return the queues of sites' parts of runs that it looks into."""
+        return [part_queue_of(place, self.versions) for place in self.places if place != RUNS]
 
 
 def queue_of(place: str, versions: Mapping[str, str]) -> str:
     """Return the name of a queue: the place, and a digest of the versions (SHA-256, 12 hexadecimal digits)."""
     digest = hashlib.sha256(json.dumps(dict(versions), sort_keys=True).encode()).hexdigest()
     return f"{place}@{digest[:12]}"
+
+
+def part_queue_of(site: str, versions: Mapping[str, str]) -> str:
+    """Return the name of the queue for a site's part of runs at several sites; no name of a site has a slash."""
+    return queue_of(f"{site}/part", versions)
 
 
 def version_differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:

@@ -51,12 +51,16 @@ class Posts:
 
     def drain(self, beginning: str) -> str:
         """Have the worker whose id begins so take no more, and return its id; UsageError when it is none or not the only one."""
-        found = [each.worker.id for each in self.all() if each.worker.id.startswith(beginning)]
+        found = [each.worker.id for each in self.all() if beginning and each.worker.id.startswith(beginning)]
         if len(found) != 1:
             what = f"more than one worker begins with {beginning!r}" if found else f"there is no worker {beginning!r}"
             raise UsageError(what, hint="nornflow workers list")
-        self._set(found[0], draining=1)
+        self.retire(found[0])
         return found[0]
+
+    def retire(self, worker: str) -> None:
+        """Say that a worker takes no more."""
+        self._set(worker, draining=1)
 
     def drains(self, worker: str) -> bool:
         """Tell whether a worker shall take no more."""

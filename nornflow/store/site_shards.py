@@ -233,6 +233,15 @@ class SitesDesk(_Desk):
         return Place(run, site, row.fence, row.epoch)
 
     @_patient
+    def holds(self, place: Place) -> bool:
+        """Tell whether the process still has its place, and something may be wanted of it."""
+        with told(self._engine, f"run {place.run} could not be read"), reading(self._engine) as connection:
+            try:
+                return str(self._held(connection, place, lock=False)[1].state) == OPEN
+            except RunLost:
+                return False
+
+    @_patient
     def wanted(self, place: Place, known: Collection[int] = ()) -> Wanted:
         """Return what is wanted, with the orders that are not `known` yet; from now on they are this process's."""
         with told(self._engine, f"orders of run {place.run} could not be read"), self._engine.begin() as connection:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 import durable_worker
 from durable_worker import engine_of
-from nornflow.abc.durable import DurableEngine, Duty
+from nornflow.abc.durable import Ctx, DurableEngine, Duty
 from nornflow.model.job import Job, JobState
-from nornflow.store.database import connect, parsed, upgrade
+from nornflow.store.database import StoreAway, connect, parsed, upgrade
 from nornflow.testing.durable_engine import (
     DurableEngineContract,
     Paper,
@@ -61,6 +62,20 @@ class TestInline(DurableEngineContract):
         site = Database("inline", f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
         yield site
         site.close()
+
+    def test_a_job_at_which_the_store_went_away_for_too_long_is_done_when_it_is_back(self, site: Database) -> None:
+        """Nobody else would put it back: its worker lives."""
+        engine, gone = site.engine(), [StoreAway("the store is away")] * 2
+
+        def work(ctx: Ctx, data: Mapping[str, Any]) -> str:
+            if gone:
+                raise gone.pop()
+            return "done"
+
+        with engine.serve(Duty("w1", ["ams"]), {"work": work}):
+            engine.submit(Job("j1", "ams", "work"))
+            until(lambda: state(engine, "j1") is JobState.DONE)
+        assert not gone
 
 
 class TestDbosOnSqlite(DurableEngineContract):

@@ -73,7 +73,9 @@ def test_whoever_had_the_place_before_is_refused_and_its_order_is_dead(owner: Ow
     first = entered(desk)
     owner.order(RUN, 1, "ams", 1, {"hosts": ["r1"]})
     assert desk.wanted(first).orders
+    assert desk.holds(first)
     second = entered(desk)
+    assert (desk.holds(first), desk.holds(second)) == (False, True)
     assert owner.state(RUN, 1).dead
     for refused in (
         lambda: desk.wanted(first),
@@ -87,6 +89,7 @@ def test_whoever_had_the_place_before_is_refused_and_its_order_is_dead(owner: Ow
     assert desk.wanted(second).orders == [], "what was begun is settled by the owner first"
     desk.leave(first)
     assert set(owner.end(RUN)) == {"worker-ams"}, "it cannot give back what another one has"
+    assert not desk.holds(second), "there is no more to be done"
 
 
 def test_sites_of_an_owner_that_lost_the_run_are_refused(

@@ -230,6 +230,33 @@ def test_a_run_of_several_sites_that_is_cancelled_takes_back_what_its_sites_did(
     assert {router.name: router.running_config for router in fleet} == before
 
 
+@pytest.mark.faults
+def test_a_process_at_a_site_that_is_taken_for_dead_or_drained_is_followed(sites: Sites, fleet: Fleet) -> None:
+    """It ends by itself and in order; the run must not wait for what it does not do any more, and loses nothing by it."""
+    slow = (sites.project.path / "both.yaml").read_text().replace("soak: 0", "soak: 3")
+    sites.project.write("both.yaml", slow)
+    sites.worker("--runs")
+    first, _ = at(sites, "ams", "fra")
+    run = sites.leave("both")
+    until(lambda: len(sites.written("r1")) == 2, sites)
+
+    def at_work() -> str:
+        with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
+            ((worker,),) = connection.execute("SELECT worker FROM shards WHERE site = 'ams'").fetchall()
+            return str(worker)
+
+    before = at_work()
+    with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db", timeout=30)) as connection:
+        connection.execute("UPDATE workers SET state = 'gone' WHERE id = ?", (before,))
+        connection.commit()
+    until(lambda: at_work() not in ("", before), sites)
+    at(sites, "ams")
+    first.terminate()
+    assert first.wait(20) == 0, sites.logs
+    sites.ends(run)
+    assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
+
+
 def test_a_site_without_a_worker_is_waited_for_and_said(sites: Sites) -> None:
     sites.worker("--runs")
     at(sites, "ams")

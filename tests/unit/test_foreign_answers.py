@@ -120,7 +120,9 @@ class TestWhatIsAnswered:
         with pytest.raises(StepError, match=f"acme.x answers with `{field}` of type {type(value).__name__}"):
             answered(StepResult(**{field: value}), "acme.x")
 
-    @pytest.mark.parametrize("value", [ring(), node(), {"x": Wordless()}, {"x": [[ring()]]}])
+    @pytest.mark.parametrize(
+        "value", [ring(), node(), {"x": Wordless()}, {"x": [[ring()]]}, [-(10**4300)], {"x": 10**5000}]
+    )
     def test_what_no_record_could_hold_is_refused(self, value: Any) -> None:
         with pytest.raises(StepError, match=r"acme\.x gives a result that is not plain data"):
             answered(StepResult(outputs={"x": value}), "acme.x")

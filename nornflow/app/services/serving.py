@@ -15,6 +15,7 @@ from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.going_on import due
+from nornflow.app.services.insisting import Insisting, is_lost
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.app.services.prepared import now
@@ -23,7 +24,7 @@ from nornflow.app.services.submitting import WORK, job_of, place_of
 from nornflow.app.services.waiting import remind
 from nornflow.app.sites.owning import PART
 from nornflow.engine.herald import Herald
-from nornflow.errors import StoreError
+from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.job import MOST_ATTEMPTS, JobState, Waits
 from nornflow.model.submission import Post, Submission, Submitted
@@ -40,6 +41,8 @@ MOST_DEATHS = 30
 """How many processes may die at a site's part of a run; single devices are given up long before."""
 PAUSE = 1.0
 """Seconds before a run is tried again whose process has died."""
+SELDOM = 15.0
+"""Seconds between two looks for the site of a run that nobody has."""
 
 
 @dataclass
@@ -76,6 +79,8 @@ class Worker:
         self._spare: Carrier | None = None
         self._lock = threading.Lock()
         self._told: set[str] = set()
+        self._asked: dict[str, float] = {}
+        self._surely = Insisting(call.hurry, self._tell_once)
 
     def work(self) -> bool:
         """Take runs until the worker shall end; False when others took it for dead. StoreError when it cannot begin."""
@@ -97,7 +102,7 @@ class Worker:
             self._make_spare()
             self._starter = LeavingStarter(self._another, self._is_left, self._post.concurrency)
             self._pipelines = Pipelines(self._project, store, me.workers, self._starter, self._herald, self._tell)
-            duty = Duty(me.id, self._post.queues, self._post.concurrency)
+            duty = Duty(me.id, self._post.queues, self._post.concurrency, self._post.parts)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
             with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving:
                 self._serve(engine, serving, me)
@@ -109,12 +114,16 @@ class Worker:
         while not self._call.drain.wait(LOOK):
             try:
                 self._look_after(engine, me)
-            except StoreError as error:
+            except StoreAway as error:
                 self._tell_once(f"the store is away: {error.message}")
+            except NornFlowError as error:  # of one thing that is looked after; the others are none the worse
+                self._tell_once(f"{error.message}; it is looked at again")
         serving.drain()
         if not self._call.lost.is_set():
             with suppress(StoreError):  # then they are taken over when this worker is gone
                 self._pipelines.release()
+        with suppress(StoreError):  # it is for people who look
+            self._posts.retire(me.id)
         end = self._monotonic() + self._grace
         if serving.at_work:
             self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
@@ -168,9 +177,21 @@ class Worker:
         return here and not submission.parked
 
     def _adopted(self, run: str) -> Submitted | None:
-        """Take on a run that was not left to workers, waited without a process, and may go on now; None where it is not ours."""
-        spec = kept_spec(self._store.standing(run).spec, self._project.folder)
-        place = place_of(self._project, spec)
+        """Take on a run that was not left to workers, waited without a process, and may go on now; None where it is not ours.
+
+        The inventory says whose it is. It is asked seldom: it may be long, and what it says wrong of one run is no other's.
+        """
+        if self._monotonic() < self._asked.get(run, float("-inf")) + SELDOM:
+            return None
+        self._asked[run] = self._monotonic()
+        try:
+            spec = kept_spec(self._store.standing(run).spec, self._project.folder)
+            place = place_of(self._project, spec)
+        except StoreError:
+            raise
+        except NornFlowError as error:
+            self._tell_once(f"run {run} may go on, and nobody can tell where: {error.message}")
+            return None
         if place not in self._post.places:
             return None
         return self._submissions.adopt(run, Submission(place, self._post.versions, now()))
@@ -198,20 +219,20 @@ class Worker:
     def _carried(self, ctx: Ctx, run: str) -> dict[str, Any]:
         """Have a run carried on, as often as it takes and may; return ids and words alone."""
         while not self._call.hurry.is_set():
-            attempt = self._submissions.attempt(run, self._id)
+            attempt = self._surely(lambda: self._submissions.attempt(run, self._id))
             if not attempt:
                 return self._had_enough(run)
             carried = self._by_process(ctx, run)
-            if ctx.cancelled:
+            if is_lost(ctx):
                 return {"run": run, "left": True}
             if self._call.drain.is_set() and (carried is None or carried.came is Came.AGAIN):
-                self._submissions.in_order(run)
+                self._in_order(run)
                 break
             if carried is None:
                 self._tell(f"run {run}: its process died (attempt {attempt} of {MOST_ATTEMPTS})")
                 self._call.hurry.wait(PAUSE)
                 continue
-            self._submissions.in_order(run)
+            self._in_order(run)
             match carried.came:
                 case Came.ENDED | Came.WAITS:
                     self._tell(f"run {run} is {carried.state}")
@@ -233,8 +254,10 @@ class Worker:
             if self._call.hurry.is_set():
                 raise LeaveJob
             carried = self._by_process(ctx, run, site)
-            if ctx.cancelled or (carried is not None and carried.came is Came.ENDED):
+            if is_lost(ctx) or (carried is not None and carried.came is Came.ENDED):
                 return about
+            if self._call.drain.is_set():
+                raise LeaveJob
             if not self._call.hurry.is_set():
                 self._tell(f"run {run}: its process at {site} {f'ended: {carried.text}' if carried else 'died'}")
                 self._call.hurry.wait(PAUSE)
@@ -250,7 +273,7 @@ class Worker:
             if self._call.drain.is_set():
                 carrier.leave()
             while not carrier.ended(LOOK / 5):
-                if ctx.cancelled or self._call.hurry.is_set():
+                if is_lost(ctx) or self._call.hurry.is_set():
                     carrier.kill()
             return carrier.carried
         finally:
@@ -280,15 +303,18 @@ class Worker:
                 self._spare = self._carrier()
 
     def _had_enough(self, run: str) -> dict[str, Any]:
-        known = self._submissions.of(run)
-        if known is not None and not known.parked and not self._store.standing(run).ended:
+        known = self._surely(lambda: self._submissions.of(run))
+        if known is not None and not known.parked and not self._surely(lambda: self._store.standing(run)).ended:
             self._park(run, f"its process died {MOST_ATTEMPTS} times")
         return {"run": run, "parked": True}
 
+    def _in_order(self, run: str) -> None:
+        self._surely(lambda: self._submissions.in_order(run))
+
     def _park(self, run: str, why: str) -> None:
-        self._submissions.park(run, why)
         event = Event(EventKind.RUN_PARKED, now(), run, message=self._project.redactor.text(why))
-        self._store.remark(run, event)
+        self._surely(lambda: self._submissions.park(run, why))
+        self._surely(lambda: self._store.remark(run, event))
         self._herald.tell(event)
         self._tell(f"run {run} is parked: {why}; nornflow runs resume {run} --detach tries it again")
 

@@ -18,6 +18,7 @@ from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, asked_change, new_run_id, now
 from nornflow.app.services.sealing import demands
 from nornflow.app.services.spec import Spec, kept_spec, portable
+from nornflow.app.sites.names import site_of
 from nornflow.engine.graph import device_phases
 from nornflow.engine.journal import compact
 from nornflow.errors import UsageError
@@ -154,9 +155,8 @@ def place_of(project: Project, spec: Spec) -> str:
 
 def _place(project: Project, hosts: Sequence[HostView]) -> str:
     """Return the site that all of the devices belong to, or `runs`."""
-    sites = {host.data.get(project.settings.sites.key) for host in hosts}
-    site = str(sites.pop() or "") if len(sites) == 1 else ""
-    return site or RUNS
+    sites = {site_of(host, project.settings.sites.key) for host in hosts}
+    return (sites.pop() if len(sites) == 1 else "") or RUNS
 
 
 def _leave(

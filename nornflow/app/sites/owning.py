@@ -11,10 +11,11 @@ from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
 from nornflow.app.services.prepared import Change
 from nornflow.app.services.sealing import demands
+from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owner import AtSites, left_over
 from nornflow.engine.sharing import Sharing
 from nornflow.model.job import Job, JobState
-from nornflow.model.submission import RUNS, queue_of
+from nornflow.model.submission import RUNS, part_queue_of
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import OwnersDesk
@@ -31,9 +32,8 @@ def sites_of(project: Project, store: RunStore, run: str, change: Change) -> Map
     submission = Submissions(store.engine).of(run) if isinstance(store, SqlRunStore) else None
     if submission is None or submission.place != RUNS:
         return {}
-    key = project.settings.sites.key
-    found = {host: str(change.hosts[host].data.get(key) or "") for host in change.spec.targets if host in change.hosts}
-    return {host: site for host, site in found.items() if site}
+    hosts = [change.hosts[host] for host in change.spec.targets if host in change.hosts]
+    return {host.name: site for host in hosts if (site := site_of(host, project.settings.sites.key))}
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def at_sites(
             return f"{run}.{fence}:{site}"
 
         def submit(site: str) -> None:
-            engine.submit(Job(job(site), queue_of(site, demands(project)), PART, {"run": run, "site": site}))
+            engine.submit(Job(job(site), part_queue_of(site, demands(project)), PART, {"run": run, "site": site}))
 
         def given_up(site: str) -> str:
             status = engine.status(job(site))

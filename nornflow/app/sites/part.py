@@ -17,6 +17,7 @@ from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.prepared import Change, kept_change, now, run_info, tools_for
 from nornflow.app.services.sealing import masked_step
 from nornflow.app.services.spec import kept_spec
+from nornflow.app.sites.names import site_of
 from nornflow.app.sites.tellings import SiteFence, Tellings
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
@@ -24,6 +25,7 @@ from nornflow.engine.orders_as_data import finished_data, order_of
 from nornflow.engine.shard import Shard
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError
+from nornflow.store.database import StoreAway
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import Place, SitesDesk, Wanted
@@ -32,12 +34,23 @@ LOOK = 0.05
 """Seconds between two looks at what is wanted while something is; four times as long when nothing has been for a while."""
 IDLE = 40
 """Looks without an order after which less often is looked."""
+PATIENCE = 30.0
+"""Seconds that work gets to end when the part is over; what hangs then ends with the process."""
 
 
-def work_on_part(project: Project, run: str, site: str, *, rest: Callable[[float], object] = time.sleep) -> None:
-    """Do a site's part of a run, until there is no more of it or another process has it. StoreError.
+def work_on_part(
+    project: Project,
+    run: str,
+    site: str,
+    leaving: Callable[[], bool] = lambda: False,
+    *,
+    rest: Callable[[float], object] = time.sleep,
+) -> bool:
+    """Do a site's part of a run, until there is no more of it or another process has it.
 
-    What keeps this worker from doing it (it knows the devices otherwise than they were, files differ) is told to the owner.
+    False when it was left before that, between two orders, once `leaving` says so; StoreError when this process cannot go
+    on and nobody else has it: another one has to. What keeps this worker from doing it (it knows the devices otherwise than
+    they were, files differ) is told to the owner.
     """
     with closing(project.store()) as store, alive(store) as me:
         assert isinstance(store, SqlRunStore)  # no other one has sites
@@ -45,20 +58,22 @@ def work_on_part(project: Project, run: str, site: str, *, rest: Callable[[float
         desk = SitesDesk(store.engine, store.rows.exact, store.rows.value, patience)
         try:
             change = _change(project, store, run, site)
+        except StoreAway:
+            raise
         except NornFlowError as error:
             desk.trouble(run, site, error.message)
-            return
+            return True
         try:
             place = desk.enter(run, site, me.id)
-            if place is not None:
-                hosts = [
-                    host for host in change.spec.targets if _site(change, host, project.settings.sites.key) == site
-                ]
-                with (
-                    shared_out(project, change, hosts=hosts) as shards,
-                    closing(_Part(project, store, change, desk, place, me, shards)) as part,
-                ):
-                    part.work(rest)
+            if place is None:
+                return True
+            key, known = project.settings.sites.key, change.hosts
+            hosts = [host for host in change.spec.targets if host in known and site_of(known[host], key) == site]
+            with (
+                shared_out(project, change, hosts=hosts) as shards,
+                closing(_Part(project, store, change, desk, place, me, shards)) as part,
+            ):
+                return part.work(leaving, rest)
         finally:
             change.close()
 
@@ -68,15 +83,12 @@ def _change(project: Project, store: SqlRunStore, run: str, site: str) -> Change
     spec = kept_spec(store.standing(run).spec, project.folder)
     change, today = kept_change(project, spec)
     key = project.settings.sites.key
-    mine = {host: digest for host, digest in spec.devices.items() if _site(change, host, key) == site}
+    known = {host: digest for host, digest in spec.devices.items() if host in change.hosts}
+    mine = {host: digest for host, digest in known.items() if site_of(change.hosts[host], key) == site}
     if differences := replace(spec, devices=mine).changes(today):  # what others have this site need not know
         change.close()
         raise StateConflict(f"something is not what it was when the run was begun: {'; '.join(differences)}")
     return change
-
-
-def _site(change: Change, host: str, key: str) -> object:
-    return change.hosts[host].data.get(key) if host in change.hosts else None
 
 
 class _Part:
@@ -117,10 +129,16 @@ class _Part:
             shards.join(info, tools)
         self._shard = Shard(change.workflow, change.hosts, info, change.spec.inputs, change.spec.variables, tools)
 
-    def work(self, rest: Callable[[float], object]) -> None:
-        """Do what is wanted, until there is no more."""
-        idle = 0
+    def work(self, leaving: Callable[[], bool], rest: Callable[[float], object]) -> bool:
+        """Do what is wanted, until there is no more; False when it is left between two orders, once `leaving` says so.
+
+        StoreError when this process cannot go on, though it has its place.
+        """
+        idle, left = 0, False
         while self._lost is None:
+            if leaving() and not self._orders:
+                left = True
+                break
             try:
                 wanted = self._desk.wanted(self._place, self._known_orders)
             except StoreError as error:  # RunLost: another process has the place
@@ -134,8 +152,12 @@ class _Part:
                 break
             rest(LOOK if idle < IDLE else 4 * LOOK)
         self._switch.abort()
+        end = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, end - time.monotonic()))
+        if self._lost is not None and self._desk.holds(self._place):
+            raise self._lost
+        return not left
 
     def close(self) -> None:
         """Tell what waits, and give the place back."""

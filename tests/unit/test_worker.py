@@ -1,0 +1,174 @@
+"""A worker and the processes that it starts, the latter played: what keeps a run from going on keeps no other from it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nornflow.app.build import load_project
+from nornflow.app.services import carrier, insisting, serving
+from nornflow.app.services.carrier import Errand
+from nornflow.app.services.carrying import Came, Carried
+from nornflow.app.services.sealing import demands
+from nornflow.app.services.serving import Call, Worker
+from nornflow.app.services.watching import watched
+from nornflow.app.sites.names import site_of
+from nornflow.errors import UsageError
+from nornflow.model.device import HostView
+from nornflow.model.submission import Post
+from nornflow.store.database import StoreAway
+from nornflow.store.submissions import Submissions
+from nornflow.testing.project import ProjectFolder
+from patience import soon
+
+INVENTORY = "r1: {hostname: 192.0.2.1, data: {site: ams}}\n"
+WAITER = """
+name: waiter
+version: 1.0
+steps:
+  - {id: go, type: wait, signal: go}
+  - {id: look, type: netmiko.command, command: show version, depends_on: [go]}
+"""
+
+
+class Played:
+    """A process that says `carried` as soon as it is given a run."""
+
+    def __init__(self, carried: Carried | None, taken: list[str]) -> None:
+        self.alive = True
+        self.carried = carried
+        self._taken = taken
+
+    def take(self, errand: Errand) -> None:
+        self._taken.append(errand.run)
+
+    def leave(self) -> None:
+        """There is nothing to be left."""
+
+    def ended(self, seconds: float) -> bool:
+        return True
+
+    def kill(self) -> None:
+        self.alive = False
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
+    monkeypatch.setattr(serving, "LOOK", 0.05)
+    monkeypatch.setattr(serving, "PAUSE", 0.01)
+    monkeypatch.setattr(insisting, "LOOK", 0.01)
+    return ProjectFolder.made(tmp_path, {"inventory/hosts.yaml": INVENTORY, "waiter.yaml": WAITER})
+
+
+@contextmanager
+def at_work(site: ProjectFolder, carried: Carried | None, taken: list[str], told: list[str]) -> Iterator[Worker]:
+    """Have a worker of ams at work, whose clock goes 20 seconds further whenever it looks."""
+    project = load_project(site.path)
+    post, call, clock = Post(("ams",), 1, demands(project)), Call(), itertools.count(0, 20)
+    worker = Worker(
+        project,
+        post,
+        call,
+        lambda: Played(carried, taken),  # type: ignore[arg-type,return-value]
+        grace=5,
+        tell=told.append,
+        monotonic=lambda: float(next(clock)),
+    )
+    ends: list[bool] = []
+    thread = threading.Thread(target=lambda: ends.append(worker.work()))
+    thread.start()
+    try:
+        yield worker
+    finally:
+        call.drain.set()
+        thread.join()
+    assert ends == [True], f"it ended by itself: {told}"
+
+
+def waiting(site: ProjectFolder) -> str:
+    """Begin a run that waits for a signal, and give it that."""
+    run = str(site.run("run", "waiter.yaml", "--format", "json").json()["id"])
+    site.run("runs", "signal", run, "go").ok()
+    return run
+
+
+def test_a_run_whose_site_nobody_can_tell_ends_no_worker(site: ProjectFolder) -> None:
+    run = waiting(site)
+    site.write("inventory/hosts.yaml", "r1: [")
+    taken, told = list[str](), list[str]()
+    with at_work(site, Carried(Came.ENDED, "succeeded"), taken, told):
+        assert soon(lambda: any("nobody can tell where" in line for line in told), 2), told
+        site.write("inventory/hosts.yaml", INVENTORY)
+        assert soon(lambda: run in taken)
+    assert len([line for line in told if "nobody can tell where" in line]) == 1
+
+
+def test_a_process_that_was_started_while_the_settings_were_broken_does_its_run(
+    site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started before there is a run for it, and they are mended until there is."""
+    run, said = waiting(site), list[str]()
+
+    class Mended:
+        def __init__(self, number: int, leave: object) -> None:
+            """There is no worker at the other end."""
+
+        def errand(self) -> Errand:
+            site.write("nornflow.yaml", "")
+            return Errand(run)
+
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    site.write("nornflow.yaml", "profile: [")
+    monkeypatch.setattr(carrier, "Line", Mended)
+    site.run("runs", "carry", "--line", "0").ok()
+    assert [Carried.read(text) for text in said] == [Carried(Came.ENDED, "waiting")]
+
+
+def test_a_store_that_goes_away_behind_a_run_is_waited_for(
+    site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run had ended, its worker alone could not say so: it is not parked for that."""
+    run, away = waiting(site), [StoreAway("the store is away")] * 3
+    keep = Submissions.in_order
+
+    def in_order(self: Submissions, run: str) -> None:
+        if away:
+            raise away.pop()
+        keep(self, run)
+
+    monkeypatch.setattr(Submissions, "in_order", in_order)
+    taken, told = list[str](), list[str]()
+    with at_work(site, Carried(Came.WAITS, "waiting"), taken, told):
+        assert soon(lambda: f"run {run} is waiting" in told)
+    assert not away
+    assert not any("parked" in line for line in told), told
+
+
+def test_only_a_worker_that_is_named_is_drained(site: ProjectFolder) -> None:
+    with at_work(site, None, [], []):
+        assert soon(lambda: bool(watched(load_project(site.path)).workers))
+        for refused in ("", "nobody"):
+            outcome = site.run("workers", "drain", refused)
+            assert (outcome.exit_code, f"there is no worker '{refused}'" in outcome.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("strange", [["ams"], {"name": "ams"}, True, 1.5, "New York", "ams/2", "a\x1bb", "runs", " "])
+def test_a_site_that_no_worker_could_be_started_for_is_refused(site: ProjectFolder, strange: Any) -> None:
+    with pytest.raises(UsageError, match=r"r1: .* is no name of a site") as refused:
+        site_of(HostView("r1", data={"site": strange}), "site")
+    assert "sites.key" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [("ams", "ams"), (5, "5"), (0, "0"), ("", ""), (None, ""), ("zürich", "zürich")]
+)
+def test_a_site_has_the_name_that_the_inventory_gives_it(value: Any, name: str) -> None:
+    assert site_of(HostView("r1", data={"site": value}), "site") == name
