@@ -70,6 +70,13 @@ class StoreSettings(_Frozen):
         description="the environment variable that holds the key with which secrets are sealed in the store (32 random bytes"
         " in base64), for workers on machines that share no workspace; unset takes journal.key of the workspace",
     )
+    silence: int = Field(
+        default=5,
+        ge=3,
+        le=600,
+        description="after how many seconds without a sign of it a process on another machine counts as dead: each gives one"
+        " every second; the same for all who share a store, and more where the way to the database is bad",
+    )
 
 
 class SiteSettings(_Frozen):

@@ -25,8 +25,13 @@ _SOCKET = {
     "tcp_user_timeout": 30_000,
 }
 """A server that is gone without a word is noticed, and not waited for as long as TCP would."""
-_GONE = ("08", "57P01", "57P02", "57P03", "57P05", "53300")
-"""SQLSTATEs of a server that cannot be reached, is ending or starting, or has no room for another session."""
+_GONE = ("08", "25P03", "57P01", "57P02", "57P03", "57P05", "53300")
+"""SQLSTATEs of a server that cannot be reached, is ending or starting, has no room for another session, or ended ours."""
+_MOST_IDLE = "5s"
+"""How long PostgreSQL bears a transaction in which nothing is said: whoever began it may be frozen, or without power.
+
+What it has locked would keep everybody else waiting, the locks of devices included.
+"""
 
 
 class StoreAway(StoreError):
@@ -61,6 +66,7 @@ def connect(url: URL) -> Engine:
         except ImportError:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
         event.listen(engine, "handle_error", _mark_gone)
+        event.listen(engine, "connect", _bound_transactions)
         return engine
     memory = url.database in (None, "", ":memory:")
     pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
@@ -68,6 +74,27 @@ def connect(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def brisk(engine: Engine, seconds: float) -> Engine:
+    """Return an engine for one short statement at a time that must not be late: whatever hangs for so long has failed.
+
+    A connection of its own waits for no other one of the process, and not for what TCP repeats ever more seldom. In SQLite there
+    is nothing to be quicker about: it is the same engine.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine
+    options = {
+        "connect_timeout": max(2, round(seconds)),  # libpq takes 1 for 2
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": max(1, round(seconds) - 1),
+        "tcp_user_timeout": round(seconds * 1000),
+    }
+    found = create_engine(engine.url, connect_args=options, pool_size=1, max_overflow=0)
+    event.listen(found, "handle_error", _mark_gone)
+    event.listen(found, "connect", _bound_transactions)
+    return found
 
 
 def _mark_gone(context: ExceptionContext) -> None:
@@ -84,6 +111,13 @@ def _is_gone(error: BaseException | None) -> bool:
     if state is None:
         return type(error).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
     return state.startswith(_GONE)
+
+
+def _bound_transactions(connection: Any, record: object) -> None:
+    """Have the server end a transaction that stands still: said by a statement, since poolers refuse it as an option."""
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_MOST_IDLE}'")
+    connection.autocommit = False
 
 
 def _prepare(connection: Any, record: object) -> None:

@@ -20,8 +20,6 @@ from nornflow.store.tables import lock_requests, locks, workers
 from nornflow.store.together import Together
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
-SURE_FOR = 10.0
-"""Seconds after its last beat for which a process takes itself for alive, well below those after which others do not."""
 _COUNT = (
     "SELECT count(*) FROM (VALUES {}) AS wanted JOIN locks ON locks.device = wanted.column1"
     " WHERE locks.run = wanted.column2 AND locks.token = wanted.column3 AND locks.worker = {}"
@@ -166,7 +164,7 @@ class SqlDeviceLocks(DeviceLocks):
 
     def demand(self, run: str, device: str, token: int) -> None:
         """Raise LockLost unless the run holds the device under this token, in this process, which counts as alive."""
-        if self._worker.silent_for > SURE_FOR and not self._worker.beat():
+        if self._worker.unsure and not self._worker.beat():
             raise _lost(run, device, "this process said nothing for too long and was taken for dead")
         if self._look((device, run, token)):
             return

@@ -13,7 +13,7 @@ from nornflow.model.submission import Post
 from nornflow.model.worker import WorkerView
 from nornflow.store.database import reading, told
 from nornflow.store.tables import workers
-from nornflow.store.workers import Workers, view
+from nornflow.store.workers import GONE, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,11 @@ class Posts:
         with told(self._engine, f"worker {worker} could not be removed"), self._engine.begin() as connection:
             connection.execute(delete(workers).where(workers.c.id == worker, workers.c.queues.is_not(None)))
 
-    def dead(self, looker: Workers) -> Sequence[str]:
-        """Return the workers at a post that are dead, as `looker` sees them; they are declared so."""
-        return sorted(looker.gone_of([each.worker.id for each in self.all() if each.worker.id != looker.id]))
+    def dead(self) -> Sequence[str]:
+        """Return the workers at a post that were declared dead, and that nobody has followed yet."""
+        wanted = select(workers.c.id).where(workers.c.queues.is_not(None), workers.c.state == GONE)
+        with told(self._engine, "workers could not be read"), reading(self._engine) as connection:
+            return sorted(connection.execute(wanted).scalars())
 
     def _set(self, worker: str, **values: object) -> None:
         with told(self._engine, f"worker {worker} could not be written"), self._engine.begin() as connection:

@@ -7,10 +7,8 @@ on this machine, and otherwise by a counter that stands still while this machine
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,14 +20,17 @@ from nornflow.store.database import reading, told
 from nornflow.store.pipeline_tables import reservations
 from nornflow.store.processes import is_there, this_process
 from nornflow.store.processes import user as user_name
+from nornflow.store.silence import Silences
 from nornflow.store.tables import lock_requests, locks, slots, workers
 
 ALIVE = "alive"
 GONE = "gone"
-GONE_AFTER = 15.0
-"""Seconds that a beat must be seen standing still before its worker is declared gone."""
-MOST_OF_A_LOOK = 2.0
-"""How many seconds between two looks count at most: while nobody could look (the store was away), nobody was silent."""
+SILENCE = 5.0
+"""Seconds that a beat must be seen standing still before its worker is declared gone (setting `store.silence`)."""
+IF_THERE = 3
+"""How many times as long that is for a process that can be seen to be there: it is more likely starved than dead."""
+SURE_FOR = 2 / 3
+"""The part of the silence for which a process takes itself for alive without asking: others have not given it up by then."""
 _KEY = 0x6E6F726E  # of PostgreSQL's advisory lock: the moves of workers, locks and slots come one after the other
 
 
@@ -48,13 +49,6 @@ def demand_alive(connection: Connection, worker: str) -> None:
         )
 
 
-@dataclass(slots=True)
-class _Silence:
-    beat: int
-    seen: float
-    lasted: float = 0.0
-
-
 class Workers:
     """The table of workers, as one process sees it: its own row, and what it has seen of the others; thread-safe."""
 
@@ -68,6 +62,7 @@ class Workers:
         sees: Callable[[Process, Process], bool | None] = is_there,
         user: str = "",
         rng: random.Random | None = None,
+        silence: float = SILENCE,
     ) -> None:
         self.engine = engine
         self._clock = clock
@@ -76,8 +71,8 @@ class Workers:
         self._sees = sees
         self._user = user
         self._rng = rng or random.SystemRandom()
-        self._silences: dict[str, _Silence] = {}
-        self._lock = threading.Lock()
+        self._silences = Silences(monotonic)
+        self.silence = silence
         self._beaten = float("-inf")
         self.id = ""
 
@@ -95,10 +90,14 @@ class Workers:
         self._beaten = began
         return self.id
 
-    def beat(self) -> bool:
-        """Say that this process lives; False when others have taken it for dead, which is for good. StoreError."""
+    def beat(self, line: Engine | None = None) -> bool:
+        """Say that this process lives; False when others have taken it for dead, which is for good. StoreError.
+
+        `line` is what it is said through, instead of the engine that everything goes through.
+        """
         began = self._monotonic()  # before it is sent: nobody can have seen it earlier
-        with told(self.engine, "this process could not say that it lives"), self.engine.begin() as connection:
+        engine = line or self.engine
+        with told(engine, "this process could not say that it lives"), engine.begin() as connection:
             beaten = connection.execute(
                 update(workers)
                 .where(workers.c.id == self.id, workers.c.state == ALIVE)
@@ -113,6 +112,11 @@ class Workers:
         """Seconds since the last beat of this process that reached the store."""
         return self._monotonic() - self._beaten
 
+    @property
+    def unsure(self) -> bool:
+        """Tell whether this process has said nothing for so long that others may be about to take it for dead."""
+        return self.silent_for > SURE_FOR * self.silence
+
     def leave(self) -> None:
         """Take this process's row out, and give back all that it still holds."""
         with told(self.engine, "this process could not be signed off"), self.engine.begin() as connection:
@@ -123,8 +127,8 @@ class Workers:
     def gone(self, worker: str) -> bool:
         """Tell whether a worker is dead, and declare it so when that is seen; then all that it held is free.
 
-        One that cannot be looked at from here is dead once its beat has stood still for `GONE_AFTER` seconds in which it
-        was asked for again and again: ask every half second or so.
+        One that cannot be looked at from here is dead once its beat has stood still for `silence` seconds in which it was
+        asked for again and again: ask every half second or so. One that can be seen to be there has longer (`IF_THERE`).
         """
         return self.gone_of((worker,)) == {worker}
 
@@ -135,15 +139,23 @@ class Workers:
             rows = {row["id"]: row for row in connection.execute(query).mappings()}
         return {worker for worker in found if self._is_gone(worker, rows.get(worker))}
 
+    def watch(self) -> set[str]:
+        """Look at everybody who counts as alive, again and again, and return who was found dead and is declared so."""
+        query = select(workers).where(workers.c.state == ALIVE, workers.c.id != self.id)
+        with told(self.engine, "workers could not be looked at"), reading(self.engine) as connection:
+            rows = {row["id"]: row for row in connection.execute(query).mappings()}
+        self._silences.keep(rows)
+        return {worker for worker, row in rows.items() if self._is_gone(worker, row)}
+
     def _is_gone(self, worker: str, row: Any) -> bool:
         if row is None or row["state"] == GONE:
-            with self._lock:
-                self._silences.pop(worker, None)
+            self._silences.forget(worker)
             return True
         if worker == self.id:
             return False
-        silent = self._stood_still(worker, row["beat"])
-        if self._sees(_process(row), self._here) is False or silent:
+        there = self._sees(_process(row), self._here)
+        bearable = self.silence * (IF_THERE if there else 1)
+        if there is False or self._silences.lasted(worker, row["beat"]) >= bearable:
             return self._declare(worker, row["beat"])
         return False
 
@@ -158,17 +170,6 @@ class Workers:
         with told(self.engine, f"worker {worker} could not be read"), reading(self.engine) as connection:
             row = connection.execute(select(workers).where(workers.c.id == worker)).mappings().one_or_none()
         return None if row is None else view(row)
-
-    def _stood_still(self, worker: str, beat: int) -> bool:
-        now = self._monotonic()
-        with self._lock:
-            silence = self._silences.get(worker)
-            if silence is None or silence.beat != beat:
-                self._silences[worker] = _Silence(beat, now)
-                return False
-            silence.lasted += min(now - silence.seen, MOST_OF_A_LOOK)
-            silence.seen = now
-            return silence.lasted >= GONE_AFTER
 
     def _declare(self, worker: str, beat: int) -> bool:
         with told(self.engine, f"worker {worker} could not be declared gone"), self.engine.begin() as connection:

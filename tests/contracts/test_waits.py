@@ -222,7 +222,7 @@ def test_a_run_that_somebody_is_about_to_go_on_with_is_left_to_that(
     board = mine.ask("board", 0, replace(BOARD, approvers=1), "h", NOON)
     rest(store, mine, board)
     say(table, "bob")
-    me, other = Alive(store), Workers(store.engine)
+    me, other = Alive(store, 5), Workers(store.engine)
     assert due(store, me, NOON) == ["run-1"]
     store.take_over("run-1", 1, other.register())
     assert due(store, me, NOON) == []

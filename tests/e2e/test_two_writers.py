@@ -21,7 +21,7 @@ from nornflow.model.run import RunInfo
 from nornflow.store.locks import LockDesk, SqlDeviceLocks
 from nornflow.store.opening import open_engine
 from nornflow.store.slots import SqlSlots
-from nornflow.store.workers import GONE_AFTER, Workers
+from nornflow.store.workers import IF_THERE, SILENCE, Workers
 from nornflow.testing import Fleet
 from nornflow.testing.fakes import FakeDevices, RememberingObserver
 from patience import soon
@@ -149,7 +149,7 @@ def test_a_zombie_that_wakes_up_sends_nothing_more(ground, moment):
             stopped = time.monotonic()
             rival = Rival(here)
             assert rival.lock("r1")
-            assert rival.naps >= GONE_AFTER, "its process was there: only its silence could tell"
+            assert rival.naps >= SILENCE * IF_THERE, "its process was there: only its silence could tell"
             assert "run zombie-1" in rival.seen.of(EventKind.QUEUE_WAITING)[0].message
             # only the rival's clock is played: by the zombie's own, its last answer must not be of this moment any more
             assert soon(lambda: time.monotonic() - stopped > 2 * FRESH)

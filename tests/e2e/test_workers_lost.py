@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -204,28 +204,3 @@ def test_who_leaves_a_run_and_who_takes_it_may_both_be_killed(made: Callable[...
     assert sites.state(cancelled) == "cancelled"
     assert sites.project.run("runs", "resume", cancelled, "--detach").exit_code == 2
     assert not sites.written("r3")
-
-
-def test_a_frozen_worker_loses_its_run_and_sends_nothing_more(made: Callable[..., Sites], fleet: Fleet) -> None:
-    """By SIGSTOP, in the middle of a change: after fifteen seconds another one goes on, and the first finds itself lost."""
-    sites = made()
-    first = sites.worker("--site", "ams")
-    fleet.fault("r1", "hang", at="logging host")
-    run = sites.leave("ams")
-    until(lambda: "logging host" in fleet["r1"].last_command, sites)
-    with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
-        pids = [row[0] for row in connection.execute("SELECT pid FROM workers")]
-    assert first.pid in pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    fleet.heal("r1")
-    sites.worker("--site", "ams")
-    sites.ends(run, seconds=60)
-    before = {router: sites.written(router) for router in ("r1", "r2")}
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-    assert first.wait(20) == 1
-    assert "taken for dead" in sites.log(0)
-    assert {router: sites.written(router) for router in ("r1", "r2")} == before
-    assert Counter(before["r2"]) == LINES

@@ -90,7 +90,7 @@ def test_a_run_over_two_sites_none_of_which_reaches_the_other(sites: Sites, frr_
         assert "r1" in refused.stdout + refused.stderr
         sites.worker("--runs")
         for site, space in spaces.items():
-            sites.worker("--site", site, space=space)
+            sites.worker("--site", site, within=["ip", "netns", "exec", space])
         run = sites.leave("filter")
         sites.ends(run, seconds=90)
         assert changed(frr_lab) == ["r1", "r2", "r3", "r4"]
@@ -101,7 +101,7 @@ def test_the_network_between_a_worker_and_half_of_its_routers_is_cut_and_heals(s
     with split() as spaces:
         sites.worker("--runs")
         for site, space in spaces.items():
-            sites.worker("--site", site, space=space)
+            sites.worker("--site", site, within=["ip", "netns", "exec", space])
         port("p2", "down")
         healing = threading.Timer(6.0, port, ("p2", "up"))
         healing.start()

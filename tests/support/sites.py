@@ -54,12 +54,12 @@ class Sites:
         return cls(ProjectFolder.made(folder, {**texts, **(files or {})}, fleet), fleet)
 
     def start(
-        self, *words: str, space: str = "", folder: Path | None = None, **environment: str
+        self, *words: str, within: Sequence[str] = (), folder: Path | None = None, **environment: str
     ) -> subprocess.Popen[str]:
-        """Start a process of `nornflow` in the project or a copy of it, perhaps in a network namespace."""
+        """Start a process of `nornflow` in the project or a copy of it, perhaps by a program that puts it into a namespace."""
         with (self.project.path / f"log-{len(self.processes)}").open("w") as log:
             process = subprocess.Popen(
-                [*(("ip", "netns", "exec", space) if space else ()), sys.executable, "-m", "nornflow", *words],
+                [*within, sys.executable, "-m", "nornflow", *words],
                 cwd=folder or self.project.path,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -71,10 +71,10 @@ class Sites:
         return process
 
     def worker(
-        self, *words: str, space: str = "", folder: Path | None = None, **environment: str
+        self, *words: str, within: Sequence[str] = (), folder: Path | None = None, **environment: str
     ) -> subprocess.Popen[str]:
         """Start a worker, as `start` does, and return when it takes runs."""
-        process = self.start("worker", *words, space=space, folder=folder, **environment)
+        process = self.start("worker", *words, within=within, folder=folder, **environment)
         number = len(self.processes) - 1
         until(lambda: "takes runs of" in self.log(number), f"worker {words}: {self.log(number)}")
         return process
@@ -99,7 +99,7 @@ class Sites:
 
     def ends(self, run: str, state: str = "succeeded", seconds: float = 40) -> None:
         """Wait for the end of a run; AssertionError with all logs when it does not come."""
-        until(lambda: self.state(run) not in UNENDED, self, seconds)
+        until(lambda: self.state(run) not in UNENDED, self, seconds, every=0.3)
         found = self.state(run)
         assert found == state, f"{json.loads(self.project.run('runs', 'show', run).stdout)['error']}\n{self.logs}"
 
@@ -142,20 +142,24 @@ class At:
 
     def __init__(self, fleet: Fleet, router: str, act: Callable[[], object]) -> None:
         self.at: datetime | None = None
+        self.passed = 0.0
         hear = fleet[router].hear
 
         def heard(session: int, line: str, *, configuring: bool) -> object:
             if configuring and self.at is None:  # one session after the other comes here
                 act()
-                self.at = datetime.now(UTC)
+                self.passed, self.at = time.monotonic(), datetime.now(UTC)
             return hear(session, line, configuring=configuring)
 
         fleet[router].hear = heard  # type: ignore[method-assign]
 
 
-def until(holds: Callable[[], object], told: object = "", seconds: float = 40) -> None:
-    """Wait until something holds; AssertionError when it does not in time."""
+def until(holds: Callable[[], object], told: object = "", seconds: float = 40, every: float = 0.05) -> None:
+    """Wait until something holds; AssertionError when it does not in time.
+
+    `every` is for what is dear to look at: workers need the processor.
+    """
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, told.logs if isinstance(told, Sites) else told
-        time.sleep(0.05)
+        time.sleep(every)

@@ -29,7 +29,7 @@ class Alive:
     Without a store (`store.url: none`) it has neither, and an empty id.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, silence: float) -> None:
         self.workers: Workers | None = None
         self.pulse: Pulse | None = None
         self.id = ""
@@ -42,7 +42,7 @@ class Alive:
         from nornflow.store.workers import Workers
 
         if isinstance(store, SqlRunStore):
-            self.workers = Workers(store.engine)
+            self.workers = Workers(store.engine, silence=silence)
             self.pulse = Pulse(self.workers, lost=self._lost)
             self.id = self.workers.register()
 
@@ -61,9 +61,9 @@ class Alive:
 
 
 @contextmanager
-def alive(store: RunStore) -> Iterator[Alive]:
+def alive(store: RunStore, project: Project) -> Iterator[Alive]:
     """Be a worker as long as the `with` lasts; StoreError when the store cannot be written."""
-    me = Alive(store)
+    me = Alive(store, project.settings.store.silence)
     if me.workers is None or me.pulse is None:
         yield me
         return
@@ -78,10 +78,10 @@ def alive(store: RunStore) -> Iterator[Alive]:
 def living(me: Alive, worker: str, wait: Callable[[float], object]) -> str:
     """Return where a worker lives, an empty text once it is dead; one that cannot be looked at from here takes a while."""
     from nornflow.store.processes import is_there, this_process
-    from nornflow.store.workers import GONE_AFTER  # a run without a store has no use for the database
 
-    workers, end = me.workers, time.monotonic() + GONE_AFTER + 2 * LOOK
+    workers = me.workers
     assert workers is not None  # without a store there is nothing to be found
+    end = time.monotonic() + workers.silence + 2 * LOOK
     before = workers.about(worker)
     while not workers.gone(worker):
         now = workers.about(worker)

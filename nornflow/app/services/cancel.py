@@ -104,7 +104,7 @@ def cancel_run(
         run = store.find(beginning)
         assert isinstance(store, SqlRunStore)  # no other one finds a run
         wish = Wishes(store.engine).ask(run, Wish(level, user(), clock(), "nornflow runs cancel")).wish
-        workers, began, seen = Workers(store.engine), monotonic(), 0
+        workers, began, seen = Workers(store.engine, silence=project.settings.store.silence), monotonic(), 0
         heard = False
         while True:
             standing = store.standing(run)

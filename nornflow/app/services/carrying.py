@@ -77,7 +77,7 @@ def carry_on(
     with closing(project.store()) as store:
         assert isinstance(store, SqlRunStore)  # no other one has submissions
         submission = Submissions(store.engine).of(run)
-        standing = _nobody_else(store, run, wait)
+        standing = _nobody_else(store, run, project.settings.store.silence, wait)
     if standing.ended or submission is None:
         return Carried(Came.ENDED, standing.state.value)
     if differences := version_differences(submission.versions, demands(project)):
@@ -108,9 +108,9 @@ def stopped_by(error: NornFlowError) -> Carried:
     return Carried(Came.STUCK, text=f"{error.message}{f' ({error.hint})' if error.hint else ''}")
 
 
-def _nobody_else(store: SqlRunStore, run: str, wait: Callable[[float], object]) -> Standing:
+def _nobody_else(store: SqlRunStore, run: str, silence: float, wait: Callable[[float], object]) -> Standing:
     """Return how the run stands once no living process carries it out, or it has ended."""
-    workers = Workers(store.engine)
+    workers = Workers(store.engine, silence=silence)
     while True:
         standing = store.standing(run)
         if standing.ended or not standing.worker or workers.gone(standing.worker):

@@ -46,7 +46,7 @@ class PipelineView:
 @contextmanager
 def _opened(project: Project) -> Iterator[tuple[SqlPipelines, SqlRunStore, Workers]]:
     with closing(of_pipelines(project.store(create=False))) as store:
-        yield SqlPipelines(store), store, Workers(store.engine)
+        yield SqlPipelines(store), store, Workers(store.engine, silence=project.settings.store.silence)
 
 
 def pipelines_of(

@@ -72,7 +72,7 @@ def run_pipeline(
     pipeline, spec = _asked(project, request)
     with closing(of_pipelines(project.store())) as store:
         desk = SqlPipelines(store)
-        with alive(store) as me:
+        with alive(store, project) as me:
             record = _new(pipeline, me.id)
             desk.begin(record, spec.kept())
             return _Lead(project, desk, store, me, voices, request, wait).lead(pipeline, record, record.fence)
@@ -137,7 +137,7 @@ def resume_pipeline(
         desk = SqlPipelines(store)
         record = desk.record(desk.find(beginning))
         _demand_unended(record)
-        with alive(store) as me:
+        with alive(store, project) as me:
             where = living(me, record.worker, wait)
             if where:
                 raise StateConflict(

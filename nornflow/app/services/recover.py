@@ -20,7 +20,7 @@ from nornflow.model.run import RunRecord
 
 def recoverable(project: Project) -> Mapping[str, Mapping[str, Armed]]:
     """Return the runs whose process is dead, each with the devices whose change was not confirmed, before or past its time."""
-    with closing(project.store()) as store, alive(store) as me:
+    with closing(project.store()) as store, alive(store, project) as me:
         runs = {run.run: unconfirmed(list(store.entries(run.run))) for run in dead_runs(store, me)}
     return {run: hosts for run, hosts in runs.items() if hosts}
 

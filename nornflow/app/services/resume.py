@@ -67,7 +67,7 @@ def resume_run(
     """
     from nornflow.app.sites.owning import at_sites, collect, sites_of  # the database: not every run needs it
 
-    with closing(project.store()) as store, alive(store) as me:
+    with closing(project.store()) as store, alive(store, project) as me:
         standing = store.standing(store.find(wanted.run))
         _demand_unended(standing)
         _demand_dead(standing, me, wait)

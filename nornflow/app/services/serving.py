@@ -14,6 +14,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
+from nornflow.app.services.following import Follower
 from nornflow.app.services.going_on import due
 from nornflow.app.services.insisting import Insisting, is_lost
 from nornflow.app.services.pipeline_leaving import LeavingStarter
@@ -34,11 +35,13 @@ from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
 
 LOOK = 1.0
-"""Seconds between two looks at other workers and at what was submitted."""
+"""Seconds between two looks at what was submitted."""
 DUE = "due"
 """The signal that what a run waited for has come."""
 MOST_DEATHS = 30
 """How many processes may die at a site's part of a run; single devices are given up long before."""
+SETTLED = 3.0
+"""Seconds after which a run has begun its work, and the next process may be made ready: both would be slow at once."""
 PAUSE = 1.0
 """Seconds before a run is tried again whose process has died."""
 SELDOM = 15.0
@@ -58,7 +61,7 @@ class Worker:
     """One process at its post, from `work` until it is told to end; `tell` says in a line what happens.
 
     A run is carried on by a process of its own (`carrier` starts one), so that one that kills its process kills no other. One
-    process is started before there is a run for it, and has loaded what runs need by then.
+    more process is kept ready, which has loaded what runs need before there is one for it.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Worker:
         self._monotonic = monotonic
         self._carriers: dict[tuple[str, str], Carrier] = {}
         self._spare: Carrier | None = None
+        self._taken = float("-inf")
         self._lock = threading.Lock()
         self._told: set[str] = set()
         self._asked: dict[str, float] = {}
@@ -89,7 +93,7 @@ class Worker:
             closing(self._project.store()) as store,
             closing(self._project.durable()) as engine,
             closing(Herald(strangers, self._project.redactor, self._tell_once)) as self._herald,
-            alive(store) as me,
+            alive(store, self._project) as me,
         ):
             assert isinstance(store, SqlRunStore)  # `durable` demands one
             assert me.workers is not None  # of the same store
@@ -104,7 +108,8 @@ class Worker:
             self._pipelines = Pipelines(self._project, store, me.workers, self._starter, self._herald, self._tell)
             duty = Duty(me.id, self._post.queues, self._post.concurrency, self._post.parts)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
-            with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving:
+            follower = Follower(me.workers, self._posts, engine, tell=self._tell, trouble=self._tell_away)
+            with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving, follower:
                 self._serve(engine, serving, me)
             if not self._call.lost.is_set():
                 engine.recover([me.id])  # what it left is somebody else's at once
@@ -112,10 +117,11 @@ class Worker:
 
     def _serve(self, engine: DurableEngine, serving: Serving, me: Alive) -> None:
         while not self._call.drain.wait(LOOK):
+            self._keep_spare()
             try:
                 self._look_after(engine, me)
             except StoreAway as error:
-                self._tell_once(f"the store is away: {error.message}")
+                self._tell_away(error)
             except NornFlowError as error:  # of one thing that is looked after; the others are none the worse
                 self._tell_once(f"{error.message}; it is looked at again")
         serving.drain()
@@ -141,14 +147,7 @@ class Worker:
         self._starter.close()
 
     def _look_after(self, engine: DurableEngine, me: Alive) -> None:
-        assert me.workers is not None
         self._demand_our_schema()
-        # those that carry runs on as well: whoever follows them need not begin to watch
-        me.workers.gone_of({run.worker for run in self._store.unended() if run.worker})
-        for dead in self._posts.dead(me.workers):
-            back = engine.recover([dead])
-            self._posts.forget(dead)
-            self._tell(f"worker {dead} is dead; {len(back)} runs of its go on")
         submitted = {each.run: each for each in self._submissions.open()}
         for each in submitted.values():
             if self._is_ours(each.submission):
@@ -266,6 +265,7 @@ class Worker:
     def _by_process(self, ctx: Ctx, run: str, site: str = "") -> Carried | None:
         """Have one process carry a run on; None when it died. It is ended when the job is not this worker's any more."""
         carrier = self._started()
+        self._taken = self._monotonic()
         with self._lock:
             self._carriers[run, site] = carrier
         try:
@@ -297,6 +297,11 @@ class Worker:
         known = self._submissions.of(run)
         return known is not None and not known.parked
 
+    def _keep_spare(self) -> None:
+        """Have a process ready again, beside those at work: the runs of a worker that dies are to go on soon."""
+        if self._monotonic() - self._taken >= SETTLED:
+            self._make_spare()
+
     def _make_spare(self) -> None:
         with self._lock:
             if self._spare is None and not self._call.drain.is_set():
@@ -327,6 +332,9 @@ class Worker:
         self._call.lost.set()
         self._call.hurry.set()
         self._call.drain.set()
+
+    def _tell_away(self, error: StoreError) -> None:
+        self._tell_once(f"the store is away: {error.message}")
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:

@@ -177,7 +177,7 @@ def _leave(
         if commission is None:
             store.begin(new)
         else:
-            with alive(store) as me:
+            with alive(store, project) as me:
                 commission.claim(store, me.id)
                 store.begin(new)
         entries = (

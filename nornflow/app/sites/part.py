@@ -52,7 +52,7 @@ def work_on_part(
     on and nobody else has it: another one has to. What keeps this worker from doing it (it knows the devices otherwise than
     they were, files differ) is told to the owner.
     """
-    with closing(project.store()) as store, alive(store) as me:
+    with closing(project.store()) as store, alive(store, project) as me:
         assert isinstance(store, SqlRunStore)  # no other one has sites
         patience = Patience(project.settings.store.patience)
         desk = SitesDesk(store.engine, store.rows.exact, store.rows.value, patience)
