@@ -30,7 +30,10 @@ SILENCE = 5.0
 IF_THERE = 3
 """How many times as long that is for a process that can be seen to be there: it is more likely starved than dead."""
 SURE_FOR = 2 / 3
-"""The part of the silence for which a process takes itself for alive without asking: others have not given it up by then."""
+"""The part of the silence for which a process takes itself for alive without asking: others have not given it up by then.
+
+In a SQLite file it is the part of what one has who is there: whoever else has the file open is on this machine.
+"""
 _KEY = 0x6E6F726E  # of PostgreSQL's advisory lock: the moves of workers, locks and slots come one after the other
 
 
@@ -73,6 +76,7 @@ class Workers:
         self._rng = rng or random.SystemRandom()
         self._silences = Silences(monotonic)
         self.silence = silence
+        self._sure_for = SURE_FOR * silence * (IF_THERE if engine.dialect.name == "sqlite" else 1)
         self._beaten = float("-inf")
         self.id = ""
 
@@ -115,7 +119,7 @@ class Workers:
     @property
     def unsure(self) -> bool:
         """Tell whether this process has said nothing for so long that others may be about to take it for dead."""
-        return self.silent_for > SURE_FOR * self.silence
+        return self.silent_for > self._sure_for
 
     def leave(self) -> None:
         """Take this process's row out, and give back all that it still holds."""
