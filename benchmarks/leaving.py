@@ -16,7 +16,7 @@ from sqlalchemy import text
 from nornflow.store.opening import open_engine
 
 NORNFLOW = [sys.executable, "-m", "nornflow"]
-LONGEST = 120.0
+LONGEST = 600.0
 """Seconds after which a run is given up."""
 LOOK = 0.02
 
