@@ -45,7 +45,15 @@ _NESTED: Mapping[str, frozenset[str] | None] = {
 _LISTS = frozenset(
     {("allowed_domains",), ("trusted_keys",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")}
 )
-_NUMBERS = frozenset({("workers",), ("default_timeout",), ("max_log_length",), ("locks", "timeout")})
+_NUMBERS = frozenset(
+    {
+        *((name,) for name in ("workers", "default_timeout", "workflow_depth", "commit_patience", "max_log_length")),
+        *(("cache", name) for name in ("max_entries", "max_size_mb")),
+        ("store", "patience"),
+        ("locks", "timeout"),
+        ("runner", "processes"),
+    }
+)
 _PATHS = ("inventory", "tasks", "workspace")
 
 

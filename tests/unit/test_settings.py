@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from nornflow.errors import ConfigurationError
 from nornflow.model.diagnostic import Severity
@@ -104,6 +106,22 @@ def test_nested_keys_merge_by_entry_and_lists_replace(load: Load) -> None:
     assert settings.origin("plugins.required").layer == "system"
     assert settings.origin("plugins.disabled").place.endswith("nornflow.yaml:2:3")
     assert settings.origin("profiles.lab.extends").place.endswith("nornflow.yaml:4:9")
+
+
+def numbers(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of a model that are whole numbers."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from ((name, *more) for more in numbers(field.annotation))
+        elif field.annotation is int:
+            yield (name,)
+
+
+def test_every_number_can_be_set_by_its_variable(load: Load) -> None:
+    wanted = {key: 80 if key == ("max_log_length",) else 20 for key in numbers(Settings)}
+    settings = load(environ={f"NORNFLOW_{'__'.join(key).upper()}": f" {value} " for key, value in wanted.items()})
+    assert ("runner", "processes") in wanted
+    assert {key: reduce(getattr, key, settings) for key in wanted} == wanted
 
 
 @pytest.mark.parametrize("text", ['["a", "b"]', "a,b", " a , b ,"])
