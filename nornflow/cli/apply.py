@@ -61,7 +61,7 @@ def command(
         from nornflow.app.services.submitting import submit_plan
         from nornflow.cli.left import demand_here, show_left
 
-        demand_here(workers, replan_stale=replan_stale)
+        demand_here(workers, form, replan_stale=replan_stale)
         show_left(submit_plan(project, plan, Wanted(strict, locked or ""), yes=yes), form)
         return 0
     with (

@@ -8,8 +8,18 @@ from nornflow.errors import UsageError
 from nornflow.model.plain import plain
 
 
-def demand_here(workers: int | None, *, replan_stale: bool = False, after: bool = False) -> None:
-    """Raise UsageError for an option that is about this process."""
+def _demand_form(form: str) -> None:
+    """Raise UsageError for a form that tells of a run which has ended."""
+    if form not in ("text", "json"):
+        raise UsageError(
+            f"--format {form} tells how a run ended, and --detach does not wait for that",
+            hint="with --detach there are text and json; when it has ended: nornflow runs show RUN",
+        )
+
+
+def demand_here(workers: int | None, form: str, *, replan_stale: bool = False, after: bool = False) -> None:
+    """Raise UsageError for an option that is about this process, or the end of the run."""
+    _demand_form(form)
     if workers is not None:
         raise UsageError("--workers is about this process, and the run is left to another", hint="set `workers` there")
     if after:
@@ -18,8 +28,9 @@ def demand_here(workers: int | None, *, replan_stale: bool = False, after: bool 
         raise UsageError("--replan-stale waits for the end of the run, and --detach does not", hint="say one of them")
 
 
-def demand_whole(hosts: str | None, step: str) -> None:
-    """Raise UsageError when only a part of a run is to be done again."""
+def demand_whole(hosts: str | None, step: str, form: str) -> None:
+    """Raise UsageError when only a part of a run is to be done again, or its end is to be shown."""
+    _demand_form(form)
     if hosts or step:
         raise UsageError("--detach goes on with the run as it is", hint="leave --hosts and --from out")
 

@@ -46,7 +46,7 @@ def command(run: str, hosts: str | None, step: str, yes: bool, detach: bool, for
         from nornflow.app.services.submitting import submit_again
         from nornflow.cli.left import demand_whole, show_left
 
-        demand_whole(hosts, step)
+        demand_whole(hosts, step, form)
         show_left(submit_again(project, run, yes=yes), form)
         return 0
     with (

@@ -62,7 +62,7 @@ def command(
         from nornflow.app.services.submitting import submit_change
         from nornflow.cli.left import demand_here, show_left
 
-        demand_here(workers, after=bool(awaited))
+        demand_here(workers, form, after=bool(awaited))
         show_left(submit_change(project, request, yes=yes), form)
         return 0
     with (

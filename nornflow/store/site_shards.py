@@ -216,6 +216,14 @@ class OwnersDesk(_Desk):
         return int(row.number)
 
 
+def parts_of(engine: Engine, run: str) -> Sequence[tuple[str, str]]:
+    """Return the sites that a run wants something of now, each with the process that has its part, if one has it."""
+    wanted = select(shards.c.site, shards.c.worker).join(runs, runs.c.number == shards.c.run)
+    with told(engine, f"sites of run {run} could not be read"), reading(engine) as connection:
+        rows = connection.execute(wanted.where(runs.c.id == run, shards.c.state == OPEN).order_by(shards.c.site)).all()
+    return [(row.site, row.worker) for row in rows]
+
+
 class SitesDesk(_Desk):
     """The end of a process at a site. It is refused (RunLost) when another process has its place, or the run is another's."""
 

@@ -264,5 +264,9 @@ def test_a_site_without_a_worker_is_waited_for_and_said(sites: Sites) -> None:
     until(lambda: "no worker of site fra has begun yet" in sites.project.run("runs", "logs", run).stdout, sites)
     assert sites.state(run) == "planning"
     assert not any(sites.written(router) for router in ALL)
+    assert "its part at site fra  no worker takes these" in sites.project.run("workers", "list").ok().stdout
+    again = sites.project.run("run", "both.yaml", "--yes", "--detach").ok()
+    assert "no worker is there for site fra; the run waits for one" in again.stderr
+    sites.project.run("runs", "cancel", again.stdout.strip(), "--now-and-roll-back").ok()
     at(sites, "fra")
     sites.ends(run)

@@ -103,7 +103,8 @@ def test_nobody_can_be_asked(made: Callable[..., Sites]) -> None:
     assert (refused.exit_code, "--yes" in refused.stderr) == (2, True)
     assert sites.project.run("worker").exit_code == 2
     assert sites.project.run("worker", "--site", "a b").exit_code == 2
-    assert sites.project.run("run", "ams.yaml", "--detach", "--yes", "--workers", "3").exit_code == 2
+    for about_here in (("--workers", "3"), ("--format", "junit")):
+        assert sites.project.run("run", "ams.yaml", "--detach", "--yes", *about_here).exit_code == 2
     sites.project.write("nornflow.yaml", "profile: elevated\nstore: {url: none}\n")
     refused = sites.project.run("run", "ams.yaml", "--detach", "--yes")
     assert (refused.exit_code, "without a store" in refused.stderr) == (2, True)

@@ -21,7 +21,7 @@ from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.app.services.prepared import now
 from nornflow.app.services.spec import kept_spec
-from nornflow.app.services.submitting import WORK, job_of, place_of
+from nornflow.app.services.submitting import WORK, job_of, place_of, sites_of
 from nornflow.app.services.waiting import remind
 from nornflow.app.sites.owning import PART
 from nornflow.engine.herald import Herald
@@ -185,7 +185,7 @@ class Worker:
         self._asked[run] = self._monotonic()
         try:
             spec = kept_spec(self._store.standing(run).spec, self._project.folder)
-            place = place_of(self._project, spec)
+            place = place_of(sites_of(self._project, spec))
         except StoreError:
             raise
         except NornFlowError as error:
@@ -248,8 +248,8 @@ class Worker:
 
     def _parted(self, ctx: Ctx, run: str, site: str) -> dict[str, Any]:
         """Have a site's part of a run done; a process that dies is followed by the next, for the owner of the run counts them."""
-        about = {"run": run, "site": site}
-        for _ in range(MOST_DEATHS):
+        about, deaths = {"run": run, "site": site}, 0
+        while deaths < MOST_DEATHS:
             if self._call.hurry.is_set():
                 raise LeaveJob
             carried = self._by_process(ctx, run, site)
@@ -257,9 +257,9 @@ class Worker:
                 return about
             if self._call.drain.is_set():
                 raise LeaveJob
-            if not self._call.hurry.is_set():
-                self._tell(f"run {run}: its process at {site} {f'ended: {carried.text}' if carried else 'died'}")
-                self._call.hurry.wait(PAUSE)
+            deaths += carried is None
+            self._tell(f"run {run}: its process at {site} {f'ended: {carried.text}' if carried else 'died'}")
+            self._call.hurry.wait(PAUSE)
         raise RuntimeError(f"its process died {MOST_DEATHS} times")
 
     def _by_process(self, ctx: Ctx, run: str, site: str = "") -> Carried | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,6 @@ from nornflow.engine.graph import device_phases
 from nornflow.engine.journal import compact
 from nornflow.errors import UsageError
 from nornflow.model.approval import Approval
-from nornflow.model.device import HostView
 from nornflow.model.event import Event, EventKind
 from nornflow.model.history import NewRun
 from nornflow.model.job import Job
@@ -32,7 +31,7 @@ from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.sealed import SealedPlan
 from nornflow.model.submission import RUNS, Submission, Submitted, version_differences
-from nornflow.store.posts import Posts
+from nornflow.store.posts import Posted, Posts
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
@@ -129,34 +128,37 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
             )
         spec = kept_spec(standing.spec, project.folder)
         locked, said = (known.locked, known.yes) if known is not None else ("", False)
-        new = Submission(place_of(project, spec), demands(project), now(), yes or said, locked)
-        notice = _demand_workers(store, new)
+        sites = sites_of(project, spec)
+        new = Submission(place_of(sites), demands(project), now(), yes or said, locked)
+        notice = _demand_workers(store, new, sites)
         again = desk.again(run, new)
         store.remark(run, _event(run, again.submission, user()))
     return _submitted(project, again, notice)
 
 
 def _terms(project: Project, change: Change, yes: bool, locked: str) -> Submission:
-    place = _place(project, [change.hosts[host] for host in change.spec.targets])
-    return Submission(place, demands(project), now(), yes, locked, parked=CUT_OFF)
+    return Submission(place_of(_sites(project, change)), demands(project), now(), yes, locked, parked=CUT_OFF)
 
 
-def place_of(project: Project, spec: Spec) -> str:
-    """Return the site of a run that was kept, as the inventory says it today, or `runs`."""
+def _sites(project: Project, change: Change) -> set[str]:
+    return {site_of(change.hosts[host], project.settings.sites.key) for host in change.spec.targets}
+
+
+def sites_of(project: Project, spec: Spec) -> set[str]:
+    """Return the sites of a run that was kept, as the inventory says it today; an empty text for devices without one."""
     if not spec.targets:
-        return RUNS
+        return set()
     devices = project.devices(Path(spec.inventory) if spec.inventory else None)
     try:
         hosts = devices.hosts()
-        return _place(project, [hosts[host] for host in spec.targets if host in hosts])
+        return {site_of(hosts[host], project.settings.sites.key) for host in spec.targets if host in hosts}
     finally:
         devices.close()
 
 
-def _place(project: Project, hosts: Sequence[HostView]) -> str:
-    """Return the site that all of the devices belong to, or `runs`."""
-    sites = {site_of(host, project.settings.sites.key) for host in hosts}
-    return (sites.pop() if len(sites) == 1 else "") or RUNS
+def place_of(sites: Set[str]) -> str:
+    """Return the place of a run on devices of these sites: the only one, or `runs`."""
+    return (next(iter(sites)) if len(sites) == 1 else "") or RUNS
 
 
 def _leave(
@@ -171,7 +173,7 @@ def _leave(
     with closing(project.store()) as store:
         if not isinstance(store, SqlRunStore):
             raise UsageError("without a store no run can be left to workers (store.url: none)", hint="set store.url")
-        notice = _demand_workers(store, submission)
+        notice = _demand_workers(store, submission, _sites(project, change))
         # nobody takes it before all of it is there: what is cut off in between stays parked
         new = _new_run(project, change, run, submission, who)
         if commission is None:
@@ -236,19 +238,26 @@ def _new_run(project: Project, change: Change, run: str, submission: Submission,
     )
 
 
-def _demand_workers(store: SqlRunStore, submission: Submission) -> str:
-    """Return what is to be said about the workers of a place; UsageError when all that live have other versions."""
-    place, looker = submission.place, Workers(store.engine)
-    there = [each for each in Posts(store.engine).all() if place in each.post.places and not each.draining]
-    living = [each for each in there if not looker.is_dead(each.worker.id)]
-    where = f"for site {place}" if place != RUNS else "for runs of several sites (--runs)"
-    if not living:
-        return f"no worker is there {where}; the run waits for one"
-    if any(each.post.versions == submission.versions for each in living):
-        return ""
-    one = living[0]
+def _demand_workers(store: SqlRunStore, submission: Submission, sites: Set[str]) -> str:
+    """Return what is to be said about the workers of a run and its parts; UsageError when all that live have other versions."""
+    looker = Workers(store.engine)
+    posts = [each for each in Posts(store.engine).all() if not each.draining and not looker.is_dead(each.worker.id)]
+    parts = sorted(sites - {""}) if submission.place == RUNS else []
+    missing = [_for(place) for place in (submission.place, *parts) if not _has_worker(posts, place, submission)]
+    return f"no worker is there {', nor '.join(missing)}; the run waits for one" if missing else ""
+
+
+def _has_worker(posts: Sequence[Posted], place: str, submission: Submission) -> bool:
+    there = [each for each in posts if place in each.post.places]
+    if not there or any(each.post.versions == submission.versions for each in there):
+        return bool(there)
+    one = there[0]
     raise UsageError(
-        f"no worker {where} has the versions that are installed here; on {one.worker.process.machine}: "
+        f"no worker {_for(place)} has the versions that are installed here; on {one.worker.process.machine}: "
         f"{version_differences(submission.versions, one.post.versions)}",
         hint="install the same versions here and there: a run is carried out by what it was made with",
     )
+
+
+def _for(place: str) -> str:
+    return f"for site {place}" if place != RUNS else "for runs of several sites (--runs)"

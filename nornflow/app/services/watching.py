@@ -11,6 +11,7 @@ from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submitted, version_differences
 from nornflow.store.posts import Posted, Posts
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.site_shards import parts_of
 from nornflow.store.submissions import Submissions
 from nornflow.store.workers import Workers
 
@@ -31,17 +32,22 @@ class WorkerSeen:
 
 @dataclass(frozen=True, slots=True)
 class RunSeen:
-    """A run that no process carries out; `why` nobody can, if so, `parked` why nobody shall."""
+    """A run that no process carries out; `why` nobody can, if so, `parked` why nobody shall.
+
+    With `part` it is the run's part at one site that waits.
+    """
 
     run: str
     place: str
     why: str = ""
     parked: str = ""
+    part: bool = False
 
     @property
     def where(self) -> str:
         """Return whose workers it is for, in words."""
-        return f"site {self.place}" if self.place != RUNS else "runs of several sites"
+        where = f"site {self.place}" if self.place != RUNS else "runs of several sites"
+        return f"its part at {where}" if self.part else where
 
     def __str__(self) -> str:
         return f"parked: {self.parked}" if self.parked else self.why or "waits for a place"
@@ -90,9 +96,16 @@ def seen_in(found: SqlRunStore) -> Watched:
             for each in posts
         ),
         tuple(
-            RunSeen(each.run, each.submission.place, _why(each, there), each.submission.parked)
+            RunSeen(each.run, each.submission.place, _why(each.submission.place, each, there), each.submission.parked)
             for each in submitted
             if each.run not in carried and (each.submission.parked or each.run not in resting)
+        )
+        + tuple(
+            RunSeen(each.run, site, _why(site, each, there), part=True)
+            for each in submitted
+            if each.run in carried
+            for site, worker in parts_of(found.engine, each.run)
+            if not worker or looker.is_dead(worker)
         ),
     )
 
@@ -109,8 +122,8 @@ def _demanded(store: object) -> SqlRunStore:
     return store
 
 
-def _why(each: Submitted, there: list[Posted]) -> str:
-    here = [worker.post for worker in there if each.submission.place in worker.post.places]
+def _why(place: str, each: Submitted, there: list[Posted]) -> str:
+    here = [worker.post for worker in there if place in worker.post.places]
     if not here:
         return "no worker takes these"
     if any(post.versions == each.submission.versions for post in here):
