@@ -41,7 +41,22 @@ def is_there(other: Process, here: Process, proc: Path = _PROC) -> bool | None:
     """Tell whether a process is there; None when that cannot be seen from here."""
     if not here.boot or (other.machine, other.boot) != (here.machine, here.boot):
         return None
+    if _is_hidden(other.pid, proc):
+        return None
     return _born(other.pid, proc) == other.born
+
+
+def _is_hidden(pid: int, proc: Path) -> bool:
+    """Tell whether there is a process that /proc does not show: it is another user's, and mounted so (`hidepid`, proc(5))."""
+    if os.access(proc / str(pid) / "stat", os.R_OK):
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:  # there is none
+        return False
+    return False
 
 
 def _born(pid: int, proc: Path) -> int | None:

@@ -305,6 +305,19 @@ def test_this_process_is_there_and_a_killed_child_is_not_even_before_its_parent_
     assert is_there(Process(here.machine, "another boot", pid, born), here) is None
 
 
+def test_a_process_that_proc_hides_may_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is another user's, on a machine that shows nobody the processes of others."""
+    here = this_process()
+
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    other = Process(here.machine, here.boot, 4711, 1)
+    assert is_there(other, here, tmp_path) is False
+    monkeypatch.setattr("os.kill", refused)
+    assert is_there(other, here, tmp_path) is None
+
+
 def test_without_proc_only_beats_count(tmp_path: Path) -> None:
     here = this_process(tmp_path)
     assert here.boot == ""

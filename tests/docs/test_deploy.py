@@ -89,3 +89,20 @@ def test_the_image_starts_the_worker_so_that_it_hears_signals() -> None:
     lines = (DEPLOY / "docker" / "Dockerfile").read_text().splitlines()
     assert 'ENTRYPOINT ["nornflow"]' in lines, "the exec form: a shell would keep SIGTERM to itself"
     assert any(re.match(r"USER \d+$", line) for line in lines)
+
+
+def test_what_is_written_to_lies_in_no_folder_that_is_read_only() -> None:
+    """No mount point could be made there, and the worker would not start."""
+    mounted: list[tuple[list[str], list[str]]] = []
+    for service in yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())["services"].values():
+        mounts = [each.rsplit(":ro", 1) for each in service.get("volumes", ())]
+        read_only = [each[0].rsplit(":", 1)[1] for each in mounts if len(each) == 2]
+        mounted.append((read_only, [each[0].rsplit(":", 1)[1] for each in mounts if len(each) == 1]))
+    for document in documents():
+        for container in document.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
+            mounts = container["volumeMounts"]
+            read_only = [each["mountPath"] for each in mounts if each.get("readOnly")]
+            mounted.append((read_only, [each["mountPath"] for each in mounts if not each.get("readOnly")]))
+    assert any("/srv/nornflow" in read_only for read_only, _ in mounted)
+    for read_only, written in mounted:
+        assert not any(Path(each).is_relative_to(folder) for each in written for folder in read_only)
