@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,25 @@ steps:
   - {id: ci, type: wait, signal: ci-done, expires: 2h}
   - {id: tell, type: note, depends_on: [ci], text: "build {{ steps.ci.data.build }}"}
 """
+SEER = """
+    from pathlib import Path
+
+    from nornflow import Observer, hookimpl
+
+
+    class Seer(Observer):
+        name = "seer"
+
+        def observe(self, event):
+            if event.kind.value == "wait.reminded":
+                with Path("seen").open("a") as seen:
+                    seen.write(f"{event.kind} {event.message}\\n")
+
+
+    @hookimpl
+    def nornflow_observers():
+        yield Seer()
+    """
 As = Callable[[str], None]
 
 
@@ -176,16 +197,25 @@ class TestPeople:
         assert "bin rejected it: no window" in ended.stdout
         assert has(network) == [False, False, False]
 
-    def test_a_pause_without_a_terminal_is_answered_later(self, site: ProjectFolder, network: Fleet) -> None:
+    def test_a_pause_without_a_terminal_is_answered_later_and_observers_hear_each_reminder_once(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
         pausing = f"""
             name: ntp
             version: 1.0
-            rollout: {{batches: [1, 100%], pause_after: {{batches: [1], approvers: 0, text: look at r1}}}}
+            rollout: {{batches: [1, 100%], pause_after: {{batches: [1], approvers: 0, text: look at r1, remind: 1h}}}}
             steps: [{{id: configure, type: netmiko.config, lines: [{LINE}]}}]
         """
         site.write("ntp.yaml", pausing)
+        site.write("seer.py", SEER)
+        site.write("nornflow.yaml", "plugins: {local: [seer.py]}\n")
         asked = site.run("run", "ntp.yaml", "--yes")
         assert (asked.exit_code, "the pause after batch 1 waits for a yes of anybody" in asked.stdout) == (4, True)
+        with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as database, database:
+            database.execute("UPDATE waits SET remind = remind - 3600000000")
+        for _ in range(2):
+            assert site.run("runs", "resume", latest(site)["id"]).exit_code == 4
+        assert (site.path / "seen").read_text() == "wait.reminded look at r1\n"
         site.run("approve", latest(site)["id"]).ok()
         site.run("runs", "resume", latest(site)["id"], "--yes").ok()
         assert written(network) == [1, 1, 1]
