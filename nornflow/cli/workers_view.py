@@ -14,7 +14,8 @@ def watched_lines(found: Watched) -> Iterator[str]:
         state = "dead" if not worker.alive else "draining" if worker.draining else "at work" if worker.runs else "idle"
         places = ", ".join(f"site {place}" if place != RUNS else "runs of several sites" for place in worker.places)
         runs = f"  {', '.join(worker.runs)}" if worker.runs else ""
-        yield f"{worker.id}  {state:<8}  {places}  {worker.concurrency} at once{runs}"
+        leads = f"  leads pipeline {', '.join(worker.pipelines)}" if worker.pipelines else ""
+        yield f"{worker.id}  {state:<8}  {places}  {worker.concurrency} at once{runs}{leads}"
     if not found.workers:
         yield "no worker"
     for run in found.waiting:

@@ -161,6 +161,8 @@ def test_a_killed_leader_is_followed_and_one_that_drains_leaves_it_to_others(
     assert (
         f"it waits for a worker (nornflow worker --runs); to lead it from here: nornflow pipeline resume {left}" in told
     )
+    with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection, connection:
+        connection.execute("UPDATE pipelines SET user = 'ada'")  # somebody else than who the workers run as
     first = sites.worker(*ALL)
     death = At(fleet, "r1", first.kill)
     until(lambda: death.at, sites)
@@ -168,6 +170,7 @@ def test_a_killed_leader_is_followed_and_one_that_drains_leaves_it_to_others(
     until(lambda: f"-{second.pid}-" in leader(sites), sites)
     told = sites.project.run("pipeline", "show", left).ok().stdout
     assert f"led by {leader(sites)} on " in told
+    assert f"leads pipeline {left}" in sites.project.run("workers", "list").ok().stdout
     held = sites.project.run("pipeline", "resume", left)
     assert (held.exit_code, "it goes on by itself" in held.stderr) == (1, True)
     until(lambda: states(sites)["ams"] == "succeeded", sites)
@@ -180,6 +183,7 @@ def test_a_killed_leader_is_followed_and_one_that_drains_leaves_it_to_others(
     record = ended(sites)
     assert [entry["state"] for entry in record["entries"]] == ["succeeded"] * 3, sites.logs
     assert begun(sites) == {"ams": 1, "linger": 1, "say": 1}
+    assert in_store(sites, "SELECT DISTINCT user FROM runs") == [("ada",)]
     assert Counter(sites.written("r1")) == LINES
     seen = (sites.project.path / "seen").read_text().splitlines()
     assert seen.count("pipeline.entry last succeeded") == 1

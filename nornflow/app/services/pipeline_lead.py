@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
@@ -144,8 +143,7 @@ def resume_pipeline(
                     f"pipeline {record.id} is led by {where}: it goes on by itself",
                     hint=f"nornflow pipeline show {record.id}, or nornflow pipeline cancel {record.id}",
                 )
-            kept: Mapping[str, Any] = desk.spec(record.id)
-            spec = PipelineSpec(**kept)
+            spec = PipelineSpec.read(desk.spec(record.id))
             if not spec.is_of(project.folder):
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
             fence = desk.take_over(record.id, record.fence, me.id)

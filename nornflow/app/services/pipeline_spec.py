@@ -32,6 +32,17 @@ class PipelineSpec:
     inventory: str = ""
     yes: bool = False
 
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> PipelineSpec:
+        """Return what was kept; UsageError when this NornFlow does not understand it."""
+        try:
+            return cls(**kept)
+        except TypeError as error:
+            raise UsageError(
+                "it is not known here what the pipeline was begun with",
+                hint="a newer NornFlow may have begun it: go on with it there",
+            ) from error
+
     def kept(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
@@ -80,8 +79,7 @@ def _wanted(project: Project, pipeline: str, entry: str, run: str) -> _Wanted:
         known = record.entry(entry)
         if known.run != run or known.state is not EntryState.RUNNING:
             raise StateConflict(f"run {run} is not wanted any more", hint=f"nornflow pipeline show {pipeline}")
-        kept: Mapping[str, Any] = desk.spec(pipeline)
-        spec = PipelineSpec(**kept).at_home(project.folder)
+        spec = PipelineSpec.read(desk.spec(pipeline)).at_home(project.folder)
         wanted = spec.made.entry(entry)
         begun = desk.run(run) is not None
         request = None if begun else request_for(project, spec, wanted, names_for(store, spec, record))

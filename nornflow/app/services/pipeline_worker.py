@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from nornflow.app.build import Project
 from nornflow.app.services.pipeline_leaving import LeavingStarter
@@ -20,7 +19,7 @@ from nornflow.app.services.prepared import now
 from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald
 from nornflow.engine.orchestration import next_moment
-from nornflow.errors import RunLost, StateConflict, StoreError
+from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
 from nornflow.model.pipeline import EntryState, Pipeline, PipelineRecord
 from nornflow.model.submission import Submitted
 from nornflow.store.pipelines import SqlPipelines
@@ -93,9 +92,12 @@ class Pipelines:
             self._led[record.id] = _Led(spec.made, self._conductor(spec.made, record, fence), fence)
 
     def _spec(self, pipeline: str) -> PipelineSpec | None:
-        """Return what a pipeline was begun with; None for one that was begun in another project's folder."""
-        kept: Mapping[str, Any] = self._desk.spec(pipeline)
-        spec = PipelineSpec(**kept)
+        """Return what a pipeline was begun with; None for one of another project's folder, or that is not understood."""
+        try:
+            spec = PipelineSpec.read(self._desk.spec(pipeline))
+        except UsageError as error:
+            self._tell(f"pipeline {pipeline} is not led here: {error.message}")
+            return None
         return spec if spec.is_of(self._project.folder) else None
 
     def _conductor(self, pipeline: Pipeline, record: PipelineRecord, fence: int) -> Conductor:
@@ -141,6 +143,12 @@ class Pipelines:
         except StoreError:
             led.seen = None
             raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline must not cost the worker its runs
+            self._tell(f"pipeline {record.id} is not led here any more: {error!r}")
+            self._foreign.add(record.id)
+            with suppress(RunLost):
+                self._desk.release(record.id, self._led.pop(record.id).fence)
+            return
         led.seen = sight if (after.state, after.entries) == (record.state, record.entries) else None
         led.again = next_moment(led.pipeline, after, moment)
         if after.over:

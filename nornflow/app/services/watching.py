@@ -9,6 +9,7 @@ from nornflow.app.build import Project
 from nornflow.errors import UsageError
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submitted, version_differences
+from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.posts import Posted, Posts
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import parts_of
@@ -18,7 +19,7 @@ from nornflow.store.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker: what it takes, whether it lives and takes more, and the runs that processes of its carry out."""
+    """A worker: what it takes, whether it lives and takes more, the runs that its processes carry out, the pipelines it leads."""
 
     id: str
     machine: str
@@ -28,6 +29,7 @@ class WorkerSeen:
     alive: bool
     draining: bool
     runs: tuple[str, ...]
+    pipelines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def seen_in(found: SqlRunStore) -> Watched:
     carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
     resting = {each.run for each in standings if each.state is RunState.WAITING}
     there = [each for each in posts if each.worker.id in alive and not each.draining]
+    pipelines = SqlPipelines(found).unended()
     return Watched(
         tuple(
             WorkerSeen(
@@ -92,6 +95,7 @@ def seen_in(found: SqlRunStore) -> Watched:
                 each.worker.id in alive,
                 each.draining,
                 tuple(one.run for one in submitted if one.run in carried and one.submission.worker == each.worker.id),
+                tuple(one.id for one in pipelines if one.worker == each.worker.id),
             )
             for each in posts
         ),

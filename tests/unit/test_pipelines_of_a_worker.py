@@ -1,0 +1,182 @@
+"""A worker looks at pipelines each second: it takes up what nobody leads, and rests while nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nornflow.app.build import Project, load_project
+from nornflow.app.services.carrier import Errand
+from nornflow.app.services.pipeline_leaving import LeavingStarter
+from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_worker import Pipelines
+from nornflow.engine.herald import Herald
+from nornflow.model.pipeline import Entry, Pipeline, kept_pipeline
+from nornflow.model.run import RunState
+from nornflow.model.submission import RUNS, Submission, Submitted
+from nornflow.redaction import Redactor
+from nornflow.store.pipelines import SqlPipelines
+from nornflow.store.runs import SqlRunStore
+from nornflow.store.workers import Workers
+from nornflow.testing.pipeline_store import NOON, new_pipeline
+from nornflow.testing.run_store import new_run
+
+WINDOW = Pipeline("window", (Entry("a", "a.yaml"), Entry("b", "b.yaml")), max_parallel=1)
+
+
+@dataclass
+class Process:
+    """A process that begins runs, as far as it is told to."""
+
+    errands: list[Errand] = field(default_factory=list)
+    over: bool = False
+
+    def take(self, errand: Errand) -> None:
+        self.errands.append(errand)
+
+    def ended(self, seconds: float) -> bool:
+        return self.over
+
+    def kill(self) -> None:
+        self.over = True
+
+
+class Site:
+    """A store with pipelines, and a worker."""
+
+    def __init__(self, project: Project, store: SqlRunStore) -> None:
+        self.project, self.store, self.desk = project, store, SqlPipelines(store)
+        self.workers = Workers(store.engine)
+        self.workers.register()
+        self.said: list[str] = []
+        self.processes: list[Process] = []
+        self.submitted: dict[str, Submitted] = {}
+        self.starter = LeavingStarter(self._process, self.submitted.__contains__, 2)
+        herald = Herald((), Redactor(), self.said.append)
+        self.here = Pipelines(project, store, self.workers, self.starter, herald, self.said.append)
+
+    def _process(self) -> Any:
+        self.processes.append(Process())
+        return self.processes[-1]
+
+    def begin(self, name: str, **more: Any) -> None:
+        spec = {**PipelineSpec(kept_pipeline(WINDOW), "", ".").kept(), **more}
+        self.desk.begin(replace(new_pipeline(name), worker=""), spec)
+
+    def leave(self, name: str) -> str:
+        """Let the process of the run that is at work leave it to workers, and return its id."""
+        run = next(one.run for one in self.desk.record(name).entries if one.at_work)
+        submission = Submission(RUNS, {}, NOON)
+        self.desk.claim(name, self.desk.record(name).entries[0].id, run, "w")
+        self.store.begin(replace(new_run(run), worker="", submission=submission))
+        self.submitted[run] = Submitted(run, submission)
+        next(one for one in self.processes if one.errands[0].run == run).over = True
+        return run
+
+    def look(self, *due: str) -> None:
+        self.here.look(due, self.submitted)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    (tmp_path / "nornflow.yaml").write_text("profile: standard\n")
+    monkeypatch.chdir(tmp_path)
+    project = load_project()
+    with closing(project.store()) as store:
+        assert isinstance(store, SqlRunStore)
+        yield Site(project, store)
+
+
+def test_what_nobody_leads_is_led_and_left_alone_while_nothing_changes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.begin("p")
+    for _ in range(3):
+        site.look()
+    assert site.desk.record("p").worker == site.workers.id
+    (process,) = site.processes
+    assert [(one.pipeline, one.entry) for one in process.errands] == [("p", "a")]
+    run = site.leave("p")
+    for _ in range(3):
+        site.look()
+    steps: list[str] = []
+    record = SqlPipelines.record
+    monkeypatch.setattr(SqlPipelines, "record", lambda desk, name: steps.append(name) or record(desk, name))
+    for _ in range(3):
+        site.look()
+    assert steps == [], "nothing has changed, so nothing is done"
+    site.store.move(run, RunState.QUEUED, RunState.CANCELLED, NOON)
+    site.look()
+    assert steps
+    assert site.desk.record("p").entry("a").state == "cancelled"
+
+
+def test_a_drained_worker_leaves_its_pipelines_to_another_one(site: Site) -> None:
+    site.begin("p")
+    site.look()
+    site.here.release()
+    assert site.desk.record("p").worker == ""
+    other = Site(site.project, site.store)
+    other.look()
+    record = site.desk.record("p")
+    assert (record.worker, record.fence) == (other.workers.id, 3)
+    assert other.processes[0].errands[0].run != site.processes[0].errands[0].run, (
+        "nobody knows of the first one any more"
+    )
+    site.look()
+    assert len(site.processes) == 1, "it is another one's"
+
+
+def test_of_a_dead_leader_and_only_of_a_dead_one_it_is_taken_over(site: Site) -> None:
+    other = Site(site.project, site.store)
+    site.begin("p")
+    other.look()
+    site.look()
+    assert site.desk.record("p").worker == other.workers.id
+    other.workers.leave()
+    site.look()
+    assert site.desk.record("p").worker == site.workers.id
+    other.look()
+    assert len(other.processes) == 1, "who comes back finds that it is another one's"
+
+
+def test_a_pipeline_that_cannot_be_led_costs_the_others_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.begin("elsewhere", project="/another/folder")
+    site.begin("newer", colour="blue")
+    site.begin("broken")
+    site.begin("fine")
+    record = SqlPipelines.record
+
+    def breaks(desk: SqlPipelines, name: str) -> Any:
+        if name == "broken":
+            raise ValueError("an entry does not move so")
+        return record(desk, name)
+
+    monkeypatch.setattr(SqlPipelines, "record", breaks)
+    for _ in range(2):
+        site.look()
+    workers = {one.id: one.worker for one in site.desk.unended()}
+    assert workers == {"elsewhere": "", "newer": "", "broken": "", "fine": site.workers.id}
+    assert [line for line in site.said if "fine" not in line and "is led here" not in line] == [
+        "pipeline newer is not led here: it is not known here what the pipeline was begun with",
+        "pipeline broken is not led here any more: ValueError('an entry does not move so')",
+    ]
+
+
+def test_no_more_processes_than_may_be_at_once_begin_runs(site: Site) -> None:
+    for name in "pqr":
+        site.begin(name)
+    site.look()
+    assert len(site.processes) == 2
+    site.leave("p")
+    site.look()
+    assert [process.errands[0].pipeline for process in site.processes] == ["p", "q", "r"]
+    assert site.starter.busy
+    site.here.release()
+    site.starter.close()
+    assert not site.starter.busy
