@@ -210,11 +210,12 @@ def _tell_detached(record: PipelineRecord, notice: str, form: str) -> None:
 
 
 def _end(project: Project, record: PipelineRecord, form: str) -> int:
-    from nornflow.app.services.pipeline_desk import PipelineView
+    from nornflow.app.services.pipeline_desk import PipelineView, pipeline_of_id
     from nornflow.cli.output import show, show_json
     from nornflow.cli.pipeline_view import view_json, view_lines
 
-    view = PipelineView(record)
+    # of one that waits it is to be said who goes on with it
+    view = PipelineView(record) if record.over else pipeline_of_id(project, record.id)
     if form == "json":
         show_json(project.redactor.value(view_json(view)))
     else:

@@ -314,6 +314,32 @@ def test_the_next_moment_is_the_first_at_which_something_becomes_of_it_by_itself
     assert moment() is None
 
 
+def test_times_and_attempts_hold_whoever_leads() -> None:
+    story = world(
+        entry("slow", timeout=40),
+        entry("flaky", retries=1, delay=30),
+        entry("b", After("slow", within=20)),
+        stops=False,
+    )
+    story.lead().step()
+    assert story.begin(story.of("slow"))
+    story.through("flaky", RunState.FAILED)
+    story.lead().step()
+    for seconds, states in ((29, "running delayed timed_out"), (30, "running running timed_out")):
+        story.seconds = seconds
+        story.lead().step()
+        assert " ".join(story.states().values()) == states
+    assert story.record.entry("flaky").attempts == 2
+    story.through("flaky")
+    story.seconds = 40
+    story.lead().step()
+    assert story.wishes == {story.of("slow").run: Level.NOW}
+    story.end(story.of("slow"), RunState.CANCELLED)
+    assert story.lead().step().over
+    assert list(story.states().values()) == ["timed_out", "succeeded", "timed_out"]
+    assert story.begun == ["slow", "flaky", "flaky"]
+
+
 def test_no_attempt_is_made_any_more_when_the_pipeline_is_to_end() -> None:
     story = world(entry("a", retries=5, delay=0))
     lead = story.lead()

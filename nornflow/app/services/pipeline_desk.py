@@ -11,6 +11,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.pipeline_lead import PipelineRequest, has_workers, of_pipelines, resume_pipeline, starter
 from nornflow.app.services.prepared import now
+from nornflow.app.services.waiting import remind_all
 from nornflow.app.services.watching import Watched, seen_in
 from nornflow.errors import StateConflict
 from nornflow.model.lock import Place
@@ -86,7 +87,7 @@ def _views(records: Sequence[PipelineRecord], store: SqlRunStore) -> Sequence[Pi
 
 
 def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
-    """Go on with every pipeline whose process is dead, or that waits and may go on, each led by a process of its own.
+    """Go on with every pipeline whose process is dead, or that waits and may go on, each led by a process of its own; remind.
 
     Return their ids, oldest first; none where there are workers, which go on with them. Of several who do this at once, one
     leads each pipeline.
@@ -94,6 +95,7 @@ def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
     with closing(of_pipelines(project.store(create=False))) as store:
         if has_workers(store):
             return ()
+        remind_all(project, store, Voices())
         desk, workers, due = SqlPipelines(store), Workers(store.engine), frozenset(SqlWaits(store).due(now()))
         running, waiting = (desk.pipelines(state) for state in (PipelineState.RUNNING, PipelineState.WAITING))
         found = [one.id for one in running if workers.is_dead(one.worker)]

@@ -21,8 +21,7 @@ from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Change, Prepared, kept_change, now
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
-from nornflow.app.services.waiting import demand_due, remind, waits_of
-from nornflow.engine.herald import Herald
+from nornflow.app.services.waiting import demand_due, remind_all, waits_of
 from nornflow.engine.recovery import Earlier, unconfirmed
 from nornflow.engine.sharing import Sharing
 from nornflow.errors import StateConflict, StillWaiting, UsageError
@@ -74,7 +73,7 @@ def resume_run(
         try:
             demand_due(store, standing, now())
         except StillWaiting:
-            _remind(project, store, voices)
+            remind_all(project, store, voices)
             raise
         entries = list(store.entries(standing.run))
         _demand_plan(standing, entries)
@@ -143,14 +142,6 @@ def _go_on(
             return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
         prepared.close()
-
-
-def _remind(project: Project, store: RunStore, voices: Voices) -> None:
-    """Remind of what waits, and tell observers: where there is no worker, whoever looks again and again comes here."""
-    observers = (*voices.observers, *project.plugin_host.registries.observers.values())
-    with closing(Herald(observers, project.redactor, voices.notice)) as herald:
-        for event in remind(store, now()):
-            herald.tell(event)
 
 
 def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 
 from nornflow.abc import RunStore, Waits
+from nornflow.app.build import Project
 from nornflow.app.services.approvals import members, sealed_plans
+from nornflow.app.services.asking import Voices
 from nornflow.app.services.authors import authors_of
-from nornflow.app.services.prepared import Change
+from nornflow.app.services.prepared import Change, now
+from nornflow.engine.herald import Herald
 from nornflow.engine.waiting import moment
 from nornflow.errors import StillWaiting, UsageError
 from nornflow.model.event import Event
@@ -101,3 +105,11 @@ def remind(store: RunStore, moment: datetime) -> Sequence[Event]:
     from nornflow.store.waits import SqlWaits
 
     return SqlWaits(store).remind(moment) if isinstance(store, SqlRunStore) else ()
+
+
+def remind_all(project: Project, store: RunStore, voices: Voices) -> None:
+    """Remind of what waits, and tell observers: where there is no worker, whoever looks again and again comes here."""
+    observers = (*voices.observers, *project.plugin_host.registries.observers.values())
+    with closing(Herald(observers, project.redactor, voices.notice)) as herald:
+        for event in remind(store, now()):
+            herald.tell(event)
