@@ -168,6 +168,16 @@ def test_a_pipeline_that_cannot_be_led_costs_the_others_nothing(site: Site, monk
     ]
 
 
+def test_what_is_left_to_workers_is_at_home_in_another_checkout() -> None:
+    here, there = Path("/opt/net"), Path("/srv/net")
+    spec = PipelineSpec({}, "/opt/net/pipelines", "/opt/net", {"n": 1}, "/etc/net/hosts.yaml", yes=True)
+    assert (spec.is_of(here), spec.is_of(there), spec.at_home(there)) == (True, False, spec)
+    left = PipelineSpec.read(spec.portable().kept())
+    assert (left.folder, left.inventory, left.is_of(there)) == ("pipelines", "/etc/net/hosts.yaml", True)
+    assert left.at_home(there) == replace(spec, folder="/srv/net/pipelines", project="/srv/net")
+    assert replace(spec, inventory="").portable().at_home(there).inventory == ""
+
+
 def test_no_more_processes_than_may_be_at_once_begin_runs(site: Site) -> None:
     for name in "pqr":
         site.begin(name)
