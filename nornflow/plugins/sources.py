@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as installed_entry_points
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,3 +92,14 @@ def _load_file(path: Path) -> ModuleType:
             del sys.modules[loaded]
         raise
     return module
+
+
+def modules_of(origin: str) -> Iterator[Path]:
+    """Yield the Python files of a local plugin: its own, or all of its package."""
+    kind, _, where = origin.partition(" ")
+    if kind == "module":
+        with suppress(ImportError, ValueError):
+            spec = find_spec(where)
+            where = (spec.origin or "") if spec else ""
+    file = Path(where)
+    yield from sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from nornflow.app.build import load_project
+from nornflow.app.services.own_plugins import own_plugin_files
 from nornflow.app.services.spec import named_files, rendered_with
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Scope, Step, Targets, Workflow
@@ -63,3 +65,42 @@ MODULES = {"tasks/own.py", "tasks/beside.py", "tasks/deep/__init__.py"}
 def test_what_a_text_names(project: Path, text: str, files: set[str]) -> None:
     assert needed(project, template=text) == files
     assert needed(project, deep={"list": [1, text]}) == files
+
+
+PLUGIN = """
+from nornir.core.task import Result, Task
+
+from nornflow import device_step, hookimpl
+
+
+@device_step("acme.{name}")
+def look(task: Task) -> Result:
+    'It looks.'
+    return Result(host=task.host)
+
+
+@hookimpl
+def nornflow_step_types():
+    yield look
+"""
+
+
+def test_a_plugin_of_the_project_is_what_its_files_are(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It has no version: another process must not do with other code what was planned, or left to it."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "far.py"
+    elsewhere.write_text(PLUGIN.replace("{name}", "far"))
+    for name in ("one.py", "other.py"):
+        (project / name).write_text(PLUGIN.replace("{name}", Path(name).stem))
+    (project / "pack").mkdir()
+    (project / "pack" / "__init__.py").write_text(PLUGIN.replace("{name}", "pack"))
+    (project / "pack" / "helper.py").write_text("")
+    (project / "nornflow.yaml").write_text(f"plugins: {{local: [one.py, other.py, pack, {elsewhere}]}}")
+    steps = [Step(name, f"acme.{name}", Scope.DEVICE, frozenset()) for name in ("one", "pack", "far")]
+    steps.append(Step("own", "no.plugin", Scope.DEVICE, frozenset()))
+    found = own_plugin_files(load_project(project), Workflow("test", "1.0", tuple(steps), targets=Targets()))
+    names = {str(Path(name).relative_to(project.resolve())): steps for name, (_, steps) in found.items()}
+    assert names == {"one.py": ("one",), "pack/__init__.py": ("pack",), "pack/helper.py": ("pack",)}
+    before = dict(found)
+    (project / "pack" / "helper.py").write_text("CHANGED = True\n")
+    after = own_plugin_files(load_project(project), Workflow("test", "1.0", tuple(steps), targets=Targets()))
+    assert [Path(name).name for name in after if after[name] != before[name]] == ["helper.py"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from nornflow.engine.tools import Results
 from nornflow.errors import UsageError
 from nornflow.model.cached import CachedEntry
 from nornflow.model.workflow import Step
+from nornflow.plugins.sources import modules_of
 from nornflow.store.nothing import NoStore
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class _Makers:
         if plugin.distribution:
             yield [[name, version_of(name)] for name in _built_on(plugin.distribution)]
         else:  # a local one has no version: what it is made of is one
-            yield sorted(digest_of(file) for file in _modules(plugin.origin))
+            yield sorted(digest_of(file) for file in modules_of(plugin.origin))
 
 
 def version_of(distribution: str) -> str:
@@ -99,17 +99,6 @@ def _built_on(distribution: str) -> list[str]:
                     found.add(name[0])
                     left.append(name[0])
     return sorted(found)
-
-
-def _modules(origin: str) -> Iterator[Path]:
-    """Yield the Python files of a local plugin: its own, or all of its package."""
-    kind, _, where = origin.partition(" ")
-    if kind == "module":
-        with suppress(ImportError, ValueError):
-            spec = find_spec(where)
-            where = (spec.origin or "") if spec else ""
-    file = Path(where)
-    yield from sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
 
 
 class CacheDesk:

@@ -17,6 +17,7 @@ from nornflow.app.services.authors import authors_of
 from nornflow.app.services.caching import results_of
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
+from nornflow.app.services.own_plugins import own_plugin_files
 from nornflow.app.services.provenance import of_stranger
 from nornflow.app.services.spec import Spec, at_home, fingerprints, named_files, rendered_with, text_of
 from nornflow.devices.selection import select
@@ -164,10 +165,11 @@ def files_of(
     variables: Mapping[str, Any],
     hosts: Sequence[HostView],
 ) -> dict[str, tuple[str, Sequence[str]]]:
-    """Return the files that the steps of a workflow in `folder` name, as `named_files` does."""
+    """Return the files that the steps of a workflow in `folder` name or are done by, as `named_files` does."""
     renderer = Renderer(filters=project.filters, step_ids=workflow.written_ids, project=project.folder)
     rendered = rendered_with(renderer, inputs, variables, workflow, hosts)
-    return named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks, rendered)
+    named = named_files(workflow, (folder, project.folder), project.folder / project.settings.tasks, rendered)
+    return {**named, **own_plugin_files(project, workflow)}
 
 
 def _unrolled(
