@@ -43,6 +43,7 @@ class Sharing(Shards):
 
     When one dies it is replaced, and its devices are gone on with one by one: one of them may be what it died of. What was
     open there is settled by reading them. A device that one process after the other dies of is given up; the others go on.
+    Where no dead one can be replaced, this process does the rest itself.
     """
 
     def __init__(self, count: int, targets: Sequence[str], owner: Mapping[str, int] | None = None) -> None:
@@ -80,7 +81,9 @@ class Sharing(Shards):
         groups, alone = self._groups(round.hosts), list[str]()
         while groups:
             if not self.replace_dead():
-                work.parts.append(work.lost.give_up([host for _, hosts in groups for host in hosts] + alone))
+                left = (*(host for _, hosts in groups for host in hosts), *alone)
+                resumed = round.resumed or any(map(work.lost.died_of, left))
+                work.parts.append(here(replace(round, hosts=left, resumed=resumed)))
                 break
             alone += self._all_at(groups, work, cancellation)
             groups = self._one_each(alone)

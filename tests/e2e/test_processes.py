@@ -85,6 +85,21 @@ def test_a_run_that_is_killed_is_dead_with_all_its_processes_and_goes_on(
 
 
 @pytest.mark.faults
+def test_the_one_that_forks_the_others_is_killed_and_the_run_goes_on_alone(tmp_path: Path, alone: End) -> None:
+    with scene(tmp_path, 2) as made:
+        cut = CutRouter(made.fleet["r5"], 1)
+        with made.start(*CHANGE) as process:
+            assert soon(lambda: len(workers(process.pid)) == 2)
+            zygote, *forked = children(process.pid)
+            cut.pid = zygote
+            out, err = process.communicate(timeout=100)
+        assert cut.cut.is_set()
+        assert process.returncode == 0, out + err
+        assert made.end() == alone
+        assert soon(lambda: not any(Path(f"/proc/{pid}").exists() for pid in forked)), "they died with it"
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("lines", [1, 3])
 def test_one_of_its_processes_is_killed_and_the_run_does_not_mind(tmp_path: Path, alone: End, lines: int) -> None:
     with scene(tmp_path, 2) as made:

@@ -34,6 +34,8 @@ class ShardDeaths:
     at: dict[int, bool] = field(default_factory=dict)
     as_json: bool = False
     """Whether what goes there and back is JSON, as over a network, and not pickled."""
+    replaced: int = 1000
+    """How many dead ones are replaced, until none can be any more."""
     count: int = 0
     come: int = 0
 
@@ -87,12 +89,14 @@ class Apart(Sharing):
         self._deaths = deaths
         self._shards: dict[int, Shard] = {}
         self._ends: dict[int, Finished | Died] = {}
+        self._born_once = False
 
     def join(self, run: RunInfo, tools: Tools) -> None:
         self._run = run
         self._journal = _Telling(tools.journal, self._deaths)
         self._tools = replace(tools, journal=self._journal, results=None, gates=(), twins=(), turns=None)
         self.replace_dead()
+        self._born_once = True
 
     def begin(self, process: int, order: Order) -> None:
         self._journal.told = []
@@ -122,6 +126,10 @@ class Apart(Sharing):
     def replace_dead(self) -> bool:
         for number in self._numbers:
             if number not in self._shards:
+                if self._born_once:
+                    self._deaths.replaced -= 1
+                if self._deaths.replaced < 0:
+                    return False
                 self._shards[number] = self._born(self._with_those_below(number))
         return True
 

@@ -24,11 +24,11 @@ SHARD_DEATHS = st.dictionaries(st.integers(1, 30), st.booleans(), max_size=2)
 
 
 @settings(max_examples=100)
-@given(shapes(), st.integers(2, 3), st.sampled_from((0, 2)), SHARD_DEATHS, st.booleans())
+@given(shapes(), st.integers(2, 3), st.sampled_from((0, 2)), SHARD_DEATHS, st.booleans(), st.sampled_from((0, 1, 1000)))
 def test_whatever_the_run_and_whichever_process_dies_the_end_is_the_same(
-    shape: Shape, processes: int, below: int, dying: dict[int, bool], as_json: bool
+    shape: Shape, processes: int, below: int, dying: dict[int, bool], as_json: bool, replaced: int
 ) -> None:
-    deaths = ShardDeaths(dying, as_json)
+    deaths = ShardDeaths(dying, as_json, replaced)
     calm, story = both(shape.script, lambda: devices_of(shape), processes=processes, below=below, shards=deaths)
     assert story.end == calm.end
 
@@ -80,7 +80,8 @@ def test_a_change_on_trial_is_armed_and_confirmed_by_whoever_has_the_device(chan
     assert ends(shared, shared.live()) == expected
     assert counts.count > 8
     for entry, after in itertools.product(range(1, counts.count + 1), (False, True)):
-        story = Story(change, on_trial(*MIXED), processes=2, shard_deaths=ShardDeaths({entry: after}, as_json=after))
+        dying = ShardDeaths({entry: after}, as_json=after, replaced=entry % 2)
+        story = Story(change, on_trial(*MIXED), processes=2, shard_deaths=dying)
         assert ends(story, story.live()) == expected, (entry, after)
 
 

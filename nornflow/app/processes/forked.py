@@ -29,6 +29,7 @@ class Forked(Sharing):
         self._processes: list[Process] = []
         self._run: tuple[RunInfo, Tools, Clerk] | None = None
         self._replacing = threading.Lock()
+        self._alone = False
 
     def join(self, run: RunInfo, tools: Tools) -> None:
         """Send it to all, and listen to them."""
@@ -53,12 +54,12 @@ class Forked(Sharing):
             process.send(NewPass())
 
     def replace_dead(self) -> bool:
-        """Fork new processes, unless the zygote is dead too."""
+        """Fork new processes, unless the zygote is dead too: from then on the run's own process is alone."""
         assert self._run is not None  # it was joined
         info, tools, clerk = self._run
         with self._replacing:
             for number, process in enumerate(self._processes):
-                if process.alive:
+                if process.alive or self._alone:
                     continue
                 tools.emitter.emit(
                     EventKind.PROCESS_DIED, f"process {process.pid} of the run died", process=process.pid
@@ -66,9 +67,10 @@ class Forked(Sharing):
                 try:
                     line = self._zygote.fork()
                 except OSError:
-                    return False
-                self._processes[number] = Process(line, info, clerk, self._redactor)
-        return True
+                    self._alone = True
+                else:
+                    self._processes[number] = Process(line, info, clerk, self._redactor)
+            return not self._alone
 
     def close(self) -> None:
         """Let the processes close their sessions and end, side by side."""
