@@ -204,6 +204,7 @@ def test_a_dead_leader_at_a_terminal_is_followed_by_workers_which_wait_without_a
     told = sites.project.run("pipeline", "show", shown(sites)["id"]).ok().stdout
     assert "it waits for an answer to one of its runs; then it goes on by itself" in told
     run = shown(sites)["entries"][1]["run"]
+    assert f"hint: nornflow approve {run} --step board (or reject); then a worker goes on by itself" in told
     until(lambda: reminders(sites, run) >= 2, sites)
     sites.project.run("approve", run).ok()
     record = ended(sites)

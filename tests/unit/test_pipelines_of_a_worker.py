@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,7 @@ from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.engine.herald import Herald
+from nornflow.errors import StoreError
 from nornflow.model.pipeline import Entry, Pipeline, kept_pipeline
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submission, Submitted
@@ -166,6 +169,25 @@ def test_a_pipeline_that_cannot_be_led_costs_the_others_nothing(site: Site, monk
         "pipeline newer is not led here: it is not known here what the pipeline was begun with",
         "pipeline broken is not led here any more: ValueError('an entry does not move so')",
     ]
+
+
+def test_what_became_ours_without_a_word_is_led_and_a_machine_without_room_is_waited_for(site: Site) -> None:
+    site.begin("p")
+    site.desk.take_over("p", 1, site.workers.id)  # and the database went away before it could say so
+    make, site.starter.carrier = site.starter.carrier, full
+    for _ in range(2):
+        with pytest.raises(
+            StoreError, match=r"no process could be started for run .*: Resource temporarily unavailable"
+        ):
+            site.look()
+    site.starter.carrier = make
+    site.look()
+    assert site.desk.record("p").fence == 3
+    assert [process.errands[0].run for process in site.processes] == [site.desk.record("p").entry("a").run]
+
+
+def full() -> Any:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 def test_what_is_left_to_workers_is_at_home_in_another_checkout() -> None:

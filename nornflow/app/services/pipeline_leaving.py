@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nornflow.abc import Starter
 from nornflow.app.services.carrier import Carrier, Errand
+from nornflow.errors import StoreError
 
 GLANCE = 0.001
 """Seconds for which a process is looked at."""
@@ -32,14 +33,20 @@ class LeavingStarter(Starter):
             self.go_on()
 
     def go_on(self) -> None:
-        """Let go of processes that have ended, and start those for which there is room."""
+        """Let go of processes that have ended, and start those for which there is room.
+
+        StoreError when one could not be started; then it is started the next time.
+        """
         for run, carrier in list(self._at_work.items()):
             if carrier.ended(GLANCE):
                 carrier.kill()
                 del self._at_work[run]
         while self._waiting and len(self._at_work) < self.most:
             run = next(iter(self._waiting))
-            self._at_work[run] = carrier = self.carrier()
+            try:
+                self._at_work[run] = carrier = self.carrier()
+            except OSError as error:
+                raise StoreError(f"no process could be started for run {run}: {error.strerror or error}") from error
             carrier.take(self._waiting.pop(run))
 
     def is_there(self, run: str) -> bool:

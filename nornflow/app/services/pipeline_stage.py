@@ -52,7 +52,7 @@ def stage_of(
         if state is RunState.WAITING:
             open_waits, moment = waits_at(store, run), now()
             text = "; ".join(told(wait, moment) for wait in open_waits)
-            return RunLook(state, False, worker, text, advice(open_waits, run), left=left)
+            return RunLook(state, False, worker, text, advice(open_waits, run, left=left), left=left)
         return RunLook(state, False, worker, left=left)
 
     def end_run(run: str, level: Level, by: str) -> None:

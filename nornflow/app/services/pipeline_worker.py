@@ -65,7 +65,9 @@ class Pipelines:
         records = self._desk.unended()
         gone = self._workers.gone_of({one.worker for one in records} - {self._workers.id})
         for record in records:
-            if record.worker in gone:
+            # a database that went away in that moment may have made it ours without a word
+            unheard = record.worker == self._workers.id and record.id not in self._led
+            if record.worker in gone or unheard:
                 self._take_up(record)
             elif record.worker != self._workers.id:
                 self._led.pop(record.id, None)

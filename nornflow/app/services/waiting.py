@@ -83,8 +83,8 @@ def told(wait: Wait, now: datetime | None = None) -> str:
     return f"{wait.about} waits for {answers_stand(wait, now, members) if asked.approvers else who}{until}"
 
 
-def advice(waits: Sequence[Wait], run: str) -> str:
-    """Return which commands go on from what is waited for."""
+def advice(waits: Sequence[Wait], run: str, *, left: bool = False) -> str:
+    """Return which commands go on from what is waited for; with `left` a worker goes on by itself."""
     found = []
     for wait in waits:
         step = f" --step {wait.step}" if wait.step else ""
@@ -92,7 +92,7 @@ def advice(waits: Sequence[Wait], run: str) -> str:
             found.append(f"nornflow approve {run}{step} (or reject)")
         elif wait.end is None and wait.asked.kind is WaitKind.SIGNAL:
             found.append(f"nornflow runs signal {run} {wait.asked.signal}")
-    go_on = f"nornflow runs resume {run}"
+    go_on = "a worker goes on by itself" if left else f"nornflow runs resume {run}"
     return "; ".join((*dict.fromkeys(found), f"then {go_on}" if found else f"{go_on}, when its time has come"))
 
 
