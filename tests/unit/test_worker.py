@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,19 @@ def test_a_run_whose_site_nobody_can_tell_ends_no_worker(site: ProjectFolder) ->
     assert len([line for line in told if "nobody can tell where" in line]) == 1
 
 
+def test_a_run_that_a_newer_nornflow_began_ends_no_worker(site: ProjectFolder) -> None:
+    """Workers of both may be there side by side."""
+    waiting(site)
+    with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
+        connection.execute("UPDATE runs SET spec = json_set(spec, '$.of_tomorrow', 1)")
+        connection.commit()
+    told = list[str]()
+    with at_work(site, None, [], told):
+        assert soon(lambda: any("kept by another version" in line for line in told)), told
+    refused = site.run("runs", "resume", site.run("runs", "list", "--format", "json").json()[0]["id"])
+    assert (refused.exit_code, "kept by another version" in refused.stderr) == (2, True)
+
+
 def test_a_process_that_was_started_while_the_settings_were_broken_does_its_run(
     site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +164,19 @@ def test_a_store_that_goes_away_behind_a_run_is_waited_for(
         assert soon(lambda: f"run {run} is waiting" in told)
     assert not away
     assert not any("parked" in line for line in told), told
+
+
+def test_a_run_of_a_worker_that_signed_off_without_giving_it_back_is_taken(site: ProjectFolder) -> None:
+    site.write(
+        "look.yaml", WAITER.replace("{id: go, type: wait, signal: go}\n  -", "").replace(", depends_on: [go]", "")
+    )
+    run = site.run("run", "look.yaml", "--yes", "--detach").ok().stdout.strip()
+    with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
+        connection.execute("UPDATE jobs SET state = 'running', worker = 'vm-1-signed-off', claim = 'its'")
+        connection.commit()
+    taken = list[str]()
+    with at_work(site, Carried(Came.STUCK, "it is tried"), taken, []):
+        assert soon(lambda: run in taken)
 
 
 def test_only_a_worker_that_is_named_is_drained(site: ProjectFolder) -> None:

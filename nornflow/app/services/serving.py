@@ -33,6 +33,7 @@ from nornflow.store.database import StoreAway, demand_schema, told
 from nornflow.store.posts import Posts
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
+from nornflow.store.workers import Workers
 
 LOOK = 1.0
 """Seconds between two looks at what was submitted."""
@@ -147,11 +148,12 @@ class Worker:
         self._starter.close()
 
     def _look_after(self, engine: DurableEngine, me: Alive) -> None:
+        assert me.workers is not None  # of the same store
         self._demand_our_schema()
         submitted = {each.run: each for each in self._submissions.open()}
         for each in submitted.values():
             if self._is_ours(each.submission):
-                self._look_at(engine, each)
+                self._look_at(engine, me.workers, each)
         may_go_on = due(self._store, me, now())
         for run in may_go_on:
             known = submitted.get(run) or self._adopted(run)
@@ -195,11 +197,13 @@ class Worker:
             return None
         return self._submissions.adopt(run, Submission(place, self._post.versions, now()))
 
-    def _look_at(self, engine: DurableEngine, each: Submitted) -> None:
+    def _look_at(self, engine: DurableEngine, workers: Workers, each: Submitted) -> None:
         """Bring a run's job in line with its submission, which counts: whoever submitted it may have died in between."""
         job = engine.status(each.job)
         if job is None:
             engine.submit(job_of(each))
+        elif job.state is JobState.RUNNING and workers.gone(job.worker):
+            engine.recover([job.worker])  # it could not give it back before it signed off: the store was away
         elif job.state is JobState.PARKED:
             self._park(each.run, f"{MOST_ATTEMPTS} workers died while they carried it out")
         elif job.ended and self._unchanged(each):

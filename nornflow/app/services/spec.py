@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.engine.names import host_names
-from nornflow.errors import ExpressionError, NornFlowError
+from nornflow.errors import ExpressionError, NornFlowError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.pool import Asked
 from nornflow.model.workflow import Workflow
@@ -112,8 +112,14 @@ class Spec:
 
 
 def spec_of(data: Mapping[str, Any]) -> Spec:
-    """Return the specification that was kept."""
-    return Spec(**data)
+    """Return the specification that was kept; UsageError when a NornFlow kept it that knows more of it than this one."""
+    try:
+        return Spec(**data)
+    except TypeError:
+        raise UsageError(
+            "what it was begun with was kept by another version of NornFlow",
+            hint="go on with it by that version",
+        ) from None
 
 
 def kept_spec(data: Mapping[str, Any], project: Path) -> Spec:
