@@ -34,6 +34,8 @@ SURE_FOR = 2 / 3
 
 In a SQLite file it is the part of what one has who is there: whoever else has the file open is on this machine.
 """
+LISTEN = 2.5
+"""Seconds in which whoever lives and reaches the store gives a sign of it."""
 _KEY = 0x6E6F726E  # of PostgreSQL's advisory lock: the moves of workers, locks and slots come one after the other
 
 
@@ -162,6 +164,21 @@ class Workers:
         if there is False or self._silences.lasted(worker, row["beat"]) >= bearable:
             return self._declare(worker, row["beat"])
         return False
+
+    def silent(self, found: Collection[str], *, wait: Callable[[float], object] = time.sleep) -> set[str]:
+        """Return which of these nobody can see from here and that give no sign for `LISTEN` seconds; nothing is concluded."""
+        began, left = self._monotonic(), self._far_beats(found)
+        while left and self._monotonic() - began < LISTEN:
+            wait(LISTEN / 10)
+            now = self._far_beats(left)
+            left = {worker: beat for worker, beat in left.items() if now.get(worker) == beat}
+        return set(left)
+
+    def _far_beats(self, found: Collection[str]) -> dict[str, int]:
+        query = select(workers).where(workers.c.id.in_(found), workers.c.state == ALIVE)
+        with told(self.engine, "workers could not be looked at"), reading(self.engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["id"]: row["beat"] for row in rows if self._sees(_process(row), self._here) is None}
 
     def is_dead(self, worker: str) -> bool:
         """Tell whether a worker is known to be dead, and change nothing: it was declared so, or its process has ended."""

@@ -158,6 +158,26 @@ def test_whoever_watches_finds_all_that_are_dead_and_no_other(worker, clocks):
     assert watcher.beat()
 
 
+def test_who_is_far_away_is_listened_to_for_a_moment_and_taken_for_nothing(worker, clocks):
+    """So that somebody may be told of a machine that is gone, although nobody is there to declare it so."""
+    looker, silent, lively = worker("here", register=False, there=True), worker("there"), worker("there", 2)
+    near, gone = worker("here", 2), worker("there", 3)
+    gone.leave()
+    naps = []
+
+    def wait(seconds: float) -> None:
+        naps.append(seconds)
+        clocks.go(seconds)
+        assert lively.beat()
+
+    assert looker.silent([silent.id, lively.id, near.id, gone.id], wait=wait) == {silent.id}
+    assert sum(naps) == pytest.approx(2.5)
+    assert silent.beat(), "it may come back"
+    assert looker.silent([lively.id], wait=wait) == set()
+    assert sum(naps) == pytest.approx(2.75), "nobody waits longer than it takes to hear a beat"
+    assert looker.silent([near.id], wait=wait) == set()
+
+
 def test_a_process_is_unsure_of_itself_before_others_can_be_sure_of_its_death(worker, clocks, engine):
     mine = worker("here")
     given = SILENCE * (IF_THERE if engine.dialect.name == "sqlite" else 1)

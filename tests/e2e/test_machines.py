@@ -164,3 +164,16 @@ def test_nobody_is_taken_for_dead_who_could_not_beat_because_the_database_was_aw
     told = sites.project.run("runs", "logs", run).ok().stdout
     assert "run.resumed" not in told, told
     assert "process.died" not in told, told
+
+
+@pytest.mark.parametrize("url", ["dbos"], indirect=True)
+def test_a_machine_that_died_alone_is_shown_as_silent_and_nobody_takes_its_runs(sites: Sites) -> None:
+    Machine.with_worker(sites, "--site", "ams").die()
+    there = Machine.with_worker(sites, "--site", "fra")
+    there.freeze()  # so that nobody is left to declare the other one dead
+    run = sites.leave("ams")
+    lines = sites.project.run("workers", "list").ok().stdout.splitlines()
+    assert ["silent" in line for line in lines] == [True, True, False], lines
+    assert (run in lines[2], "no worker takes these" in lines[2]) == (True, True)
+    there.wake()
+    until(lambda: "idle" in sites.project.run("workers", "list").ok().stdout, sites)

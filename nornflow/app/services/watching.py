@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -19,7 +21,10 @@ from nornflow.store.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker: what it takes, whether it lives and takes more, the runs that its processes carry out, the pipelines it leads."""
+    """A worker: what it takes, whether it lives and takes more, the runs that its processes carry out, the pipelines it leads.
+
+    One that is `silent` is on another machine, was not declared dead, and has not been heard of just now.
+    """
 
     id: str
     machine: str
@@ -30,6 +35,7 @@ class WorkerSeen:
     draining: bool
     runs: tuple[str, ...]
     pipelines: tuple[str, ...] = ()
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +71,29 @@ class Watched:
     @property
     def takers(self) -> bool:
         """Tell whether there is a worker that takes more."""
-        return any(worker.alive and not worker.draining for worker in self.workers)
+        return any(worker.alive and not worker.draining and not worker.silent for worker in self.workers)
 
 
-def watched(project: Project) -> Watched:
-    """Return the workers of the project's store and the runs in their queues."""
+def watched(project: Project, *, wait: Callable[[float], object] = time.sleep) -> Watched:
+    """Return the workers of the project's store and the runs in their queues.
+
+    Those on other machines are listened to for a moment: when all workers have died, nobody is left to declare them dead.
+    """
     with closing(project.store(create=False)) as store:
-        return seen_in(_demanded(store))
+        found = _demanded(store)
+        ids = [each.worker.id for each in Posts(found.engine).all()]
+        return seen_in(found, Workers(found.engine).silent(ids, wait=wait))
 
 
-def seen_in(found: SqlRunStore) -> Watched:
-    """Return the workers of a store and the runs in their queues. StoreError."""
+def seen_in(found: SqlRunStore, silent: Collection[str] = ()) -> Watched:
+    """Return the workers of a store, of which some are known to be silent, and the runs in their queues. StoreError."""
     looker, posts = Workers(found.engine), Posts(found.engine).all()
     alive = {each.worker.id for each in posts if not looker.is_dead(each.worker.id)}
     submitted = Submissions(found.engine).open()
     standings = [found.standing(each.run) for each in submitted]
     carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
     resting = {each.run for each in standings if each.state is RunState.WAITING}
-    there = [each for each in posts if each.worker.id in alive and not each.draining]
+    there = [each for each in posts if each.worker.id in alive.difference(silent) and not each.draining]
     pipelines = SqlPipelines(found).unended()
     return Watched(
         tuple(
@@ -96,6 +107,7 @@ def seen_in(found: SqlRunStore) -> Watched:
                 each.draining,
                 tuple(one.run for one in submitted if one.run in carried and one.submission.worker == each.worker.id),
                 tuple(one.id for one in pipelines if one.worker == each.worker.id),
+                each.worker.id in silent,
             )
             for each in posts
         ),
