@@ -220,7 +220,7 @@ def reminders(sites: Sites, run: str) -> int:
     return int(in_store(sites, query)[0][0])
 
 
-def test_what_no_worker_can_do_ends_in_time_and_the_rest_goes_on(made: Callable[..., Sites]) -> None:
+def test_what_no_worker_can_do_ends_in_time_and_the_rest_goes_on(made: Callable[..., Sites], fleet: Fleet) -> None:
     """A run that kills its process is parked and named, one that no worker takes is ended when its time is over."""
     sites = made(
         pipeline(
@@ -247,6 +247,15 @@ def test_what_no_worker_can_do_ends_in_time_and_the_rest_goes_on(made: Callable[
     assert "its time was over" in found["nobody"]["error"]
     assert "no worker had taken it" in found["nobody"]["error"]
     assert "run.parked  " in (sites.project.path / "seen").read_text().splitlines()
+    sites.project.write("unasked.yaml", pipeline("id: a, workflow: ams.yaml, retries: 3"))
+    unasked = sites.project.run("pipeline", "run", "unasked.yaml", "--detach").ok().stdout.strip()
+    until(
+        lambda: in_store(sites, f"SELECT 1 FROM pipelines WHERE id = '{unasked}' AND completed_at IS NOT NULL"), sites
+    )
+    told = sites.project.run("pipeline", "show", unasked, "--format", "json").ok().json()
+    assert (told["exit_code"], told["entries"][0]["attempts"]) == (4, 1)
+    assert "where it is carried out nobody can be asked" in told["entries"][0]["error"]
+    assert sites.written("r1") == []
     second = detached(sites)
     sites.project.run("pipeline", "cancel", second, "--now-and-roll-back", "--wait").ok()
     assert "cancelled" in sites.project.run("pipeline", "list", "--status", "cancelled").ok().stdout

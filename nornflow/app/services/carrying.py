@@ -13,8 +13,9 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.resume import Wanted, resume_run
 from nornflow.app.services.sealing import demands
-from nornflow.errors import DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError
+from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError
 from nornflow.model.journal import Standing
+from nornflow.model.plan import Plan
 from nornflow.model.run import RunState
 from nornflow.model.submission import Submission, version_differences
 from nornflow.store.runs import SqlRunStore
@@ -121,6 +122,13 @@ def _nobody_else(store: SqlRunStore, run: str, silence: float, wait: Callable[[f
 def _answering(voices: Voices, submission: Submission) -> Voices:
     """Return voices that answer as whoever submitted the run said; without that the run waits where it may."""
     yes = submission.yes
-    return replace(
-        voices, approve=lambda plan, held: yes, question=lambda text: yes or None, via="--yes" if yes else ""
-    )
+
+    def approve(plan: Plan, held: bool) -> bool:
+        if not yes:  # nobody has said no, either
+            raise ApprovalRequired(
+                "the change waits for approval: where it is carried out nobody can be asked",
+                hint="look at the plan, then leave the change to workers with --yes",
+            )
+        return True
+
+    return replace(voices, approve=approve, question=lambda text: yes or None, via="--yes" if yes else "")
