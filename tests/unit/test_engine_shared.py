@@ -34,11 +34,12 @@ def test_whatever_the_run_and_whichever_process_dies_the_end_is_the_same(
 
 
 @settings(max_examples=50)
-@given(shapes(), st.lists(DEATHS, min_size=1, max_size=2), SHARD_DEATHS)
+@given(shapes(), st.lists(DEATHS, min_size=1, max_size=2), SHARD_DEATHS, st.sampled_from((0, 2)))
 def test_nor_does_it_matter_when_the_run_itself_dies_with_them(
-    shape: Shape, deaths: list[Death], dying: dict[int, bool]
+    shape: Shape, deaths: list[Death], dying: dict[int, bool], below: int
 ) -> None:
-    calm, story = both(shape.script, lambda: devices_of(shape), *deaths, processes=2, shards=ShardDeaths(dying))
+    shards = ShardDeaths(dying)
+    calm, story = both(shape.script, lambda: devices_of(shape), *deaths, processes=2, below=below, shards=shards)
     assert story.end == calm.end
 
 
