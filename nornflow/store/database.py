@@ -238,6 +238,10 @@ _HINTS = (
     (("locked", "busy"), "another process has been writing for too long; try again"),
     (("not a database", "malformed", "corrupt"), "nornflow db check says what is recoverable"),
     (
+        ("too many clients", "remaining connection slots", "too many connections"),
+        "end what holds connections, or let PostgreSQL have more (max_connections)",
+    ),
+    (
         ("connection refused", "connection failed", "connection is bad", "terminating connection", "server closed"),
         "see whether PostgreSQL runs there",
     ),

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
 
 import nornflow.store.migrations
 from nornflow.errors import ConfigurationError, StoreError
@@ -20,7 +21,7 @@ from nornflow.model.run import HostState, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor, Secret
 from nornflow.store import queue_tables as queue_tables  # its tables are of the same metadata
 from nornflow.store.blobs import LIMIT, Blobs
-from nornflow.store.database import parsed
+from nornflow.store.database import connect, parsed, told
 from nornflow.store.migrations import REVISIONS
 from nornflow.store.opening import open_store
 from nornflow.store.pipeline_tables import pipelines
@@ -221,3 +222,12 @@ class TestTrouble:
         with closing(open_store(url, tmp_path)) as store, pytest.raises(StoreError, match="readonly") as refused:
             store.begin(new_run())
         assert "who may write" in refused.value.hint
+
+
+def test_who_finds_no_free_connection_is_told_which_setting_that_is(tmp_path: Path) -> None:
+    engine = connect(parsed(f"sqlite:///{tmp_path / 'a.db'}"))
+    full = OperationalError("", {}, Exception("connection failed: FATAL:  sorry, too many clients already"))
+    with pytest.raises(StoreError) as refused, told(engine, "runs could not be read"):
+        raise full
+    assert "max_connections" in refused.value.hint
+    engine.dispose()
