@@ -184,6 +184,10 @@ def test_a_killed_leader_is_followed_and_one_that_drains_leaves_it_to_others(
     assert [entry["state"] for entry in record["entries"]] == ["succeeded"] * 3, sites.logs
     assert begun(sites) == {"ams": 1, "linger": 1, "say": 1}
     assert in_store(sites, "SELECT DISTINCT user FROM runs") == [("ada",)]
+    wrote = [
+        (sites.project.path / "ams.yaml").owner()
+    ]  # who wrote a workflow where it was left does not approve its run
+    assert all(json.loads(spec)["authors"] == wrote for (spec,) in in_store(sites, "SELECT spec FROM runs"))
     assert Counter(sites.written("r1")) == LINES
     seen = (sites.project.path / "seen").read_text().splitlines()
     assert seen.count("pipeline.entry last succeeded") == 1
