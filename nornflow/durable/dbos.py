@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from nornflow.durable.segments import (
     sqlite_engine,
     status_of,
 )
+from nornflow.errors import StoreError
 from nornflow.model.job import MOST_ATTEMPTS, Job, JobState, JobStatus, Waits
 from nornflow.store.database import connect, told
 from nornflow.store.patience import Patience
@@ -322,11 +323,12 @@ class _Serving(Serving):
         try:
             found = work(ctx, data)
         except LeaveJob:
-            if ctx.cancelled:
-                raise
-            # the next segment: nobody died of this one, so the attempts at it are not to be counted
-            self._engine.begin_next(job, number, queue, name, data)
-            return {"waits": "its turn"}
+            with suppress(StoreError):  # without the store it stays this worker's, until that is gone
+                if not ctx.cancelled:
+                    # the next segment: nobody died of this one, so the attempts at it are not to be counted
+                    self._engine.begin_next(job, number, queue, name, data)
+                    return {"waits": "its turn"}
+            raise
         except (dbos_error.DBOSWorkflowCancelledError, dbos_error.DBOSWorkflowConflictIDError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed with it
