@@ -257,6 +257,23 @@ def test_a_process_at_a_site_that_is_taken_for_dead_or_drained_is_followed(sites
     assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
 
 
+@pytest.mark.faults
+def test_what_a_process_cuts_off_that_was_taken_for_dead_is_no_outcome(sites: Sites, fleet: Fleet) -> None:
+    """Whoever follows it settles the device by reading; until then nobody concludes anything."""
+    fleet.fault("r1", "hang", at="logging host")
+    sites.worker("--runs")
+    at(sites, "ams", "fra")
+    run = sites.leave("both")
+    until(lambda: "logging host" in fleet["r1"].last_command, sites)
+    with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db", timeout=30)) as connection:
+        connection.execute("UPDATE workers SET state = 'gone' WHERE id = (SELECT worker FROM shards WHERE site = 'ams')")
+        connection.commit()
+    until(lambda: "taken for dead" in sites.log(1), sites)
+    fleet.heal("r1")
+    sites.ends(run)
+    assert all(Counter(sites.written(router)) == LINES for router in ALL), sites.logs
+
+
 def test_a_site_without_a_worker_is_waited_for_and_said(sites: Sites) -> None:
     sites.worker("--runs")
     at(sites, "ams")

@@ -167,6 +167,7 @@ class _Part:
 
     def _lose(self, error: StoreError) -> None:
         self._lost = error
+        self._tellings.lose(error)  # and no answer is given, which is told behind what led to it
         self._switch.abort("store")
         for switch in list(self._orders.values()):
             switch.abort("store")

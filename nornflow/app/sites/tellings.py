@@ -50,6 +50,10 @@ class Tellings(EventSink, Journal):
         self._offer([_entry(each) for each in entries])
         self._demand()
 
+    def lose(self, error: StoreError) -> None:
+        """Keep nothing more: what is cut off from now on is no outcome, whoever follows this process finds out what is."""
+        self._error = error
+
     def close(self) -> None:
         """Tell what waits."""
         self._over.set()
