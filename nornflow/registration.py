@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -13,6 +13,7 @@ from nornflow.errors import PluginError, StepError
 from nornflow.model.diagnostic import Diagnostic
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.workflow import Scope, Workflow
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,7 +31,7 @@ class Words:
     """Marks a field (`Annotated[list[str], Words]`): one string, split into words before it is rendered word by word."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TemplateFilter:
     """A filter for templates: its name, a pure function, and one line of documentation."""
 
@@ -39,7 +40,7 @@ class TemplateFilter:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """A further diagnostic: `function` gets the compiled workflow and yields diagnostics with this code."""
 
@@ -48,7 +49,7 @@ class Check:
     function: Callable[[Workflow], Iterable[Diagnostic]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """A command of the command line; `load` imports and returns the click command when it is called for."""
 

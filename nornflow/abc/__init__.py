@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from nornflow.model.sandbox import HttpResult, ProgramResult
 from nornflow.model.surface import Surface
 from nornflow.model.wait import Awaited, Wait
 from nornflow.model.workflow import Scope
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -100,7 +101,7 @@ class Sandbox(ABC):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepContext:
     """What a step may see and use. `task` is the Nornir task of a device step (None in a step of the run).
 

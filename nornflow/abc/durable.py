@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nornflow.model.job import Job, JobStatus
+from nornflow.record import record
 
 
 class LeaveJob(BaseException):
@@ -47,7 +47,7 @@ Work: TypeAlias = Callable[[Ctx, Mapping[str, Any]], Any]
 """A function that does a job: it gets the job's data and returns plain data (a summary), or `Waits`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Duty:
     """What one process takes on: jobs of these queues, as many at once as `concurrency` says of each queue.
 

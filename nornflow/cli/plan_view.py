@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from nornflow.app.reports.markdown import code, escaped, fence_for
@@ -12,9 +11,10 @@ from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
 from nornflow.model.plan import HostPlan, Plan, PlannedStep, Rehearsal
 from nornflow.planning.diff import added_removed, changes_in
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """Devices that a plan would change in the same way; the diffs are those of the first one."""
 

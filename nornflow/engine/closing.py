@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ from nornflow.errors import NornFlowError, StillWaiting
 from nornflow.model.run import HostRecord, HostState, RunInfo, RunRecord, RunState
 from nornflow.model.wait import Wait
 from nornflow.model.workflow import Workflow
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """How a run ended: by an error, or with `why` and `hint` in words; what it gave out, and when it was begun."""
 

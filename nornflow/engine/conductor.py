@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from nornflow.model.pipeline import (
 from nornflow.model.pool import Amounts
 from nornflow.model.run import RunState
 from nornflow.model.wish import Level
+from nornflow.record import record
 
 MOST_DEATHS = 3
 """How many processes may die over one run before it is left as it is."""
@@ -44,7 +45,7 @@ _ENDED_BY = {Ending.TIMEOUT: EntryState.TIMED_OUT, Ending.CANCELLED: EntryState.
 """How an entry ends that was told to."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunLook:
     """A run as the store has it: its state, whether it has ended, who carries it out, and how it would end a process.
 
@@ -61,7 +62,7 @@ class RunLook:
     parked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """What a conductor works with.
 

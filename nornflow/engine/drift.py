@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from nornflow.abc import DeviceSession
@@ -18,12 +18,13 @@ from nornflow.model.sealed import SHORT
 from nornflow.planning.diff import unified
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
+from nornflow.record import record
 
 READ_TIMEOUT = 300.0
 """Seconds within which a device must give its configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sealed:
     """A plan that was sealed before, for a run that applies just that.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from nornflow.engine.plan_notes import PlanNotes
@@ -12,12 +12,13 @@ from nornflow.engine.progress import PreImage, Progress
 from nornflow.model.confirm import Armed, Hold
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import StepResult
+from nornflow.record import record
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostNotes:
     """What is known of a device: results by step, its pre-image, what was left open by step, and how it is to be confirmed.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from nornflow.engine.journal import result_of
 from nornflow.engine.progress import PreImage
@@ -14,6 +13,7 @@ from nornflow.model.plan import SAVES, HostPlan, Rehearsal
 from nornflow.model.workflow import Step, Workflow
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
+from nornflow.record import record
 
 
 def image_before(images: dict[str, PreImage], entry: Entry, step: Step, nos: str) -> None:
@@ -37,7 +37,7 @@ def image_after(images: Mapping[str, PreImage], entry: Entry) -> None:
         image.found.pop(entry.step, None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Left:
     """What a run left on a device that it changed: the pre-image, and how its plan rehearsed the way back to it.
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 from nornflow.abc import DeviceLocks, Fence, Pools, Slots
@@ -19,6 +19,7 @@ from nornflow.model.plan import Plan
 from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.workflow import Step
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from nornflow.engine.tools import Tools
@@ -30,7 +31,7 @@ FRESH = 0.2
 """Seconds for which, in the middle of a block, the last answer about a lock is good."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Turns:
     """Where a run takes its turn, and what it does while others are in its way; `timeout` in seconds, 0 for none.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nornflow.model.plan import PlannedStep, Risk
 from nornflow.model.run import StepResult
 from nornflow.planning.planner import Planner
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanNotes:
     """What is planned of one step on a device: the step, its result where nothing is to change, risks and the planner.
 

@@ -20,9 +20,10 @@ from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
 from nornflow.model.plan import SAVES, Plan
 from nornflow.model.run import BatchRecord, HostState, RunState, StepResult
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Earlier:
     """What is known of a run that another process began: its state, its journal, and when it was begun (UTC).
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nornflow.model.plan import EXEC, SAVES, Method, PlannedStep
 from nornflow.planning.normalise import normalise, tree_of
 from nornflow.planning.predict import predict
 from nornflow.planning.replay import Replay, Unpredictable
 from nornflow.platforms.platform import Platform, Style
+from nornflow.record import record
 
 LOOK = "read the device and compare it with the plan before anything else"
 """What to do about a device whose state nobody knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settled:
     """How far a step came on a device. Not `known`: nobody can tell. Not `begun`: it sent nothing.
 

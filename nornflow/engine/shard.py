@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,9 +24,10 @@ from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.workflow import Workflow
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """A round with what is known of its devices and, in `results`, of the steps that are done once.
 
@@ -41,7 +42,7 @@ class Order:
     over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished:
     """What came of an order, and what is known of its devices now."""
 

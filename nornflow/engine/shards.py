@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from nornflow.abc import Cancellation
 from nornflow.errors import NornFlowError
 from nornflow.model.run import StepResult
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from nornflow.engine.plan_step import PlannedWork
@@ -31,7 +32,7 @@ class Work(StrEnum):
     LET_GO = "let go"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Round:
     """Work on some devices. Of a step: one attempt, the so-manieth (from 1), perhaps the last.
 
@@ -51,7 +52,7 @@ class Round:
         return self.work in (Work.PLAN, Work.APPLY)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Done:
     """What came of a round. Each of its devices has a result or an error, or neither: then it went well.
 
@@ -66,7 +67,7 @@ class Done:
     unplanned: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Desk:
     """What a round is worked on with: what the run knows so far, and the plan of its step, if it is of one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nornflow.abc import Cancellation
 from nornflow.engine.host_notes import put_notes, take_notes
@@ -17,19 +17,20 @@ from nornflow.engine.tools import Tools
 from nornflow.errors import NornFlowError
 from nornflow.model.journal import Entry
 from nornflow.model.run import RunInfo
+from nornflow.record import record
 
 Group = tuple[int, tuple[str, ...]]
 """A process and its devices."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """An order was not done, and will not be: `error` says why."""
 
     error: NornFlowError
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Died:
     """A process died at an order; `told` is what it had told of the journal since it began with it."""
 
@@ -147,7 +148,7 @@ class Sharing(Shards):
                 self.start_pass()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Work:
     """A round while it is being done, with the parts of it that are."""
 

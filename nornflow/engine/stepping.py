@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nornflow.engine.calls import Call
 from nornflow.engine.device_step import DeviceStep
@@ -20,10 +20,11 @@ from nornflow.engine.waiting import Suspended, Waiting
 from nornflow.engine.work import StepWork
 from nornflow.model.event import EventKind
 from nornflow.model.workflow import Scope, Step
+from nornflow.record import record
 from nornflow.workflow.drafts import CALL
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Working:
     """What a run works with and on: its results, each step's work and plan, and what it keeps beside the results."""
 

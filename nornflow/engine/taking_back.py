@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,10 +21,11 @@ from nornflow.planning.rollback import rollback_lines
 from nornflow.planning.verify import verify
 from nornflow.platforms.load import platform_for
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 from nornflow.redaction import MASK
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Way:
     """The lines that take a device back, and the connection that they go over."""
 

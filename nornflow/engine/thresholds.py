@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.workflow import Amount, Rollout
+from nornflow.record import record
 from nornflow.workflow.expressions import host_names
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """How many of some devices may fail; `of` says which devices these are, in words."""
 

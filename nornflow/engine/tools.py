@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Step
 from nornflow.planning.premise import Supposed
+from nornflow.record import record
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.templating import Renderer
 
@@ -28,7 +29,7 @@ Premise = Callable[[str, str], Supposed | None]
 """Takes a device and its running configuration and returns what is supposed instead, None for just that; raises PlanStale."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Results:
     """Where results are kept between runs, and what else than the workflow says whether one is still the same.
 
@@ -41,7 +42,7 @@ class Results:
     files: Callable[[Any], Iterable[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tools:
     """The engine's surroundings for one run; `clock` gives UTC, for people, `monotonic` seconds that only go up.
 

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nornflow.abc import Cancellation, Stage, Twin
 from nornflow.errors import LineRejected, NornFlowError, StepError
@@ -14,6 +14,7 @@ from nornflow.model.device import HostView
 from nornflow.planning.diff import unified
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 
 PASSES = 2
 """How often the remaining difference is worked out and typed; some lines only go once others are gone."""
@@ -22,7 +23,7 @@ PATIENCE = 90.0
 """Seconds without a word from any stage after which the twin is given up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """One device to be played: its configuration, the lines of each step in their order, and lines of a way back."""
 
@@ -33,7 +34,7 @@ class Case:
     own: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Played:
     """What a twin showed of a device: its configuration after each step, and how it came back.
 

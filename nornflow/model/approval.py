@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from nornflow.record import record
 
 
 class Answer(StrEnum):
@@ -14,7 +15,7 @@ class Answer(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Approval:
     """An answer: to which plan (its SHA-256), whose, which, when (UTC), and what was said with it.
 

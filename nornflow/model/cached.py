@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from nornflow.model.plain import DEEPEST, plain
+from nornflow.record import record
 
 _ENCODE = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
@@ -40,7 +41,7 @@ class Doing:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CachedEntry:
     """A kept result as it is listed: who left it and when (UTC), until when it may be used, its bytes, and how often it was."""
 

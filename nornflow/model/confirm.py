@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from nornflow.record import record
+
 UNITS = {"h": 3600, "m": 60, "s": 1}
 """The units of lengths of time, in seconds."""
 
@@ -24,7 +26,7 @@ def taken_back_by(way: str) -> str:
     return way if way == CONTROLLER else f"native ({way})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnTimer:
     """What a device can do by itself: take a change back that nobody confirmed in time.
 
@@ -37,7 +39,7 @@ class OwnTimer:
     with_commit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hold:
     """What binds a step while the change of its device is not confirmed: nothing of it is saved.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from nornflow.model.plan import Batch, Plan
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Workflow
+from nornflow.record import record
 
 
 class Verdict(StrEnum):
@@ -23,7 +24,7 @@ class Verdict(StrEnum):
 _STRICTNESS = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """A gate's verdict with the reason, the rule that decided and where that rule stands."""
 
@@ -37,7 +38,7 @@ class Decision:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GateRequest:
     """Everything a gate may look at: who wants to run what, under which profile, with which plan.
 

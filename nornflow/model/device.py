@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nornflow.record import record
 from nornflow.redaction import Secret
 
 if TYPE_CHECKING:
     from socket import socket
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostView:
     """A device as expressions, templates and reports see it; `data` is merged from host, groups and defaults."""
 
@@ -28,7 +29,7 @@ class HostView:
         return str(self.data.get("nos") or self.platform)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Way:
     """The way from the controller into a device, as far as it is known; what is unknown is empty.
 
@@ -45,7 +46,7 @@ class Way:
     interface: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """Where and how to log in to a device; exists only inside an opener. `extras` are Nornir's connection options.
 

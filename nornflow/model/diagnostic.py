@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.errors import NornFlowError
+from nornflow.record import record
 
 
 class Severity(StrEnum):
@@ -17,7 +17,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Location:
     """A place in a file; line and column count from 1, 0 means "the whole file"."""
 
@@ -33,7 +33,7 @@ NOWHERE = Location("")
 """The place of what was made by code and not read from a file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One problem of a document: a stable code, the place, what was found, what was expected and the way out."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from nornflow.record import record
 
 
 class EventKind(StrEnum):
@@ -63,7 +65,7 @@ class EventKind(StrEnum):
     OBSERVER_FAILED = "observer.failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """One thing that happened: what, when (UTC), in which run, on which step and host, with details for a machine."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.workflow import Input, Output, Targets
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One call of a workflow. Its steps stand in the caller's graph, with ids that begin with the frame's `id` and a dot.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from nornflow.model.event import Event
 from nornflow.model.run import RunState
 from nornflow.model.submission import Submission
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewRun:
     """A run that is about to begin; `hosts` maps the targeted devices to their platforms.
 
@@ -35,7 +36,7 @@ class NewRun:
     submission: Submission | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunQuery:
     """Which runs are wanted; what is empty does not narrow. `since` (UTC) is about the start, `host` one of the targets."""
 
@@ -47,7 +48,7 @@ class RunQuery:
     last: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSummary:
     """One run in a list: who ran what, how it stands, and on how many devices."""
 
@@ -63,7 +64,7 @@ class RunSummary:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredEvent:
     """An event with its number in the run: 1, 2, 3 ... without a gap."""
 
@@ -79,7 +80,7 @@ class Grouping(StrEnum):
     PLATFORM = "platform"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statistic:
     """How one workflow, step or platform did: `p50` and `p95` in seconds (nearest rank), `success` from 0 to 1.
 

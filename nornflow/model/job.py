@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from nornflow.record import record
 
 
 class JobState(StrEnum):
@@ -26,7 +28,7 @@ MOST_ATTEMPTS = 3
 """How often a segment of a job is begun whose worker dies each time, before the job is parked."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """What is to be done: the function named `work`, on the queue `queue`, under an id that nothing else ever has.
 
@@ -39,14 +41,14 @@ class Job:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waits:
     """What a work returns that can go on only when `signal` tells it of `name`: its segment ends, nothing is held."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobStatus:
     """How a job stands: in which segment (from 1), at which worker, after how many attempts at that segment.
 

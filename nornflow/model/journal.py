@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from nornflow.model.run import RunState
+from nornflow.record import record
 
 
 class EntryKind(StrEnum):
@@ -40,7 +41,7 @@ class EntryKind(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One entry: what, of which step and device (empty where it is about neither), with what it takes to go on from it."""
 
@@ -50,7 +51,7 @@ class Entry:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sent:
     """Lines that were handed to a device, as the journal has them from before it was done: by which step, at which attempt.
 
@@ -69,7 +70,7 @@ LASTING = frozenset((EntryKind.APPROVED, EntryKind.INTENT, EntryKind.OUTCOME, En
 """Kinds of entries that stay when a run has ended: what a rollback at any later time needs; the record has the rest."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """How a run stands for whoever wants to carry it on: its owner, its numbers so far, and what it began with.
 

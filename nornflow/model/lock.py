@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from nornflow.record import record
 
 
 class WhenHeld(StrEnum):
@@ -15,7 +16,7 @@ class WhenHeld(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """A run that holds something or waits for it: which, whose, in which process, since when (UTC, for people)."""
 
@@ -29,7 +30,7 @@ class Claim:
         return f"run {self.run} ({self.user} on {self.machine}, process {self.pid})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceClaim:
     """A run's claim on one device: it holds the lock, or (`waiting`) it has a ticket for it, lower ones first.
 
@@ -46,7 +47,7 @@ class DeviceClaim:
         return f"{self.device} {verb} {self.claim} since {self.claim.since:%H:%M:%S} UTC"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holder:
     """Who has had a device after somebody else: a run, since when (UTC), or whoever broke its lock (`run` is empty then).
 
@@ -69,7 +70,7 @@ class Holder:
         return f"run {self.run}{whose} {'held' if self.held else 'found nothing to do on'} {self.device} at {at}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceLock:
     """The lock of one device as `nornflow locks list` shows it: who holds it, if anybody, and who waits, in order."""
 
@@ -80,7 +81,7 @@ class DeviceLock:
     broken_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A run's place in a queue: the 1st is served next. `of` says what it waits for."""
 

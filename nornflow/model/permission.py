@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from nornflow.model.confirm import Hold
+from nornflow.record import record
 
 PERMISSIONS: dict[str, str] = {
     "workflow.plan": "plan a workflow: read devices, write nothing",
@@ -44,7 +44,7 @@ class Mode(StrEnum):
     APPLY = "apply"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineRule:
     """A regular expression (RE2, case-insensitive) over a final line with its section path, e.g. `interface Vlan10 / shutdown`.
 
@@ -57,7 +57,7 @@ class LineRule:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """What one step may do on one device: the guard turns it into a lease that is revoked when the step ends.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.wish import Level
 from nornflow.model.workflow import Input
+from nornflow.record import record
 
 
 class Mode(StrEnum):
@@ -35,7 +36,7 @@ class On(StrEnum):
     COMPLETION = "completion"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class After:
     """That an entry is begun when another has ended so; `within` is how many seconds after the pipeline's start, 0 for any."""
 
@@ -44,7 +45,7 @@ class After:
     within: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One workflow of a pipeline; `inputs` and `limit` still have their templates.
 
@@ -67,7 +68,7 @@ class Entry:
     location: Location = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipeline:
     """A pipeline without an error, its entries as they are written; `stops` when one of them fails."""
 
@@ -169,7 +170,7 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EntryRecord:
     """Where an entry stands and what came of it.
 
@@ -203,7 +204,7 @@ class EntryRecord:
         return self.state is EntryState.RUNNING
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineRecord:
     """All that is known of a pipeline; `fence` counts the processes that have led it, `worker` is the last of them.
 
@@ -248,7 +249,7 @@ class PipelineRecord:
         return codes.pop() if len(codes) == 1 and codes <= {3, 4} else 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineWish:
     """That a pipeline shall end early: runs at work end at `level`, or (None) as they would; who wants it."""
 

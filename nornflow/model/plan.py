@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from nornflow.record import record
 
 
 class Method(StrEnum):
@@ -32,7 +34,7 @@ SAVES = ("exec:write", "exec:copy running-config startup-config")
 """How planned lines begin that save the configuration: they change what the device starts with, not what it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedStep:
     """What one step would do on one device.
 
@@ -69,7 +71,7 @@ class PlannedStep:
         return bool(self.diff or self.actions) or (bool(self.lines) and self.method is Method.IMPOSSIBLE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Risk:
     """A planned line that could cut the way from the controller into the device.
 
@@ -83,7 +85,7 @@ class Risk:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rehearsal:
     """How taking back everything that a plan does to one device was tried while planning.
 
@@ -98,7 +100,7 @@ class Rehearsal:
     start_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostPlan:
     """What the whole workflow would do on one device; `error` and `hint` say why it could not be planned.
 
@@ -125,7 +127,7 @@ class HostPlan:
         return any(step.changes for step in self.steps)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """Devices that are changed together: `number` counts from 1, `by` is what in the rollout named them.
 
@@ -137,7 +139,7 @@ class Batch:
     hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What a workflow would do to every device it names; `unplanned` maps a step to the reason why it has no plan.
 

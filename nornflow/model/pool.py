@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from nornflow.record import record
 
 Amounts = Mapping[str, float]
 """How much of each resource, by its name: cores of `cpu`, MiB of `memory`, Mbit/s of `bandwidth`, GiB of `storage`."""
@@ -15,7 +16,7 @@ MOST_PASSED = 10
 _PRECISION = 6  # digits: tenths of a core add up to a whole one
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What a run asks the pools for, and how much it matters: a higher priority is served first."""
 
@@ -27,7 +28,7 @@ NOTHING = Asked({})
 """What a run asks for that has no `resources`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """A run that holds resources or waits for them; `passed` counts those that came later and were served before it."""
 

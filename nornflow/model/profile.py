@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.model.permission import LineRule, covers
 from nornflow.model.plan import Method
+from nornflow.record import record
 
 
 class Strictness(StrEnum):
@@ -23,7 +23,7 @@ class Strictness(StrEnum):
         return {"permissive": 50_000, "standard": 10_000, "strict": 5_000, "paranoid": 2_000}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quorum:
     """Who must approve a sealed plan: how many, which users (`@name` is a group of the system; empty: anybody), for how long.
 
@@ -35,7 +35,7 @@ class Quorum:
     valid_for: int = 3 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Profile:
     """A resolved profile: its parents are already merged in.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from nornflow.model.approval import Approval
 from nornflow.model.profile import Profile
 from nornflow.model.wait import Wait
+from nornflow.record import record
 
 
 class RunState(StrEnum):
@@ -93,7 +94,7 @@ BAD_ENDS = frozenset({_H.FAILED, _H.TIMED_OUT, _H.UNKNOWN, _H.STALE, _H.CANCELLE
 """Ends after which a device does not go on to the next step and counts as failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepResult:
     """How one step ended on one device (or once, for a step of the run): the record that templates and reports read.
 
@@ -128,7 +129,7 @@ class StepResult:
         return self.state in BAD_ENDS and not self.rescued
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepRecord:
     """One step of a run: run-scoped steps have `result`, device steps one result per host in `hosts`."""
 
@@ -141,7 +142,7 @@ class StepRecord:
     hosts: Mapping[str, StepResult] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostRecord:
     """The fate of one device in a run: its end state, why, what changed on it and what a rollback left.
 
@@ -161,7 +162,7 @@ class HostRecord:
     confirm: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckRecord:
     """How one health check of the rollout ended behind one batch: where it failed, and the first error of it."""
 
@@ -172,7 +173,7 @@ class CheckRecord:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchRecord:
     """One batch of a rollout: what named its devices, how many it had, which failed, and whether it was found good.
 
@@ -212,7 +213,7 @@ class BatchRecord:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunRecord:
     """Everything that is known of a run when it is over (or at the moment it is asked).
 
@@ -252,7 +253,7 @@ class RunRecord:
         return max(0.0, (self.completed_at - self.started_at).total_seconds())  # a clock may be set back
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunInfo:
     """Which run a step belongs to; `workspace` is the run's own folder, `project` the folder of the settings file."""
 

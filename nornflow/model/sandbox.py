@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramResult:
     """How a child process ended; `usage` has cpu_seconds and max_memory_mb of the child."""
 
@@ -16,7 +18,7 @@ class ProgramResult:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpResult:
     """An HTTP response; `headers` have lower-case names."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from nornflow.model.decision import Decision, Verdict, strictest
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.plan import HostPlan, Plan
+from nornflow.record import record
 
 FORMAT = "nornflow-plan/1"
 """What a plan file begins with; another number is another format."""
@@ -18,7 +19,7 @@ SHORT = 12
 """How much of a hash people say."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """An Ed25519 signature over the hash of a plan (RFC 8032); both values in base64."""
 
@@ -78,7 +79,7 @@ class SealedPlan:
         return replace(self, signatures=(*self.signatures, signature))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PendingPlan:
     """A sealed plan that waits, as far as a store knows it: what it would do to devices that nobody applied it to yet."""
 
@@ -89,7 +90,7 @@ class PendingPlan:
     hosts: tuple[HostPlan, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Culprit:
     """The run that changed a device, of which workflow and by whom; `plan` is the hash of a sealed plan that it applied."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nornflow.model.workflow import OnFailure, Step
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """What is looked at on each device before its change and after it, and what counts of the difference.
 

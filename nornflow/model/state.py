@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from nornflow.record import record
 
 _LONGEST = 60  # characters of a value in a sentence
 Path = tuple[str, ...]
@@ -31,7 +32,7 @@ class Absent:
 ABSENT = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One value that is not what it was; `before` or `after` is ABSENT where a whole part is new or gone."""
 
@@ -45,7 +46,7 @@ class Difference:
         return ".".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explained:
     """A difference with its one explanation, and in words what explains it (empty for a collateral one)."""
 

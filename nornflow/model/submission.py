@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from nornflow.record import record
 
 RUNS = "runs"
 """The place whose queue takes what belongs to no single site."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Submission:
     """What a run was submitted with: the site (or `runs`), and the versions that a worker has to have.
 
@@ -38,7 +40,7 @@ class Submission:
         return queue_of(self.place, self.versions)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Submitted:
     """A submission with its run."""
 
@@ -51,7 +53,7 @@ class Submitted:
         return self.run if self.submission.round == 1 else f"{self.run}.{self.submission.round}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Post:
     """What a worker takes on: runs of these sites (and `runs`), so many of each at once, with these versions."""
 

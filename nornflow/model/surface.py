@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """The methods of a driver that loads a candidate configuration, compares it and commits it (as NAPALM does).
 
@@ -23,7 +25,7 @@ class Candidate:
     commits_save: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surface:
     """Names the attributes of a driver that tasks may use; every other one is denied.
 

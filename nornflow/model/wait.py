@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from nornflow.model.approval import Answer, Approval
+from nornflow.record import record
 
 
 class WaitKind(StrEnum):
@@ -29,7 +30,7 @@ class WaitEnd(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Awaited:
     """What a step waits for before it is done; lengths of time are in seconds and 0 means never.
 
@@ -75,7 +76,7 @@ class Awaited:
         return cls(**given)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wait:
     """One thing that a run waits for, or waited for: since when, for which step and batch, and how it ended, if it has.
 

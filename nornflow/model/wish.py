@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from nornflow.record import record
 
 
 class Level(StrEnum):
@@ -32,7 +33,7 @@ _SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """That a run shall end early: how, who asked for it, when (UTC), and by which means (`SIGINT`, a command)."""
 

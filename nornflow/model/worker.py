@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from nornflow.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Process:
     """One process of one machine. `boot` names the boot and the PID namespace, `born` is its start in kernel ticks.
 
@@ -19,7 +20,7 @@ class Process:
     born: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkerView:
     """What people are told of a worker; `beat_at` is by its own clock, and nothing is concluded from it."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
 from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.wait import Awaited
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from nornflow.model.frame import Frame
@@ -52,7 +53,7 @@ class OnFailure(StrEnum):
     WARN = "warn"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edge:
     """A dependency on another step and the end of it that counts."""
 
@@ -60,7 +61,7 @@ class Edge:
     on: On = On.OK
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Validation:
     """What a value of an input must fulfil; `min` and `max` are bounds of the value, or of the length of strings and arrays."""
 
@@ -70,7 +71,7 @@ class Validation:
     enum: tuple[Any, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """A declared input: string, number, boolean, array, object, file or artifact."""
 
@@ -84,7 +85,7 @@ class Input:
     location: Location = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """A declared output of the workflow or of a step; `source` is the expression or extractor given as `from`."""
 
@@ -95,7 +96,7 @@ class Output:
     location: Location = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Retry:
     """How often a failed step is tried (the first time included) and how long is waited between, in seconds.
 
@@ -114,7 +115,7 @@ class Retry:
         return self.attempts if self.on_failure == "retry" else 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cache:
     """Whether a step's result may be taken from an earlier run; `key` is a template, `ttl` in seconds."""
 
@@ -124,7 +125,7 @@ class Cache:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Amount:
     """A count of devices (`1`) or a share of them (`10%`)."""
 
@@ -151,7 +152,7 @@ class Amount:
         return f"{self.value:g}{'%' if self.percent else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matching:
     """The devices for which an expression over their data is true, as in `targets`."""
 
@@ -162,7 +163,7 @@ class Matching:
         return self.expression
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rollout:
     """In which batches devices are changed, how many may fail, and how long is waited after each batch (`soak`, seconds).
 
@@ -186,14 +187,14 @@ class Rollout:
     location: Location = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confirm:
     """That a batch stands only when it is verified and confirmed `within` so many seconds; it is taken back otherwise."""
 
     within: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Targets:
     """Which devices a workflow is for: an expression over host data, or names, groups and a filter; all empty is every host."""
 
@@ -204,7 +205,7 @@ class Targets:
     location: Location = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One step of the graph; `params` are the keys of its step type, still with their templates in them.
 
@@ -252,7 +253,7 @@ class Step:
         return bool(self.permissions & {"device.configure", "device.command", "device.raw"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workflow:
     """A workflow that compiled without an error; `steps` stand in a topological order."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.model.plan import HostPlan, Method
@@ -18,6 +17,7 @@ from nornflow.platforms.expand import GLOBAL
 from nornflow.platforms.load import platform_for
 from nornflow.platforms.platform import Platform
 from nornflow.platforms.tree import SEPARATOR, Node, Path
+from nornflow.record import record
 
 
 class Kind(StrEnum):
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 CONFLICTS = frozenset((Kind.OVERLAP, Kind.ORDER, Kind.ROLLBACK, Kind.UNKNOWN))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One way in which plans A and B meet: `says` in words, `a` and `b` the lines of each, with their sections.
 
@@ -222,7 +222,7 @@ def _back_lines(side: Side, paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Effect:
     """What a plan makes of a configuration: lines, with their sections, that it adds and that it removes."""
 

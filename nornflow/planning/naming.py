@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Any
 
 from nornflow.model.state import Path
 from nornflow.planning.state import leaves
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 
 _WORDS = re.compile(r"[^\s,;\"'(){}\[\]=]+")
 _INTERFACE = re.compile(r"([A-Za-z][A-Za-z-]*)(\d[\d/.:]*)")
@@ -23,7 +23,7 @@ _NOTHING = frozenset(("0.0.0.0", "255.255.255.255", "::"))
 _MOST = 500  # values of a part that is new or gone as a whole that are looked at
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Word:
     """A number or plain word of a line, behind the word `key`; by itself it names nothing."""
 

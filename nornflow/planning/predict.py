@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nornflow.model.plan import Method
 from nornflow.planning.normalise import tree_of
@@ -11,9 +10,10 @@ from nornflow.planning.replay import Replay, Unpredictable
 from nornflow.planning.setlines import play_set_lines
 from nornflow.platforms.platform import Platform, Style
 from nornflow.platforms.tree import render
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prediction:
     """The normalised configuration after a change, how it was come by (model or impossible), and what limits it.
 

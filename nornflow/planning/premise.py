@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nornflow.errors import PlanStale
 from nornflow.model.plan import HostPlan, Method, Plan
@@ -11,9 +10,10 @@ from nornflow.planning.diff import patched
 from nornflow.planning.normalise import config_hash, normalise, volatile_head
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Supposed:
     """A configuration that a device is supposed to have when its plan is applied, and why it is."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nornflow.model.plan import Method
 from nornflow.planning.diff import unified
 from nornflow.planning.predict import predict
 from nornflow.planning.rollback import rollback_lines
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return:
     """The lines of a way back, and what they leave to be done: a diff, or the words why nobody knows; empty when nothing."""
 

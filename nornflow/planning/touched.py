@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from nornflow.planning.normalise import tree_of
 from nornflow.planning.replay import home_of
@@ -12,12 +11,13 @@ from nornflow.planning.words import begins
 from nornflow.platforms.expand import GLOBAL, Located, Stack, locate
 from nornflow.platforms.platform import Platform, Style
 from nornflow.platforms.tree import SEPARATOR, Node, SectionTracker, logical_lines, render
+from nornflow.record import record
 
 _WHOLE = frozenset(("route-map",))
 """Modes whose sections are one thing: what one line of an entry of a route map does hangs on its other lines."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Touch:
     """One line that changes something: where it stands and what it says, in full words.
 

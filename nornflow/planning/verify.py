@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nornflow.model.plan import Method
 from nornflow.planning.normalise import tree_of
 from nornflow.planning.predict import predict
 from nornflow.platforms.platform import Platform
 from nornflow.platforms.tree import SEPARATOR, Path
+from nornflow.record import record
 
 _SECRET = re.compile(
     r"\b(?:secret|password|passwd|community|key|key-string|pre-shared-key|authentication-key|encrypted-password"
@@ -19,7 +19,7 @@ _SECRET = re.compile(
 """Words before a value that devices show otherwise than it was typed (hashed, or veiled)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What a reading says of a change: planned lines that are `missing`, lines that `remain` although they were to go.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from nornflow.record import record
+
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _FILE_SYSTEM = re.compile(
     r"\b(?:boot)?(?:flash|disk|slot|usbflash|usb|nvram|system|crashinfo|harddisk|null|tftp|scp|sftp|r?ftp|rcp|https?)\d*:"
@@ -32,7 +34,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExecVerdict:
     """What a line is: its kind, the line with its verb and arguments in full words, and why it is not a read."""
 

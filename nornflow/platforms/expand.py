@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nornflow.platforms.grammar import Match
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 
 GLOBAL = "global"
 _DEFAULT = re.compile(r"def(?:a(?:u(?:l(?:t)?)?)?)?\s+(?=\S)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opened:
     """A section that is open: its line in full words, and the name of its mode ("" when nobody knows it)."""
 
@@ -23,7 +24,7 @@ class Opened:
 Stack = tuple[Opened, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Located:
     """Where a line lands: the sections that stay open around it, its reading, and whether it resets to the default."""
 

@@ -43,12 +43,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nornflow.platforms.arguments import Argument
+from nornflow.record import record
 
 _CHOICE = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*)\)")
 _FLAG = re.compile(r"\s@(\w+)(?:=(\"[^\"]*\"|\S+))?")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """What is known of one kind of line: its place in the listing, what it opens, and its flags."""
 
@@ -60,7 +61,7 @@ class Rule:
     flags: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """A line as a mode reads it. `text` is canonical and without `no`; `rule` is None when the mode does not know it.
 

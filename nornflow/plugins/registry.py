@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from nornflow.abc import ConnectionGuard, Gate, Observer, StepType, Twin
+from nornflow.record import record
 from nornflow.registration import Check, Command, TemplateFilter
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """One kind of record: the registry it goes to, the hook that brings it, its class and the attribute that names it."""
 
@@ -76,7 +77,7 @@ class PluginState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PluginInfo:
     """One plugin: where it comes from, what became of it and why, and what it brings (names by kind).
 

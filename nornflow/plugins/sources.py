@@ -6,7 +6,6 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -17,11 +16,12 @@ from types import ModuleType
 from typing import Any
 
 from nornflow.errors import PluginError
+from nornflow.record import record
 
 GROUP = "nornflow"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """One plugin that could be loaded: `load` imports it and raises whatever its import raises."""
 

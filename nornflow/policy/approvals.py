@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.profile import Quorum
+from nornflow.record import record
 
 AHEAD = timedelta(minutes=5)
 """How far clocks of two machines may be apart; what is said to come from later than that is not believed."""
@@ -34,7 +34,7 @@ class Matter(Protocol):
         """Who wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ballot:
     """How approvals of a plan stand: who approved, who rejected, how many more are wanted, and why others do not count."""
 

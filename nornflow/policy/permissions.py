@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from nornflow.model.permission import PERMISSIONS, covers
 from nornflow.model.profile import Profile
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ruling:
     """Whether a permission is given, the rule that decided, where that rule stands and how to proceed."""
 
@@ -20,7 +20,7 @@ class Ruling:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allowance:
     """The permissions of one run (or step): None for workflow or user means that they leave it to the others."""
 

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nornflow.abc import Cancellation
 from nornflow.errors import ResourceExhausted, StepCancelled, StepError, StepTimeout
 from nornflow.model.sandbox import ProgramResult
+from nornflow.record import record
 from nornflow.sandbox.supervisor import descendants
 from nornflow.sandbox.text import LineStream, clean_line
 
@@ -27,7 +27,7 @@ _PATIENCE = 10.0  # seconds that the supervisor has to report after everything s
 _MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What a child may use: seconds, MiB, processes of the whole family, and bytes of each output stream."""
 
@@ -39,7 +39,7 @@ class Limits:
     grace: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """One program to run: the file to execute, its words, folder and whole environment, and the file it reads from."""
 

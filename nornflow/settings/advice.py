@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from nornflow.model.diagnostic import Severity
+from nornflow.record import record
 from nornflow.settings.model import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advice:
     """One thing to look at: the key, how serious it is, and why."""
 

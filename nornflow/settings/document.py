@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from nornflow.record import record
+
 _LARGEST = 1_048_576  # bytes; a settings file is a few kilobytes
 _KINDS = {yaml.ScalarNode: "one value", yaml.SequenceNode: "a list"}
 _MOST_NODES = 50_000  # an alias counts each time it is used, so that an alias bomb is refused before it is expanded
@@ -17,7 +19,7 @@ _MOST_NODES = 50_000  # an alias counts each time it is used, so that an alias b
 KeyPath = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One thing that is wrong with the settings: where, what, and the way out."""
 

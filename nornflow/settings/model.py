@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from nornflow.model.pool import DEFAULT_POOLS
+from nornflow.record import record
 
 Whole = Annotated[int, Field(strict=True)]
 _Share = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Where a value came from: the layer, and the place in it (file:line:column, variable or option)."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from nornflow.errors import StepError
+from nornflow.record import record
 
 _BANNER = re.compile(r"^\s*banner\s+(?P<kind>[a-z-]+)(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
 _ONE_LINE = re.compile(r"^(?:line\s|file\s|default\b)", re.IGNORECASE)  # FRR: `banner motd line TEXT`
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Lines that are sent together; `answered` says whether the device answers each of them with its prompt."""
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from nornflow.errors import AuthenticationFailed, ConnectionLost, UnexpectedPrompt, Unreachable
 from nornflow.model.device import Target
+from nornflow.record import record
 
 SSH_PORT = 22
 LOOK = 2.0
 """Seconds between two looks of paramiko at a session on which nothing comes: for keepalives and new keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Login:
     """One login over SSH to a target; all but `connect` and `at_rest` return an error, for the guard to raise."""
 

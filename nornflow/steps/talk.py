@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from nornflow.abc import StepContext
 from nornflow.errors import ConnectionLost, LineRejected, StepError, UnexpectedPrompt
+from nornflow.record import record
 
 _REFUSED = re.compile(
     r"[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecogni[sz]ed|Authorization failed|Permission denied)\b.*"
@@ -16,7 +16,7 @@ _REFUSED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Talk:
     """The words of a step about its device; `line_rejected`, `no_prompt` and `connection_lost` give errors, for it to raise."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Label, Select, Table, func, select, update
@@ -12,6 +11,7 @@ from nornflow.errors import RunLost, StateConflict, StoreError, UsageError
 from nornflow.model.event import Event
 from nornflow.model.journal import LASTING, EntryKind, Standing
 from nornflow.model.run import RunState
+from nornflow.record import record
 from nornflow.store.rows import Row, Rows
 from nornflow.store.tables import events, journal, runs
 
@@ -27,7 +27,7 @@ def number_of(connection: Connection, run: str, fence: int | None = None) -> int
     return number
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heads:
     """The number of a run, and the last numbers of its stream and its journal, as its owner counts.
 

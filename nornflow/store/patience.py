@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from nornflow.model.event import Event
 from nornflow.model.history import NewRun, RunSummary, StoredEvent
 from nornflow.model.journal import Entry, Standing
 from nornflow.model.run import RunRecord, RunState
+from nornflow.record import record
 from nornflow.store.database import StoreAway
 from nornflow.store.runs import SqlRunStore
 
@@ -26,7 +26,7 @@ FIRST, LONGEST, GROWTH = 0.05, 1.0, 2.0
 _NOTHING = 0.001
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patience:
     """For how long, by a clock that only goes forward, something is tried again; `waiting` is told once, and when it is over."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,13 +13,14 @@ from nornflow.abc import Pools
 from nornflow.errors import RunLost
 from nornflow.model.lock import Claim
 from nornflow.model.pool import Amounts, Asked, Request, in_order, passed_by, total
+from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.pipeline_tables import reservations
 from nornflow.store.tables import workers
 from nornflow.store.workers import ALIVE, Workers, alone, demand_alive
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolUse:
     """What a run holds of the pools or, `waiting`, asks them for."""
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, select, update
 
 from nornflow.errors import UsageError
 from nornflow.model.submission import Post
 from nornflow.model.worker import WorkerView
+from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.tables import workers
 from nornflow.store.workers import GONE, view
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Posted:
     """A worker at its post: who it is, what it takes, and whether it shall take no more."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from nornflow.errors import LockLost, RunLost
+from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.patience import Patience
 from nornflow.store.shard_tables import shard_orders, shard_tellings, shards
@@ -23,7 +23,7 @@ CHUNK = 500
 """How many numbers one statement names."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Telling:
     """What a site told: an entry of the journal, or an event, as plain data."""
 
@@ -31,7 +31,7 @@ class Telling:
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderState:
     """How an order stands: what came of it, if it is done; `begun` by a process, and `dead` when that one is not there any more.
 
@@ -44,7 +44,7 @@ class OrderState:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """The part of a run that a process has: whose run it is (`fence`), at which site, as the so-manieth process."""
 
@@ -54,7 +54,7 @@ class Place:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What is wanted of a site now: orders to begin, how far the run and single orders are to end, and whether there is more."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from nornflow.errors import StoreError
 from nornflow.model.history import RunQuery
+from nornflow.record import record
 from nornflow.store.database import demand_schema, reading, revision, shown, told
 from nornflow.store.forgetting import named_files
 from nornflow.store.opening import blobs_of, open_engine
@@ -18,7 +18,7 @@ from nornflow.store.runs import SqlRunStore
 from nornflow.store.salvage import Salvage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Examined:
     """One thing that was looked at, and what to do when it is not well."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wait import Awaited, Wait, WaitEnd, WaitKind
+from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of, remark
 from nornflow.store.tables import runs
@@ -28,7 +29,7 @@ Judge = Callable[[Wait, Sequence[Wait]], WaitEnd | None]
 """Says how a wait has ended with the answers that it has now, None when it has not; the other waits of the run beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """What the answers about a run are bound to beside its plan: who asked for it, who wrote it, and whom the profile names."""
 

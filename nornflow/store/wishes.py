@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlalchemy import Engine, select, update
 
@@ -11,11 +10,12 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.errors import StateConflict, StoreError, UsageError
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Wish
+from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.tables import runs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What a wish met: the run's state, the worker that carries it out, and the wish that is in force now."""
 

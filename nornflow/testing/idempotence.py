@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from nornflow.record import record
 from nornflow.testing.project import Outcome, ProjectFolder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TwoRuns:
     """A workflow that was run twice: the record of each run, and the plan that was made in between."""
 

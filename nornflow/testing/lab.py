@@ -7,11 +7,12 @@ import os
 import resource
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from nornflow.errors import NornFlowError, UsageError
+from nornflow.record import record
 from nornflow.testing import background
 from nornflow.testing.frr.lab import FrrLab
 from nornflow.testing.frr.system import LabError
@@ -25,7 +26,7 @@ KINDS: Mapping[str, str] = {
 """The kinds of lab by name, in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LabSpec:
     """What lab is wanted. `latency` is in seconds for each answer; `port` 0 takes free ports."""
 
@@ -56,7 +57,7 @@ class LabSpec:
         return Fleet(self.count, **options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LabState:
     """A lab that is up: its process (0 for FRR, which needs none), its inventory file and its devices."""
 

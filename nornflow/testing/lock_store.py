@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import pytest
 
 from nornflow.abc import DeviceLocks, Slots
 from nornflow.errors import LockLost, NornFlowError, RunLost
 from nornflow.model.lock import DeviceClaim
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockingProcess:
     """One process of several that share the locks: its view of them, and how it dies."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from nornflow.abc import Pools
 from nornflow.errors import RunLost
 from nornflow.model.pool import MOST_PASSED, Asked
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolProcess:
     """One process of several that share the pools `{"cpu": 8, "licences": 2}`: its view of them, and how it dies."""
 

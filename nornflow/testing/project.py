@@ -7,16 +7,16 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from nornflow.cli.main import run_command
+from nornflow.record import record
 from nornflow.testing.simulation import Simulation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a command ended: its exit code and what it printed."""
 
@@ -34,7 +34,7 @@ class Outcome:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectFolder:
     """A project's folder with the words to run commands in it, in this process, as `nornflow` would."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from nornflow.errors import NornFlowError, UsageError
+from nornflow.record import record
 from nornflow.testing.listener import Listener
 from nornflow.testing.loop import LoopThread
 from nornflow.testing.routers.faults import Faulty
@@ -22,7 +22,7 @@ class FleetError(NornFlowError):
     reason = "simulator"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credentials:
     """The login that every simulated device accepts."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from nornflow.record import record
 
 _OPEN = re.compile(r"\{[{%#]")
 _INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"{}]|[-+]?%\}""", re.DOTALL)
@@ -12,7 +13,7 @@ _RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
 _END_RAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """One block of a text: where it starts and ends, and whether there is code in it."""
 

@@ -12,6 +12,7 @@ from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Location, Severity
 from nornflow.model.permission import covers
 from nornflow.model.workflow import Scope, Step, Workflow
+from nornflow.record import record
 from nornflow.workflow.blocks import has_template
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.document import Document
@@ -31,7 +32,7 @@ _OF_THE_RUN = {
 """Keys at the top of a workflow that are about the run, of which there is one, with what they mean when they are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """One workflow of a chain of calls: its file, and where it calls the next one."""
 
@@ -39,7 +40,7 @@ class Link:
     place: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """From where a document is compiled: the workflows that it may call, those that it was called through, and how.
 

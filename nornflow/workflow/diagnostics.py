@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from nornflow.model.diagnostic import Diagnostic, Location, Severity
+from nornflow.record import record
 from nornflow.workflow.excerpts import excerpt
 
 PAGES = "docs/reference/diagnostics"
 """The folder of the pages, one per code: `<PAGES>/<code>.md`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One code: its kebab-case name for machines, its title for people and how bad it is."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from nornflow.model.diagnostic import Location
+from nornflow.record import record
 
 Path = tuple[str | int, ...]
 """The way from the top of a document to a value: keys and list positions."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a value (and its key) starts, counted from 1, and how a scalar was written."""
 
@@ -25,7 +26,7 @@ class Place:
     """`plain`, `'`, `"`, `|` or `>`; empty for lists and mappings."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """Plain data (dict, list, str, int, float, bool, None) with the place of each of its values."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
+from nornflow.record import record
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.functions import FUNCTIONS
 from nornflow.workflow.lowering import LOCAL, Lowering
@@ -26,7 +26,7 @@ _MAKERS = (ast.BinOp, ast.Dict, ast.GeneratorExp, ast.List, ast.ListComp, ast.Sl
 """The nodes that build texts, lists or mappings, so that the size of the whole has to be looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A name that an expression or template uses, with the keys after it that are written out: `("steps", "a", "stdout")`.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from jinja2.runtime import Undefined
 
 from nornflow.errors import ExpressionError
+from nornflow.record import record
 from nornflow.workflow.budget import MAX_STRING, bounded, is_number, kind
 from nornflow.workflow.functions import capture, matches
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterTable:
     """Which of Jinja's filters are kept by name, and which ones are made here."""
 

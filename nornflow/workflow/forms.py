@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from nornflow.model.confirm import UNITS, length
 from nornflow.model.diagnostic import Diagnostic
+from nornflow.record import record
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem, shown
 from nornflow.workflow.document import Document, Path
 
@@ -76,7 +77,7 @@ class Form(ABC):
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text(Form):
     """A text; `pattern` is what the whole of it must match and `example` shows it."""
 
@@ -125,7 +126,7 @@ class Text(Form):
         return {**made, "maxLength": self.longest}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number(Form):
     """A number between two bounds, both included; `unit` is only told to people."""
 
@@ -155,7 +156,7 @@ class Number(Form):
         return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Duration(Form):
     """A length of time between two bounds in seconds, both included: a number of seconds, or `30s`, `5m`, `1h`.
 
@@ -208,7 +209,7 @@ _LENGTH_IN_DAYS = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {**UNITS, "d": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boolean(Form):
     """true or false; the words yes and no are texts here, as in YAML 1.2."""
 
@@ -229,7 +230,7 @@ class Boolean(Form):
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice(Form):
     """One of a few words."""
 
@@ -260,7 +261,7 @@ class Choice(Form):
         return {"enum": list(self.words)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneOf(Form):
     """One of several forms, told apart by the kind of the value."""
 
@@ -284,7 +285,7 @@ class OneOf(Form):
         return {"anyOf": [form.schema() for form in self.forms]}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Anything(Form):
     """Any plain value at all."""
 

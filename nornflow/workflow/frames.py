@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nornflow.errors import ExpressionError, StepError, UsageError
 from nornflow.model.frame import Frame
 from nornflow.model.workflow import Edge, Step, Workflow
+from nornflow.record import record
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.inputs import resolve_inputs
 from nornflow.workflow.keys import MAX_STEPS
 from nornflow.workflow.templating import Renderer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Passing:
     """How values get into called workflows: `max_string` is the longest text, `base` the folder that files are below."""
 

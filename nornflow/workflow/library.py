@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from nornflow.record import record
 from nornflow.workflow.document import Document
 from nornflow.workflow.loader import load
 
@@ -15,7 +15,7 @@ DEPTH = 5
 """How deep workflows may call each other where no setting says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Library:
     """The workflows that can be called from one that lies in `folder`; `depth` is how deep they may call each other.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Location
+from nornflow.record import record
 from nornflow.workflow.blocks import has_template
 from nornflow.workflow.diagnostics import did_you_mean, listing, problem
 from nornflow.workflow.document import Path
@@ -30,7 +31,7 @@ FLEET_KEYS = words("status ok failed changed skipped changed_hosts failed_hosts 
 _WRITTEN = re.compile(r"steps\.([A-Za-z]\w*(?:-[A-Za-z]\w*)*)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """What can be named at one place of a workflow."""
 

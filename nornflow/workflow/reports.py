@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from nornflow.model.diagnostic import Diagnostic, Severity
 from nornflow.model.workflow import Workflow
+from nornflow.record import record
 from nornflow.workflow.diagnostics import RULES
 from nornflow.workflow.excerpts import clean, excerpt, way_out
 
@@ -20,7 +20,7 @@ _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "
 _NOTICE = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileResult:
     """What was found in one file: the workflow when it compiled, every diagnostic, and the text for quoting it."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from nornflow.record import record
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.document import Path
 from nornflow.workflow.forms import MISSING, Form, Reader, name_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListOf(Form):
     """A list of one form; with `alone`, a single value may stand without its list."""
 
@@ -46,7 +47,7 @@ class ListOf(Form):
         return {"anyOf": [self.item.schema(), made]} if self.alone else made
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MapOf(Form):
     """A mapping whose keys follow a pattern and whose values have one form."""
 
@@ -90,7 +91,7 @@ class MapOf(Form):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Key:
     """One key of a record: its form, whether it must be there, and one sentence of documentation."""
 
@@ -100,7 +101,7 @@ class Key:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record(Form):
     """A mapping with named keys; `instead` says what to write for keys that other tools have."""
 

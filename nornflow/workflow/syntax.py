@@ -12,9 +12,9 @@ import keyword
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from nornflow.errors import ExpressionError
+from nornflow.record import record
 from nornflow.workflow.diagnostics import did_you_mean
 
 MAX_LENGTH = 2000
@@ -62,14 +62,14 @@ class ExpressionSyntax(ExpressionError):
         self.suggestion = suggestion
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Token:
     kind: str
     text: str
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """An expression that parsed: its tree, the texts in it by position, and a way back from tree to text."""
 

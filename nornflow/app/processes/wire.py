@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,28 +14,29 @@ from nornflow.model.event import Event
 from nornflow.model.journal import Entry
 from nornflow.model.plain import plain
 from nornflow.model.run import RunInfo
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Born:
     """A process is there."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Begin:
     """A run begins: what its steps are told of it."""
 
     info: RunInfo
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewPass:
     """What was planned is applied from now on."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stop:
     """How far the run is to end: whether nothing new shall begin, and whether work in progress shall end; for one order too."""
 
@@ -44,19 +45,19 @@ class Stop:
     order: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class End:
     """There is no more work: sessions are closed and the process ends."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noted:
     """Entries of the journal that need not be waited for."""
 
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What a thread waits for: entries to be durable, or whether a device may be written to."""
 
@@ -66,7 +67,7 @@ class Asked:
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answered:
     """The answer to what was asked: a value, or the error that is raised there."""
 
@@ -75,7 +76,7 @@ class Answered:
     error: NornFlowError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Learned:
     """A secret that a process came to know, in good time before anything that holds it; `origin` tells nothing of it."""
 
@@ -83,7 +84,7 @@ class Learned:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """An order that could not be done for a reason that is no result of its devices: a fault of the program, as text."""
 

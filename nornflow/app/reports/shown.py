@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from nornflow.model.journal import Sent
 from nornflow.model.plan import Risk
 from nornflow.model.run import BatchRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, changes_in
+from nornflow.record import record
 
 _DEPTH = 3
 LONGEST = 20_000
@@ -101,7 +101,7 @@ def seconds(length: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """Devices that were to be changed, and were changed, in the same way; the diffs are those of the first one."""
 
@@ -186,7 +186,7 @@ def alike(report: Report, explanation: str) -> list[tuple[StateDifference, tuple
     return [(each, tuple(hosts)) for each, hosts in ranked]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """What a gate decided about some devices in the same words; no devices where it was about the run."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunRecord
 from nornflow.model.sealed import SealedPlan
 from nornflow.policy.approvals import AHEAD, Ballot, ballot
+from nornflow.record import record
 
 if TYPE_CHECKING:
     from nornflow.store.sealed import SqlSealed
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _OTHER = "{}: the inventory says something else of it than when the plan was made"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """How a plan shall be applied: `strict` when one stale device keeps all from being changed; `locked` as for a run."""
 
@@ -49,7 +50,7 @@ class Wanted:
     locked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opened:
     """A plan with the change that it is of, as that is today, and the devices that are not the same any more."""
 

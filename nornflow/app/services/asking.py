@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from nornflow.abc import Observer
 from nornflow.engine.cancel import StopSwitch
 from nornflow.model.plan import Plan
 from nornflow.model.pool import Asked
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """What somebody asked for: the workflow's file, inputs (`key=value` or `@file.yaml`), and how to narrow it.
 
@@ -33,7 +34,7 @@ class Request:
     asked: Asked | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Voices:
     """How a run talks to the outside: observers, the question before a change, and the switch that stops it.
 

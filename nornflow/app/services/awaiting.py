@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
@@ -13,12 +12,13 @@ from nornflow.errors import StateConflict, StepCancelled, UsageError
 from nornflow.model.confirm import UNITS
 from nornflow.model.pipeline import On
 from nornflow.model.run import RUN_MOVES, RunState
+from nornflow.record import record
 
 LOOK = 0.5
 """Seconds between two looks at the other runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AfterRun:
     """A run, by the beginning of its id, and how it must end."""
 

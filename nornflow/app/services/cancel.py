@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
+from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.store.records import RunRecords
 
@@ -33,7 +34,7 @@ BEFORE_DEVICES = frozenset((RunState.PENDING, RunState.PLANNING, RunState.AWAITI
 """States in which nothing has been sent to a device: a run whose process died in one of them ends as cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cancelled:
     """What became of a wish: `heard` by the run's process, or not yet; `state` is how the run stands now."""
 

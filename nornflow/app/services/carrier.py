@@ -11,16 +11,17 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from nornflow.app.services.carrying import Carried
+from nornflow.record import record
 
 _LEAVE = "leave"
 _ERRAND = "errand "
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Errand:
     """What a process is to do: carry a run on, its part at one `site`, or leave it to workers as an `entry` of a `pipeline`."""
 

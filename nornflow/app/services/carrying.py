@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 
 from nornflow.app.build import Project
@@ -18,6 +18,7 @@ from nornflow.model.journal import Standing
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunState
 from nornflow.model.submission import Submission, version_differences
+from nornflow.record import record
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.submissions import Submissions
 from nornflow.store.workers import Workers
@@ -35,7 +36,7 @@ class Came(StrEnum):
     AGAIN = "again"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """How a process left a run: what came of it, the run's state, and what is to be said about that."""
 

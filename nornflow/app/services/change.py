@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 
 from nornflow.abc import RunStore
@@ -22,11 +21,12 @@ from nornflow.model.approval import Approval
 from nornflow.model.decision import Decision
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
+from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedChange:
     """A plan with what the gates said of it."""
 
@@ -34,7 +34,7 @@ class PlannedChange:
     decisions: tuple[Decision, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Applied:
     """A sealed plan that a run applies, and the approvals that it has."""
 
@@ -67,7 +67,7 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
     return carry_out(project, asked_change(project, request), voices, locked=request.locked)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commission:
     """A run that somebody wants under this id; `claim`, given store and worker, raises when it may not be begun (any more)."""
 

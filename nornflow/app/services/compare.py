@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from nornflow.model.plain import plain
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunRecord
+from nornflow.record import record
 
 Pair = tuple[Any, Any]
 
 _HEAD = ("workflow", "version", "profile", "user", "state", "error")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunDifference:
     """Pairs (first run, second run) of what differs, None where a run has nothing; lines are unified diffs by device.
 

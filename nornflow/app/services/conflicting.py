@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 
 from nornflow.app.build import Project
@@ -15,9 +14,10 @@ from nornflow.errors import UsageError
 from nornflow.model.plan import HostPlan
 from nornflow.model.sealed import SHORT, PendingPlan, SealedPlan
 from nornflow.planning.conflicts import Comparison, Finding, Kind
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Meeting:
     """Devices on which two plans meet in the same way; `read` says that they were compared on configurations.
 
@@ -34,7 +34,7 @@ class Meeting:
         return any(finding.conflict for finding in self.findings)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conflicts:
     """How two plans meet: nothing where no device is changed by both."""
 
@@ -61,7 +61,7 @@ def conflicts_of(project: Project, a: SealedPlan, b: SealedPlan) -> Conflicts:
     return Conflicts(a, b, _meetings(a.plan.hosts, b.plan.hosts, *texts))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Neighbour:
     """A plan that waits for devices of another one, and how the two meet: in the findings A is the other, B is this."""
 

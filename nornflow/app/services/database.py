@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nornflow.app.build import Project
 from nornflow.model.history import RunQuery
 from nornflow.model.plain import plain
+from nornflow.record import record
 from nornflow.store.records import RunRecords
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One thing that `nornflow db check` looked at: what, whether it is well, and what to do when it is not."""
 

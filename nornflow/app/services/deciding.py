@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.sealed import SHORT
 from nornflow.model.wait import Wait, WaitEnd, WaitKind
 from nornflow.policy.waits import barred, judged
+from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.templating import has_template
@@ -27,7 +27,7 @@ LARGEST = 65_536
 """Bytes that the data of a signal may have: it is an answer, not an archive."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class About:
     """Which of the things that a run waits for: a step, a batch (0 is any); `plan` is how the hash of its plan must begin."""
 
@@ -36,7 +36,7 @@ class About:
     plan: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """What became of an answer: the run, what it was about, and whether the run may go on now."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nornflow.app.build import Project
@@ -17,12 +16,13 @@ from nornflow.model.workflow import Step, Workflow
 from nornflow.policy.gates import LimitsGate
 from nornflow.policy.lowering import of_step
 from nornflow.policy.permissions import effective
+from nornflow.record import record
 from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.inputs import resolve_inputs
 from nornflow.workflow.loader import load
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explained:
     """One thing that a workflow needs: whether it is given, the rule that decided, where it stands and the way out.
 
@@ -37,7 +37,7 @@ class Explained:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """Everything a workflow needs under one profile; `later` says what only a plan can show."""
 

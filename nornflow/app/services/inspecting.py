@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from nornflow.app.build import Project
@@ -20,9 +19,10 @@ from nornflow.model.plan import HostPlan
 from nornflow.model.sealed import SealedPlan
 from nornflow.planning.signing import fingerprint
 from nornflow.policy.approvals import Ballot
+from nornflow.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inspected:
     """A plan with how its approvals stand, and whether what it says of itself is known to be true (`vouched`)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
@@ -17,6 +17,7 @@ from nornflow.errors import StateConflict
 from nornflow.model.lock import Place
 from nornflow.model.pipeline import PipelineRecord, PipelineState, PipelineWish
 from nornflow.model.wish import Level
+from nornflow.record import record
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
@@ -28,7 +29,7 @@ LOOK = 0.25
 """Seconds between two looks at a pipeline that is to end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineView:
     """How a pipeline stands; `leader` is who leads it, in words, `cut_off` says that the process that did is dead.
 

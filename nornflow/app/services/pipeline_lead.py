@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from nornflow.abc import RunStore
@@ -35,6 +35,7 @@ from nornflow.model.pipeline import (
 from nornflow.model.submission import Submission
 from nornflow.model.wish import Level
 from nornflow.policy.profiles import profile_named
+from nornflow.record import record
 from nornflow.store.patience import Patience
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.posts import Posts
@@ -47,7 +48,7 @@ TICK = 0.25
 """Seconds between two looks at how the runs stand."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineRequest:
     """What somebody asked for: the file, inputs (`key=value` or `@file.yaml`), another inventory, and options of each run.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ from nornflow.app.services.pipeline_spec import PipelineSpec, request_for
 from nornflow.errors import ExpressionError
 from nornflow.model.pipeline import kept_pipeline
 from nornflow.policy.profiles import profile_named
+from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.workflow.inputs import resolve_inputs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedEntry:
     """The plan of one entry, or why there is none yet."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from nornflow.app.services.asking import Request
 from nornflow.app.services.spec import HERE, below
 from nornflow.errors import UsageError
 from nornflow.model.pipeline import BADLY, Entry, EntryRecord, EntryState, Pipeline, PipelineRecord, pipeline_of
+from nornflow.record import record
 from nornflow.redaction import MASK
 from nornflow.workflow.pipeline_names import GROUP, renderer_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineSpec:
     """The pipeline as plain data, the values of its inputs, and where it was begun.
 

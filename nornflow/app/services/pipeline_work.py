@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
@@ -18,6 +17,7 @@ from nornflow.app.services.submitting import submit_again, submit_commissioned
 from nornflow.errors import NornFlowError, StateConflict, StoreError, UsageError
 from nornflow.model.pipeline import EntryState
 from nornflow.model.run import RunRecord
+from nornflow.record import record
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.runs import SqlRunStore
 
@@ -62,7 +62,7 @@ def _opened(project: Project) -> Iterator[tuple[SqlRunStore, SqlPipelines]]:
         yield store, SqlPipelines(store)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wanted:
     """The run of an entry: what it is asked for (None where it has begun), and the workflow's digest when it was compiled."""
 

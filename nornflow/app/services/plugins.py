@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from nornflow.errors import PluginError
 from nornflow.plugins.host import PluginHost, check_plugin, load_plugins
 from nornflow.plugins.inspection import documentation
 from nornflow.plugins.registry import KINDS, PluginInfo
+from nornflow.record import record
 from nornflow.settings import Settings
 
 RUNS = {"device": "on each device", "run": "once in a run", "any": "on each device after a step on devices, else once"}
 """How often a step of each scope runs, in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParameterView:
     """One key of a step type: its type in words, whether it must be given, its default and what it does."""
 
@@ -30,7 +30,7 @@ class ParameterView:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepTypeView:
     """One step type as documentation shows it; `problem` says why its parameters cannot be told."""
 
@@ -42,7 +42,7 @@ class StepTypeView:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PluginView:
     """One plugin with everything it brings; `others` holds name and documentation of what is not a step type, by noun."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from nornflow.app.build import Project
 from nornflow.errors import UsageError
 from nornflow.model.pool import Asked, total
+from nornflow.record import record
 from nornflow.workflow.resources import impossible
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolView:
     """One resource: how much there is, how much of it is taken, and who holds or awaits how much, with priorities."""
 
@@ -23,7 +23,7 @@ class PoolView:
     waiting: Sequence[Share] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """What one run holds of a resource or waits for; `passed` counts those that were served before it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from nornflow.model.profile import Profile
 from nornflow.model.run import RunInfo
 from nornflow.model.workflow import Workflow
 from nornflow.policy.lowering import with_steps
+from nornflow.record import record
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.records import RunRecords
 from nornflow.workflow.compiler import compile_workflow
@@ -61,7 +62,7 @@ def new_run_id(moment: datetime, rng: random.Random | None = None) -> str:
     return f"{moment:%Y%m%d-%H%M%S}-{(rng or random.SystemRandom()).getrandbits(24):06x}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """A change with everything decided: the compiled workflow, its inputs, its profile and the devices that it targets."""
 

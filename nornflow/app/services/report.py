@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from nornflow.abc import RunStore
@@ -16,6 +16,7 @@ from nornflow.model.journal import Sent
 from nornflow.model.plan import HostPlan, Plan, Risk
 from nornflow.model.run import RUN_MOVES, HostRecord, HostState, RunRecord, StepRecord, StepResult
 from nornflow.planning.diff import added_removed, changes_in
+from nornflow.record import record
 
 COMPARISON = "state:differences"
 """The step of a record that holds the differences of states (`docs/how-to/compare-states.md`)."""
@@ -50,7 +51,7 @@ _TOLD = frozenset(
 """Events of which the course of a run is told; those of single steps stand with the devices."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateDifference:
     """One value that differed on a device between the two looks; `change` is `changed`, `new` or `gone`."""
 
@@ -62,7 +63,7 @@ class StateDifference:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """What a device showed before and after its change; None where nothing was seen."""
 
@@ -71,7 +72,7 @@ class Look:
     after: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceReport:
     """Everything about one device; `counts` are its differences by explanation, empty when none were looked for."""
 
@@ -109,7 +110,7 @@ class DeviceReport:
         return sum(result.duration for _, result in self.steps)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """A run as the board that approved it wants to read it; nothing secret is in it, as the store keeps nothing secret in clear.
 

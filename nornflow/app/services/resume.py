@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,11 +30,12 @@ from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.run import RunRecord
 from nornflow.model.workflow import Scope
+from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """Which run, and which of its steps that was cut off is to be done once more (`again`), if any.
 

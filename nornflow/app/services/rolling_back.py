@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from nornflow.errors import UsageError
 from nornflow.model.journal import Standing
 from nornflow.model.run import BAD_ENDS, HostState, RunRecord
 from nornflow.model.sealed import SealedPlan
+from nornflow.record import record
 from nornflow.workflow.loader import load
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ STALE = 5
 """The exit code when no device was as the run left it, so nothing was taken back."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """Which run is to be taken back: on these devices, or (none named) on all that it changed.
 

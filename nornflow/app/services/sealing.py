@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from nornflow.model.sealed import SealedPlan
 from nornflow.model.workflow import Workflow
 from nornflow.planning.premise import AfterPlan
 from nornflow.planning.seal import sealed
+from nornflow.record import record
 from nornflow.redaction import Redactor
 from nornflow.store.processes import user
 from nornflow.store.vault import Vault
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class After:
     """A plan, by its hash, that another one comes after, and what devices have once it is applied."""
 

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nornflow.errors import ExpressionError, NornFlowError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.pool import Asked
 from nornflow.model.workflow import Workflow
+from nornflow.record import record
 from nornflow.redaction import Redactor
 from nornflow.workflow.loader import load
 from nornflow.workflow.syntax import ExpressionSyntax
@@ -35,7 +36,7 @@ Rendered = Callable[[str, str], Collection[str]]
 """Takes a template and the frame that it stands in, and returns the texts that it may come to."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """The workflow's text, what it was run with, and fingerprints of what lies outside: devices and files.
 

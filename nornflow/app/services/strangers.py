@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from nornflow.app.build import Project
@@ -13,10 +13,11 @@ from nornflow.app.services.sealing import masked
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.plan import HostPlan, Plan
 from nornflow.model.sealed import SealedPlan
+from nornflow.record import record
 from nornflow.store.processes import user
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """A stranger's plan in our own words, as a plan file keeps it, and the devices on which ours is another one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nornflow.app.build import Project
@@ -31,6 +31,7 @@ from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.sealed import SealedPlan
 from nornflow.model.submission import RUNS, Submission, Submitted, version_differences
+from nornflow.record import record
 from nornflow.store.posts import Posted, Posts
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
@@ -43,7 +44,7 @@ CUT_OFF = "its submission was cut off"
 """Why a run is parked that is not in its queue yet; who leaves it releases it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Left:
     """A run that was left to workers; `notice` says what whoever left it should know."""
 
@@ -52,7 +53,7 @@ class Left:
     notice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sealed:
     """A sealed plan that a run is to apply, as its journal begins with it."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
 
 from nornflow.app.build import Project
 from nornflow.errors import UsageError
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submitted, version_differences
+from nornflow.record import record
 from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.posts import Posted, Posts
 from nornflow.store.runs import SqlRunStore
@@ -19,7 +19,7 @@ from nornflow.store.submissions import Submissions
 from nornflow.store.workers import Workers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkerSeen:
     """A worker: what it takes, whether it lives and takes more, the runs that its processes carry out, the pipelines it leads.
 
@@ -38,7 +38,7 @@ class WorkerSeen:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSeen:
     """A run that no process carries out; `why` nobody can, if so, `parked` why nobody shall.
 
@@ -61,7 +61,7 @@ class RunSeen:
         return f"parked: {self.parked}" if self.parked else self.why or "waits for a place"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Watched:
     """The workers of a store, and the runs that wait for one."""
 

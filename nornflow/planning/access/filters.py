@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from nornflow.record import record
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -18,7 +19,7 @@ _EPHEMERAL = range(1024, 65536)
 """Ports that a controller's connections come from."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Packet:
     """The first packet of the controller's connection; None where nobody knows."""
 

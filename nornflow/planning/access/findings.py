@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nornflow.model.device import Way
 from nornflow.planning.access.filters import Address
+from nornflow.record import record
 
 
 class Reach(StrEnum):
@@ -18,7 +18,7 @@ class Reach(StrEnum):
     LOGIN = "login"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One way in which a configuration cuts, or may cut, the way in; `aspect` is what the finding is about."""
 
@@ -28,7 +28,7 @@ class Finding:
     reach: Reach = Reach.PATH
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Path:
     """A way with its addresses understood; loopback addresses say nothing, somebody passes such connections on."""
 

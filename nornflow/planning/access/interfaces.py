@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from nornflow.planning.access.filters import Address
 from nornflow.platforms.platform import Platform
+from nornflow.record import record
 
 IPInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
@@ -25,7 +25,7 @@ _BENIGN = re.compile(
 """Lines that neither cut a way nor are looked at elsewhere; the rest of an interface's lines may do either."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interface:
     """One interface. `inbound` are the access lists for what comes in, `rest` the lines that nothing else here reads."""
 

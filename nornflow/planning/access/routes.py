@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from nornflow.planning.access.filters import Address
 from nornflow.planning.access.interfaces import Interface
+from nornflow.record import record
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -17,7 +17,7 @@ _NAMED = frozenset(("tag", "name", "metric", "track", "label", "table"))
 _DEEPEST = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """A static route; `distance` decides between routes of one prefix."""
 
@@ -29,7 +29,7 @@ class Route:
     distance: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exit:
     """How packets leave: by which interface, to which next hop (None: the destination is on the interface's network)."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from nornflow.platforms.expand import Opened, locate
 from nornflow.platforms.platform import Platform
 from nornflow.platforms.spellings import MOST, spellings
 from nornflow.platforms.tree import Node, logical_lines
+from nornflow.record import record
 
 _RANGE = re.compile(r"(?:(?:no|default?) +)?int[a-z]* +(?:ra[a-z]* +\S|\S.*\d\s*[,-]\s*\w)", re.IGNORECASE)
 _SECTION = re.compile(r"((?:(?:no|default?) +)?int[a-z]*) +(.+)", re.IGNORECASE)
@@ -18,7 +18,7 @@ _LEAVES = {short: word for word in ("exit", "end", "quit") for short in (word, w
 _NUMBERED = re.compile(r"(no +)?access-l[a-z]* +(\d+)(?: +(.+))?$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Typed:
     """A line to play, and the planned line that it was made of; `beyond` where nobody can tell what that stands for."""
 

@@ -10,6 +10,7 @@ from nornflow.planning.access.interfaces import Interface, interface, numbers
 from nornflow.planning.access.routes import Route, static_route
 from nornflow.platforms.platform import Platform
 from nornflow.platforms.tree import SEPARATOR, Node
+from nornflow.record import record
 
 _ROUTE = re.compile(r"ip(?:v6)? route (.+)")
 _LIST = re.compile(r"(?:ip |ipv6 |mac )?access-list (?:standard |extended )?(\S+)(?: (.+))?$")
@@ -35,7 +36,7 @@ _ELSEWHERE = re.compile(
 """Global lines that may stop or turn packets on their way, each in a manner of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vty:
     """A range of the lines that sessions come in by, with what stands in its section."""
 

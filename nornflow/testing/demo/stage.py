@@ -9,12 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from nornflow.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Stage:
     """A project folder, and how commands are shown and run in it."""
 

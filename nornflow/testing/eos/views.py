@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from nornflow.record import record
 from nornflow.testing.eos.device import MODEL, VERSION, Switch
 from nornflow.testing.eos.sessions import State
 from nornflow.testing.routers.config import Configuration, Item, Section
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """One command's result: the structured form (None where EOS has none) and the text."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nornflow.record import record
 from nornflow.testing.frr.namespace import enter, namespace
 from nornflow.testing.frr.system import DAEMONS, LabError, run, write
 from nornflow.testing.frr.topology import RouterPlan
@@ -53,7 +53,7 @@ Match LocalPort {shell}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrrRouter:
     """A router of the lab; `folder` holds its keys and logs."""
 

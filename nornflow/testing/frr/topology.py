@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nornflow.errors import UsageError
+from nornflow.record import record
 from nornflow.testing.routers.network import SITES, links
 
 MANAGEMENT = "198.18.0"
@@ -14,7 +13,7 @@ TOPOLOGIES = ("ring", "chain")
 LARGEST = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Port:
     """One end of a link: the interface, its address, and the neighbour at the other end."""
 
@@ -24,7 +23,7 @@ class Port:
     other: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RouterPlan:
     """One router of the lab."""
 
@@ -84,7 +83,7 @@ class RouterPlan:
         return "\n".join([*lines, "end", ""])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LabPlan:
     """A whole lab."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nornflow.record import record
 from nornflow.testing.routers.arguments import listing_place
 from nornflow.testing.routers.grammar import Grammar, Invalid, Match, Rule, Unparsed
 
@@ -82,7 +83,7 @@ Complete = Callable[[Section, Match], str]
 """Returns the full line of one whose number the device supplies."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Style:
     """How a platform lists its configuration: the indentation of a level, and whether families are closed by a line."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from nornflow.record import record
 from nornflow.testing.routers.config import Configuration, Cursor, ModeLike
 from nornflow.testing.routers.ios_grammar import ios_modes
 from nornflow.testing.routers.ios_rules import ios_check, ios_complete
@@ -34,7 +35,7 @@ class Counters:
         return {counter.name: getattr(self, counter.name) for counter in fields(self)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heard:
     """One line that a device was sent: in which of its sessions, when (seconds of a clock that only goes on), which line.
 

@@ -6,10 +6,10 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from nornflow.errors import UsageError
+from nornflow.record import record
 
 KINDS: Mapping[str, str] = {
     "auth": "the password is refused",
@@ -30,7 +30,7 @@ _NUMBERED = frozenset({"flap", "drop", "hang", "slow", "reload"})
 _MATCHING = frozenset({"drop", "hang", "reject", "reload", "slow"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """One fault of one device.
 

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from nornflow.record import record
 from nornflow.testing.routers.arguments import ARGUMENTS, BadArgument
 
 _GROUP = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*)\)")
@@ -50,7 +51,7 @@ class Ambiguous(Unparsed):
         self.typed = typed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """What the grammar knows about one kind of line: its place in the listing, its key and what it opens."""
 
@@ -67,7 +68,7 @@ class Rule:
     numbered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """A line that the grammar knows, in its canonical words; `rule` is None for a `no` form cut short."""
 
@@ -90,7 +91,7 @@ class _Node:
     negatable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Word:
     text: str
     column: int

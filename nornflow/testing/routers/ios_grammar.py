@@ -6,9 +6,9 @@ The order of the patterns is the order in which the device lists its configurati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from nornflow.record import record
 from nornflow.testing.routers.grammar import Grammar
 
 _GLOBAL = """
@@ -324,7 +324,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mode:
     """One configuration mode: its name in the tables, what the prompt shows for it, and its commands."""
 

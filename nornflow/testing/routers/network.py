@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from nornflow.record import record
 
 SITES = ("ams", "fra", "lon", "par")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A router's place in the network: its number from 1, its name and its neighbours' numbers."""
 
@@ -25,7 +26,7 @@ class Place:
         return {"role": self.role, "site": self.site, "asn": autonomous_system(self.number), "index": self.number}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """One end of a link: the own and the other address, and who is there."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from nornflow.record import record
 from nornflow.testing.routers import filters
 from nornflow.testing.routers.config import Cursor, Rejected
 from nornflow.testing.routers.device import Router
@@ -19,7 +20,7 @@ from nornflow.testing.routers.views import VIEWS
 Question = Callable[[str], "Reply"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What the device answers: its text, whether the session or all sessions end, and a question that it asks."""
 
