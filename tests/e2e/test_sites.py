@@ -266,7 +266,9 @@ def test_what_a_process_cuts_off_that_was_taken_for_dead_is_no_outcome(sites: Si
     run = sites.leave("both")
     until(lambda: "logging host" in fleet["r1"].last_command, sites)
     with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db", timeout=30)) as connection:
-        connection.execute("UPDATE workers SET state = 'gone' WHERE id = (SELECT worker FROM shards WHERE site = 'ams')")
+        connection.execute(
+            "UPDATE workers SET state = 'gone' WHERE id = (SELECT worker FROM shards WHERE site = 'ams')"
+        )
         connection.commit()
     until(lambda: "taken for dead" in sites.log(1), sites)
     fleet.heal("r1")
