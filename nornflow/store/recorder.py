@@ -76,6 +76,10 @@ class RunRecorder(EventSink, Journal):
             self._flush(ticket)
         self._demand()
 
+    def lose(self, error: StoreError) -> None:
+        """Keep nothing more: what is cut off from now on is no outcome, whoever goes on with the run finds out what is."""
+        self._error = error
+
     def finish(self, record: RunRecord) -> None:
         """Write what waits, then the end of the run with its results; StoreError when the store did not take all."""
         self._end()

@@ -203,6 +203,21 @@ def test_another_process_goes_on_where_the_dead_one_was(store: SqlRunStore) -> N
     assert store.summary("run-1").state is RunState.FAILED
 
 
+def test_what_a_process_cuts_off_that_was_taken_for_dead_is_no_outcome(store: SqlRunStore) -> None:
+    """Also while nobody has taken the run over: the journal is what whoever does so goes by."""
+    recorder = begun(store)
+    recorder.take(moved("running"))
+    recorder.write(ENTRY)
+    recorder.lose(RunLost("taken for dead"))
+    with pytest.raises(RunLost):
+        recorder.write(Entry(EntryKind.OVER))
+    with pytest.raises(RunLost):
+        recorder.take(moved("cancelled"))
+    recorder.leave()
+    assert list(store.entries("run-1")) == [ENTRY]
+    assert store.summary("run-1").state is RunState.RUNNING
+
+
 def test_a_run_whose_program_failed_while_it_was_at_work_on_devices_is_left_to_be_resumed(store: SqlRunStore) -> None:
     recorder = begun(store)
     recorder.take(moved("running"))

@@ -34,7 +34,7 @@ class Alive:
         self.pulse: Pulse | None = None
         self.id = ""
         self._error: RunLost | None = None
-        self._tell: Callable[[StoreError], None] = lambda error: None
+        self._tell: list[Callable[[StoreError], None]] = []
         if isinstance(store, NoStore):
             return  # and the database is not loaded
         from nornflow.store.pulse import Pulse
@@ -47,8 +47,8 @@ class Alive:
             self.id = self.workers.register()
 
     def tell(self, lost: Callable[[StoreError], None]) -> None:
-        """Call this when others have taken this process for dead; at once if they have already."""
-        self._tell = lost
+        """Call this too when others have taken this process for dead, behind those before it; at once if they have already."""
+        self._tell.append(lost)
         if self._error is not None:
             lost(self._error)
 
@@ -57,7 +57,8 @@ class Alive:
             "this process was taken for dead: it was stopped for too long, or cut off from the store",
             hint="see how the run stands: nornflow runs list",
         )
-        self._tell(self._error)
+        for lost in list(self._tell):
+            lost(self._error)
 
 
 @contextmanager

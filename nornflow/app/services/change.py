@@ -118,6 +118,7 @@ def carry_out(
             shards=shards,
             waits=waits_of(store, run, 1, change, user()),
         )
+        me.tell(recorder.lose)
         me.tell(prepared.tools.emitter.lose)
         try:
             if commission is not None:

@@ -132,6 +132,7 @@ def _go_on(
     )
     said = partial(answers_about, store, standing.run)
     emitter = prepared.tools.emitter
+    me.tell(recorder.lose)
     me.tell(emitter.lose)
     try:
         for stored in store.events(standing.run):
