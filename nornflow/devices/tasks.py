@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from nornflow.errors import PolicyDenied, StepError
+from nornflow.plugins.as_written import AsWritten
 
 _FILES = "steps read and write files of the run's workspace and of the project (`template`)"
 _ACTS_HERE = {
@@ -123,7 +124,7 @@ def _load_own(module_name: str, file: Path) -> ModuleType:
     name = f"nornflow_project_tasks.{file.resolve().as_posix().replace('/', '_').replace('.', '_')}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=AsWritten(name, str(file)))
     if spec is None or spec.loader is None:
         raise StepError(f"{file} cannot be loaded as a module")
     module = importlib.util.module_from_spec(spec)

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from nornflow.errors import PluginError
+from nornflow.plugins.as_written import AsWritten
 from nornflow.record import record
 
 GROUP = "nornflow"
@@ -79,8 +80,9 @@ def _load_file(path: Path) -> ModuleType:
     package = path.name == "__init__.py"
     stem = (path.parent if package else path).stem
     name = f"_nornflow_local_{''.join(c if c.isalnum() else '_' for c in stem)}_{uuid.uuid4().hex}"
-    spec = spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)] if package else None)
-    if spec is None or spec.loader is None:
+    below = [str(path.parent)] if package else None
+    spec = spec_from_file_location(name, path, loader=AsWritten(name, str(path)), submodule_search_locations=below)
+    if path.suffix != ".py" or spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file", hint="a local plugin is a .py file or a package folder")
     module = module_from_spec(spec)
     # dataclasses and pydantic look their module up by name while it is executed, and relative imports do so later
