@@ -52,6 +52,9 @@ class Zygote:
 def _serve(wanted: socket.socket, live: Callable[[Line], None], load: Callable[[], None]) -> None:
     me = os.getpid()
     signal.signal(signal.SIGCHLD, _reap)
+    with suppress(AttributeError, OSError):
+        # whichever of a process's threads wakes up waits for the interpreter's lock: it need not push its holder aside (sched(7))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     load()
     gc.freeze()  # looking for cycles would make every process copy what they all share
     while True:
