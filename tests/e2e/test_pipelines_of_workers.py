@@ -14,7 +14,7 @@ import pytest
 
 from nornflow.testing import Fleet
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, until
+from sites import At, Sites, fleet_of, kill_whole, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -164,7 +164,7 @@ def test_a_killed_leader_is_followed_and_one_that_drains_leaves_it_to_others(
     with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection, connection:
         connection.execute("UPDATE pipelines SET user = 'ada'")  # somebody else than who the workers run as
     first = sites.worker(*ALL)
-    death = At(fleet, "r1", first.kill)
+    death = At(fleet, "r1", lambda: kill_whole(first))
     until(lambda: death.at, sites)
     second = sites.worker(*ALL)
     until(lambda: f"-{second.pid}-" in leader(sites), sites)

@@ -18,7 +18,7 @@ import pytest
 from nornflow.testing import Fleet
 from nornflow.testing.postgres import PostgresServer
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, until
+from sites import At, Sites, below, fleet_of, kill_whole, until
 
 pytestmark = pytest.mark.e2e
 
@@ -66,12 +66,6 @@ def at(sites: Sites, *names: str) -> list[subprocess.Popen[str]]:
 def parts_of(process: subprocess.Popen[str]) -> list[int]:
     """Return the processes of a worker: each does a run, or a site's part of one, and one is ready for the next."""
     return below(process.pid)
-
-
-def below(pid: int) -> list[int]:
-    """Return the processes that a process has started, whichever thread of it did."""
-    found = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
-    return [int(each) for each in found]
 
 
 def forked(worker: subprocess.Popen[str]) -> list[int]:
@@ -170,7 +164,7 @@ def test_a_worker_dies_and_another_goes_on(sites: Sites, fleet: Fleet, who: str)
         with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
             ((at_work,),) = connection.execute(wanted).fetchall()
         pid = int(at_work.rsplit("-", 2)[1])
-        next(each for each in (*owners, *workers) if pid in parts_of(each)).kill()
+        kill_whole(next(each for each in (*owners, *workers) if pid in parts_of(each)))
 
     death = At(fleet, "r2", die)
     run = sites.leave("both")
@@ -195,7 +189,7 @@ def test_a_password_that_the_owner_does_not_know_is_nowhere_in_clear_whoever_die
     def die() -> None:
         with closing(sqlite3.connect(sites.project.path / ".nornflow" / "nornflow.db")) as connection:
             ((at_work,),) = connection.execute("SELECT worker FROM runs").fetchall()
-        next(each for each in owners if int(at_work.rsplit("-", 2)[1]) in parts_of(each)).kill()
+        kill_whole(next(each for each in owners if int(at_work.rsplit("-", 2)[1]) in parts_of(each)))
         in_clear.extend(holding(PASSWORD, sites.project.path))
 
     in_clear: list[Path] = []

@@ -21,7 +21,7 @@ import pytest
 from nornflow.testing import Fleet
 from nornflow.testing.postgres import PostgresServer
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, makes, seen, until
+from sites import At, Sites, fleet_of, kill_whole, makes, seen, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
@@ -86,7 +86,7 @@ def test_two_sites_with_two_workers_each_over_postgresql(
     def kill() -> None:
         with psycopg.connect(server.url) as connection:
             ((worker,),) = connection.execute("SELECT worker FROM submissions WHERE place = 'ams'").fetchall()
-        next(each for each in workers if f"-{each.pid}-" in worker).kill()
+        kill_whole(next(each for each in workers if f"-{each.pid}-" in worker))
 
     death = At(fleet, "r1", kill)
     ams, fra = sites.leave("ams"), sites.leave("fra")
@@ -119,7 +119,7 @@ def test_a_killed_workers_run_is_gone_on_with_in_ten_seconds(made: Callable[...,
     """Without a second write to any device."""
     sites = made("durable: {engine: dbos}\n")
     workers = [sites.worker("--site", "ams") for _ in range(2)]
-    death = At(fleet, "r2", lambda: next(each for each in workers if f"-{each.pid}-" in taker(sites)).kill())
+    death = At(fleet, "r2", lambda: kill_whole(next(each for each in workers if f"-{each.pid}-" in taker(sites))))
     run = sites.leave("ams")
     sites.ends(run)
     events = map(json.loads, sites.project.run("runs", "logs", run, "--format", "jsonl").ok().stdout.splitlines())
@@ -194,7 +194,7 @@ def test_who_leaves_a_run_and_who_takes_it_may_both_be_killed(made: Callable[...
     time.sleep(1.5)
     assert sites.state(run) == "queued"
     first = sites.worker("--site", "ams")
-    death = At(fleet, "r1", first.kill)
+    death = At(fleet, "r1", lambda: kill_whole(first))
     until(lambda: death.at, sites)
     sites.worker("--site", "ams")
     sites.ends(run)

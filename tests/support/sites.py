@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.testing import Fleet
+from nornflow.testing.background import birth
 from nornflow.testing.project import ProjectFolder
 
 CHANGE = """
@@ -152,6 +153,20 @@ class At:
             return hear(session, line, configuring=configuring)
 
         fleet[router].hear = heard  # type: ignore[method-assign]
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes that a process has started, whichever thread of it did."""
+    found = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+    return [int(each) for each in found]
+
+
+def kill_whole(worker: subprocess.Popen[str]) -> None:
+    """Kill a worker, and wait until the processes that it holds are dead too: a quick one would end its run meanwhile."""
+    held = below(worker.pid)
+    worker.kill()
+    worker.wait()
+    until(lambda: not any(map(birth, held)), "what a dead worker held goes on", seconds=5, every=0.005)
 
 
 def until(holds: Callable[[], object], told: object = "", seconds: float = 40, every: float = 0.05) -> None:
