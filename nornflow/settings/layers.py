@@ -1,4 +1,4 @@
-"""Finds the layers of settings, merges them and holds the outcome against the model.
+"""Finds the layers of settings and reads them.
 
 The order, later wins: defaults < preset of `environment` < system < user < project < file < environment < command line.
 A later layer replaces a key; within `plugins`, `credentials`, `store`, `locks`, `pools` and `profiles` only the entries that it
@@ -9,70 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from nornflow.errors import ConfigurationError
 from nornflow.settings.document import KeyPath, Problem, read_document
-from nornflow.settings.model import (
-    ALIASES,
-    PRESETS,
-    Credentials,
-    LockSettings,
-    Origin,
-    PluginSettings,
-    Settings,
-    StoreSettings,
-)
+from nornflow.settings.merging import NESTED, Layer, merge
+from nornflow.settings.model import ALIASES, Settings
 
 SYSTEM = Path("/etc/nornflow")
 PROJECT_FILES = ("nornflow.yaml", "nornflow.yml", "nornflow.json")
 PREFIX = "NORNFLOW_"
 FILE_VARIABLE = "NORNFLOW_CONFIG_FILE"
 
-_NESTED: Mapping[str, frozenset[str] | None] = {
-    "plugins": frozenset(PluginSettings.model_fields),
-    "credentials": frozenset(Credentials.model_fields),
-    "store": frozenset(StoreSettings.model_fields),
-    "locks": frozenset(LockSettings.model_fields),
-    "pools": None,  # any name
-    "profiles": None,
-}
 _LISTS = frozenset(
     {("allowed_domains",), ("trusted_keys",), ("plugins", "disabled"), ("plugins", "required"), ("plugins", "local")}
 )
-_NUMBERS = frozenset(
-    {
-        *((name,) for name in ("workers", "default_timeout", "workflow_depth", "commit_patience", "max_log_length")),
-        *(("cache", name) for name in ("max_entries", "max_size_mb")),
-        ("store", "patience"),
-        ("locks", "timeout"),
-        ("runner", "processes"),
-    }
-)
 _PATHS = ("inventory", "tasks", "workspace")
-
-
-@dataclass
-class _Layer:
-    """One place that settings come from; `base` is the folder that its relative paths are relative to."""
-
-    name: str
-    base: Path
-    values: dict[str, Any] = field(default_factory=dict)
-    places: dict[KeyPath, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def place(self, path: KeyPath) -> str:
-        while path:
-            if path in self.places:
-                return self.places[path]
-            path = path[:-1]
-        return ""
 
 
 def load_settings(
@@ -89,7 +45,7 @@ def load_settings(
     variables with did-you-mean, wrong types and bounds.
     """
     layers, project = _layers(start.resolve(), environ, config_file, overrides or {}, system)
-    settings, problems = _merge(layers, project)
+    settings, problems = merge(layers, project)
     if settings is None or problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
         lines = "\n".join(f"  {problem}" for problem in problems)
@@ -102,13 +58,13 @@ def load_settings(
 def examine_file(path: Path) -> tuple[Settings | None, tuple[Problem, ...]]:
     """Hold one file alone against the model: the settings it gives (None when it cannot be used) and its problems."""
     layer = _file_layer("file", path)
-    settings, problems = _merge([layer], path.resolve().parent)
+    settings, problems = merge([layer], path.resolve().parent)
     return settings, tuple(problems)
 
 
 def _layers(
     start: Path, environ: Mapping[str, str], config_file: Path | None, overrides: Mapping[str, Any], system: Path
-) -> tuple[list[_Layer], Path]:
+) -> tuple[list[Layer], Path]:
     home = environ.get("XDG_CONFIG_HOME") or (f"{environ['HOME']}/.config" if environ.get("HOME") else "")
     layers = [_file_layer("system", found) for found in _existing(system, ("config.yaml", "config.yml", "config.json"))]
     if home:
@@ -137,9 +93,9 @@ def _existing(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
 
-def _file_layer(name: str, path: Path) -> _Layer:
+def _file_layer(name: str, path: Path) -> Layer:
     document = read_document(path)
-    layer = _Layer(name, path.resolve().parent, {}, document.places, document.problems)
+    layer = Layer(name, path.resolve().parent, {}, document.places, document.problems)
     for key, value in document.values.items():
         known = ALIASES.get(str(key), str(key))
         if known != key:
@@ -155,9 +111,9 @@ def _file_layer(name: str, path: Path) -> _Layer:
     return layer
 
 
-def _environment_layer(environ: Mapping[str, str], start: Path) -> _Layer:
+def _environment_layer(environ: Mapping[str, str], start: Path) -> Layer:
     """Read `NORNFLOW_WORKERS`, `NORNFLOW_PLUGINS__DISABLED` ...; other variables of the prefix that resemble none are let be."""
-    layer = _Layer("environment", start)
+    layer = Layer("environment", start)
     for variable in sorted(name for name in environ if name.startswith(PREFIX) and name != FILE_VARIABLE):
         path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
         if path[0] not in Settings.model_fields:
@@ -175,8 +131,8 @@ def _environment_layer(environ: Mapping[str, str], start: Path) -> _Layer:
     return layer
 
 
-def _override_layer(overrides: Mapping[str, Any], start: Path) -> _Layer:
-    layer = _Layer("command line", start)
+def _override_layer(overrides: Mapping[str, Any], start: Path) -> Layer:
+    layer = Layer("command line", start)
     for key, value in overrides.items():
         if value is not None:
             _set(layer, tuple(key.split(".")), value, key)
@@ -184,7 +140,7 @@ def _override_layer(overrides: Mapping[str, Any], start: Path) -> _Layer:
     return layer
 
 
-def _set(layer: _Layer, path: KeyPath, value: Any, place: str) -> None:
+def _set(layer: Layer, path: KeyPath, value: Any, place: str) -> None:
     if isinstance(value, str):
         value = _typed(layer, path, value, place)
     layer.places[path] = place
@@ -194,10 +150,10 @@ def _set(layer: _Layer, path: KeyPath, value: Any, place: str) -> None:
         layer.values[path[0]][".".join(path[1:])] = value
 
 
-def _typed(layer: _Layer, path: KeyPath, text: str, place: str) -> Any:
+def _typed(layer: Layer, path: KeyPath, text: str, place: str) -> Any:
     """Turn the text of a variable or option into what its key wants: a number, a list (JSON or commas), or JSON."""
     stripped = text.strip()
-    if path in _NUMBERS:
+    if path in set(_whole_numbers(Settings)):
         return int(stripped) if stripped.removeprefix("-").isdecimal() and len(stripped) < 20 else text
     if path in _LISTS and not stripped.startswith("["):
         return [item.strip() for item in stripped.split(",") if item.strip()]
@@ -219,7 +175,16 @@ def _typed(layer: _Layer, path: KeyPath, text: str, place: str) -> Any:
     return text
 
 
-def _check_keys(layer: _Layer) -> None:
+def _whole_numbers(model: type[BaseModel], above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the keys whose values are whole numbers."""
+    for name, one in model.model_fields.items():
+        if one.annotation is int:
+            yield (*above, name)
+        elif isinstance(one.annotation, type) and issubclass(one.annotation, BaseModel):
+            yield from _whole_numbers(one.annotation, (*above, name))
+
+
+def _check_keys(layer: Layer) -> None:
     """Report unknown keys, and make the layer's relative paths absolute."""
     for key in list(layer.values):
         value = layer.values[key]
@@ -228,7 +193,7 @@ def _check_keys(layer: _Layer) -> None:
             layer.problems.append(_unknown(layer, (key,), Settings.model_fields))
             del layer.values[key]
             continue
-        known = _NESTED.get(key)
+        known = NESTED.get(key)
         if known is not None and isinstance(value, dict):
             for inner in [each for each in value if each not in known]:
                 layer.problems.append(_unknown(layer, (key, str(inner)), known))
@@ -239,7 +204,7 @@ def _check_keys(layer: _Layer) -> None:
             value["local"] = [_local(layer.base, each) for each in value["local"]]
 
 
-def _unknown(layer: _Layer, path: KeyPath, known: Mapping[str, Any] | frozenset[str]) -> Problem:
+def _unknown(layer: Layer, path: KeyPath, known: Mapping[str, Any] | frozenset[str]) -> Problem:
     if path == ("credentials", "password"):
         hint = "a password never stands in a file: name the variable that holds it with password_env"
     else:
@@ -252,100 +217,3 @@ def _local(base: Path, reference: Any) -> Any:
     if isinstance(reference, str) and (reference.endswith(".py") or "/" in reference):
         return str(base / Path(reference).expanduser())
     return reference
-
-
-@dataclass
-class _Limit:
-    """What holds `profile_limit` in place: the first layer that sets it counts, with the profiles described until then."""
-
-    name: str = ""
-    place: str = ""
-    described: dict[str, Any] = field(default_factory=dict)
-
-    def broken_by(self, path: KeyPath, value: Any, layer: _Layer) -> Problem | None:
-        """Return what is wrong with an entry of a later layer, None when it leaves the limit as it is."""
-        hint = f"{self.place} sets the limit {self.name!r}; only there it can be changed"
-        if not self.name:
-            return None
-        if path == ("profile_limit",) and value != self.name:
-            return Problem(layer.place(path) or layer.name, "profile_limit is set already", hint)
-        if path[0] == "profiles" and len(path) == 2 and self.described.get(path[1], value) != value:
-            return Problem(layer.place(path) or layer.name, f"profiles.{path[1]} is described already", hint)
-        return None
-
-    def set_by(self, layer: _Layer) -> None:
-        """Take the limit of a layer when there is none yet."""
-        if self.name:
-            return
-        profiles, name = layer.values.get("profiles"), layer.values.get("profile_limit")
-        if isinstance(profiles, dict):
-            self.described.update(profiles)
-        if isinstance(name, str):
-            self.name, self.place = name, layer.place(("profile_limit",)) or layer.name
-
-
-def _merge(layers: Sequence[_Layer], project: Path) -> tuple[Settings | None, list[Problem]]:
-    values: dict[str, Any] = {}
-    origins: dict[KeyPath, Origin] = {}
-    problems = [problem for layer in layers for problem in layer.problems]
-    limit = _Limit()
-    for layer in layers:
-        for path, value in _entries(layer.values):
-            if problem := limit.broken_by(path, value, layer):
-                problems.append(problem)
-                continue
-            if len(path) == 2 and isinstance(values.setdefault(path[0], {}), dict):
-                values[path[0]][path[1]] = value
-            else:
-                values[path[0]] = value
-            origins = {known: origin for known, origin in origins.items() if known[: len(path)] != path}
-            origins[path] = Origin(layer.name, layer.place(path))
-            for inner, place in layer.places.items():
-                if inner[: len(path)] == path and inner != path:
-                    origins[inner] = Origin(layer.name, place)
-        limit.set_by(layer)
-    preset = values.get("environment")
-    for key, value in PRESETS.get(preset, {}).items() if isinstance(preset, str) else ():
-        if key not in values:
-            values[key] = value
-            origins[key,] = Origin("preset", f"{preset} ({origins['environment',]})")
-    for key, default in (("inventory", "inventory"), ("tasks", "tasks"), ("workspace", ".nornflow")):
-        values.setdefault(key, project / default)
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        return None, problems + list(_value_problems(error, values, origins))
-    settings._origins, settings._project = origins, project
-    return settings, problems
-
-
-def _entries(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
-    for key, value in values.items():
-        if key in _NESTED and isinstance(value, dict):
-            yield from (((key, str(inner)), entry) for inner, entry in value.items())
-        else:
-            yield (key,), value
-
-
-def _value_problems(
-    error: ValidationError, values: Mapping[str, Any], origins: Mapping[KeyPath, Origin]
-) -> Iterator[Problem]:
-    for found in error.errors(include_url=False, include_context=False):
-        location = tuple(str(part) for part in found["loc"])
-        if location[0] == "inventory":  # a union: tell only about the branch that was meant
-            if isinstance(values["inventory"], Mapping) is not (location[1:2] == ("InventoryPlugin",)):
-                continue
-            location = ("inventory", *location[2:])
-        path = location
-        while path and path not in origins:
-            path = path[:-1]
-        expected = (
-            found["msg"].replace("Input should be ", "expected ").replace("Extra inputs are", "an unknown key is")
-        )
-        shown = "" if found["type"] in {"missing", "extra_forbidden"} else f"found {_shown(found['input'])}, "
-        yield Problem(origins[path].place if path else "", f"{'.'.join(location)}: {shown}{expected}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

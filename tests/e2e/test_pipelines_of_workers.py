@@ -14,18 +14,12 @@ import pytest
 
 from nornflow.testing import Fleet
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, kill_whole, until
+from running import SAY
+from sites import POISON, At, Sites, fleet_of, kill_whole, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(240)]
 
 LINES = Counter(["ntp server 192.0.2.10", "logging host 192.0.2.11"])
-SAY = """
-name: say
-version: 1.0
-inputs: {text: {type: string, required: true}}
-steps: [{id: say, type: shell, command: "echo {{ inputs.text }}", outputs: {said: {from: stdout}}}]
-outputs: {said: {from: steps.say.outputs.said}}
-"""
 ASK = """
 name: ask
 version: 1.0
@@ -37,16 +31,6 @@ LINGER = """
 name: linger
 version: 1.0
 steps: [{id: linger, type: script, script: "while [ ! -e ../../../../over ]; do sleep 0.05; done"}]
-"""
-POISON = """
-import os
-import signal
-
-from nornir.core.task import Result, Task
-
-
-def take(task: Task) -> Result:
-    os.kill(os.getpid(), signal.SIGKILL)
 """
 BAD = """
 name: bad

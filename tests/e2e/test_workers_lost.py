@@ -21,7 +21,7 @@ import pytest
 from nornflow.testing import Fleet
 from nornflow.testing.postgres import PostgresServer
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, kill_whole, makes, seen, until
+from sites import POISON, At, Sites, fleet_of, kill_whole, makes, seen, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
@@ -29,16 +29,6 @@ ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))
 """Seconds for which the server stays away; 30 in the long tests."""
 LINES = Counter(["ntp server 192.0.2.10", "logging host 192.0.2.11"])
 PASSWORD = "kX9-only-on-the-worker"
-POISON = """
-import os
-import signal
-
-from nornir.core.task import Result, Task
-
-
-def take(task: Task) -> Result:
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 BAD = """
 name: bad
 version: 1.0

@@ -19,6 +19,17 @@ from nornflow.testing import Fleet
 from nornflow.testing.background import birth
 from nornflow.testing.project import ProjectFolder
 
+POISON = """
+import os
+import signal
+
+from nornir.core.task import Result, Task
+
+
+def take(task: Task) -> Result:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A task `take` that kills the process that runs it."""
 CHANGE = """
 name: NAME
 version: 1.0

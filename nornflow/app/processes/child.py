@@ -95,13 +95,14 @@ class Child:
         except Exception:  # noqa: BLE001 - a fault of the program is the run's to tell, not this process's
             answer = Failed(order.number, traceback.format_exc())
         del self._orders[order.number]
-        with suppress(OSError):
-            try:
-                self._line.send(answer)
-            except OSError:
-                raise
-            except Exception:  # noqa: BLE001 - a stranger's output that cannot be pickled, by whatever error of its own
-                self._line.send(as_plain(answer) if isinstance(answer, Finished) else answer)
+        try:
+            self._line.send(answer)
+        except OSError:
+            return  # there is no run any more
+        except Exception:  # noqa: BLE001 - a stranger's output that cannot be pickled, by whatever error of its own
+            assert isinstance(answer, Finished)  # the others are text
+            with suppress(OSError):
+                self._line.send(as_plain(answer))
 
     def _stop(self, stop: Stop) -> None:
         switch = self._orders.get(stop.order) if stop.order else self._switch
