@@ -18,16 +18,8 @@ from durable_worker import engine_of
 from nornflow.abc.durable import Ctx, DurableEngine, Duty
 from nornflow.model.job import Job, JobState
 from nornflow.store.database import StoreAway, connect, parsed, upgrade
-from nornflow.testing.durable_engine import (
-    DurableEngineContract,
-    Paper,
-    Site,
-    Workers,
-    python,
-    state,
-    until,
-    works_of,
-)
+from nornflow.testing.durable_engine import DurableEngineContract
+from nornflow.testing.durable_stage import Paper, Site, Workers, python, state, until, works_of
 from nornflow.testing.postgres import postgres_server
 
 ABSENCE = float(os.environ.get("NORNFLOW_TEST_ABSENCE", "2"))

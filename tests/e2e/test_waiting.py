@@ -4,52 +4,19 @@ from __future__ import annotations
 
 import os
 import pwd
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
+from waiting import LINE, NTP, has, latest, site_of, written
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-SCRIPT = Path(__file__).parents[1] / "support" / "dying_at.py"
-LINE = "ntp server 192.0.2.10"
-NTP = f"""
-name: ntp
-version: 1.0
-rollout: {{batches: [1, 100%]}}
-on_failure: rollback
-steps:
-  - id: configure
-    type: netmiko.config
-    lines: [{LINE}]
-  - id: board
-    type: approval
-    depends_on: [configure]
-    text: batch of {{{{ run.user }}}} is changed
-    approvers: APPROVERS
-    different_each_batch: true
-    expires: 24h
-  - id: look
-    type: assert
-    depends_on: [configure, board]
-    condition: "steps.configure.changed"
-"""
-PIPELINE = """
-name: pipeline
-version: 1.0
-steps:
-  - {id: ci, type: wait, signal: ci-done, expires: 2h}
-  - {id: tell, type: note, depends_on: [ci], text: "build {{ steps.ci.data.build }}"}
-"""
 SEER = """
     from pathlib import Path
 
@@ -90,22 +57,7 @@ def network(fleet: Callable[..., Fleet]) -> Fleet:
 
 @pytest.fixture
 def site(network: Fleet, project: Callable[..., ProjectFolder]) -> ProjectFolder:
-    return project({"ntp.yaml": NTP.replace("APPROVERS", "0"), "pipeline.yaml": PIPELINE}, fleet=network)
-
-
-def latest(site: ProjectFolder) -> dict[str, Any]:
-    run: dict[str, Any] = site.run("runs", "list", "--format", "json").ok().json()[0]
-    return run
-
-
-def written(network: Fleet) -> list[int]:
-    """Return how often each router was sent the line."""
-    return [[line for _, line in router.written()].count(LINE) for router in network]
-
-
-def has(network: Fleet) -> list[bool]:
-    """Return which routers have the line."""
-    return [LINE in router.running_config for router in network]
+    return site_of(project, network)
 
 
 class TestPeople:
@@ -320,45 +272,3 @@ class TestMeanwhile:
         assert site.run("runs", "resume", run, "--yes").exit_code in (1, 4)
         assert network["r1"].running_config.count("logging host 192.0.2.9") == 1
         assert written(network) == [1, 0, 0]
-
-
-@pytest.mark.faults
-class TestKilled:
-    """The story of one run on real processes, each of which is killed at the worst moment."""
-
-    def test_whoever_dies_and_when_nothing_is_lost_and_nothing_is_done_twice(
-        self, site: ProjectFolder, network: Fleet
-    ) -> None:
-        self.die(site, "ask", "before", "run", "ntp.yaml", "--yes")
-        run = latest(site)["id"]
-        self.die(site, "ask", "after", "runs", "resume", run, "--yes")
-        self.die(site, "move.waiting", "before", "runs", "resume", run, "--yes")
-        assert site.run("runs", "list").ok().stdout.count("cut off") == 1
-        self.die(site, "move.waiting", "after", "runs", "resume", run, "--yes")
-        assert (latest(site)["state"], latest(site)["cut_off"]) == ("waiting", False)
-        self.die(site, "answer", "before", "approve", run)
-        assert site.run("runs", "resume", run, "--yes").exit_code == 4
-        self.die(site, "answer", "after", "approve", run)
-        assert site.run("approve", run).exit_code == 1  # it is decided
-        self.die(site, "take_over", "after", "runs", "resume", run, "--yes")
-        self.both_resume(site, run)
-        assert (latest(site)["state"], written(network)) == ("waiting", [1, 1, 1])
-
-    def die(self, site: ProjectFolder, call: str, when: str, *words: str) -> None:
-        done = subprocess.run(
-            [sys.executable, str(SCRIPT), call, when, *words],
-            cwd=site.path,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
-        assert done.returncode == -signal.SIGKILL, f"{call} {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-
-    def both_resume(self, site: ProjectFolder, run: str) -> None:
-        """Let two processes go on at once: one does, the other is told that it came too late."""
-        command = [sys.executable, "-m", "nornflow", "runs", "resume", run, "--yes"]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        processes = [subprocess.Popen(command, cwd=site.path, stdin=subprocess.DEVNULL, **pipes) for _ in range(2)]
-        told = [process.communicate(timeout=60) for process in processes]
-        assert sorted(process.returncode for process in processes) in ([1, 4], [4, 4]), told

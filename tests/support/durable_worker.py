@@ -11,7 +11,7 @@ from nornflow.abc.durable import DurableEngine, Duty
 from nornflow.durable.inline import InlineEngine
 from nornflow.store.database import connect, parsed
 from nornflow.store.patience import Patience
-from nornflow.testing.durable_engine import works_of
+from nornflow.testing.durable_stage import works_of
 
 
 def engine_of(kind: str, url: str, patience: float = 60.0) -> DurableEngine:
