@@ -13,7 +13,7 @@ import pytest
 
 from nornflow.testing import Fleet
 from nornflow.testing.project import ProjectFolder
-from waiting import LINE, NTP, has, latest, site_of, written
+from waiting_site import LINE, NTP, has, latest, site_of, written
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -121,8 +121,8 @@ def test_a_session_at_rest_costs_next_to_nothing_and_ends_at_once(
         host.get_connection(connection, network.nornir.config)
     (session,) = set(threading.enumerate()) - before
     looks.clear()
-    time.sleep(0.3)
-    assert len(looks) <= 1, "one was under way"
+    time.sleep(1.0)
+    assert len(looks) <= 3, "what was under way as the session came to rest; ten a second otherwise"
     close_host(host)
     session.join(1.0)
     assert not session.is_alive()
