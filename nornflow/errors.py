@@ -18,7 +18,8 @@ NornFlowError                    exit 1   base; never raised itself
 ├── DevicesHeld                  exit 1   another run holds devices, and this one was not to wait (any longer)
 ├── StoreError                   exit 1   the store of runs cannot be reached, read or written
 │   ├── StateConflict            exit 1   a run is not in the state that a move began from, or may not move so
-│   └── RunLost                  exit 1   another process carries the run on: this one may do nothing more
+│   ├── RunLost                  exit 1   another process carries the run on: this one may do nothing more
+│   └── WrongKey                 exit 1   what the store keeps sealed cannot be opened here
 └── StepError                    exit 1   a step did not do its work
     ├── ExpressionError                   an expression or template could not be evaluated
     │   └── InjectionBlocked              it reached for something outside the sandbox
@@ -165,6 +166,12 @@ class RunLost(StoreError):
     """Another process has taken the run over, because this one was taken for dead."""
 
     reason = "run-lost"
+
+
+class WrongKey(StoreError):
+    """What the store keeps sealed cannot be opened here: the key is missing, damaged, or another one."""
+
+    reason = "wrong-key"
 
 
 class StepError(NornFlowError):

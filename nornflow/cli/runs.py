@@ -48,7 +48,7 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
     """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
     from nornflow.app.services.deciding import pending
-    from nornflow.app.services.history import cut_off, history
+    from nornflow.app.services.history import cut_off, history, parked
     from nornflow.app.services.locks import queue_places
     from nornflow.cli.output import show, show_json, tell
     from nornflow.cli.runs_view import summary_json, summary_lines
@@ -57,16 +57,22 @@ def list_runs(workflow: str, status: str | None, user: str, since: str, host: st
     query = _query(workflow, since, status=RunState(status) if status else None, user=user, host=host, last=last)
     with history(load_project()) as store:
         found, places, dead = store.runs(query), queue_places(store), cut_off(store)
-        waits = pending(store, datetime.now(UTC))
+        waits, left = pending(store, datetime.now(UTC)), parked(store)
     if form == "json":
         show_json(
             [
-                summary_json(run, places.get(run.id), cut_off=run.id in dead, waits=waits.get(run.id, ()))
+                summary_json(
+                    run,
+                    places.get(run.id),
+                    cut_off=run.id in dead,
+                    waits=waits.get(run.id, ()),
+                    parked=left.get(run.id, ""),
+                )
                 for run in found
             ]
         )
         return
-    for line in summary_lines(found, places, dead, waits):
+    for line in summary_lines(found, places, dead, waits, left):
         show(line)
     if len(found) == last:
         tell(f"these are the newest {last}; --last shows more")

@@ -18,12 +18,15 @@ from nornflow.model.plan import Plan
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 _FEW = 6
 _NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
+_NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
-def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool, waits: Sequence[str] = ()) -> dict[str, Any]:
+def summary_json(
+    run: RunSummary, place: Place | None, *, cut_off: bool, waits: Sequence[str] = (), parked: str = ""
+) -> dict[str, Any]:
     """Return a run of a list as JSON types; `queue` says where it stands in which queue, null when it waits in none.
 
-    `cut_off` says that its process is dead, `waits` what it waits for without one.
+    `cut_off` says that its process is dead, `waits` what it waits for without one, `parked` why no worker takes it.
     """
     shown: dict[str, Any] = plain(run)
     return {
@@ -31,6 +34,7 @@ def summary_json(run: RunSummary, place: Place | None, *, cut_off: bool, waits: 
         "queue": {"place": place.place, "of": place.of} if place else None,
         "cut_off": cut_off,
         "waits": list(waits),
+        "parked": parked,
     }
 
 
@@ -39,10 +43,11 @@ def summary_lines(
     places: Mapping[str, Place],
     dead: Collection[str] = (),
     waits: Mapping[str, Sequence[str]] = _NOTHING,
+    parked: Mapping[str, str] = _NO_REASONS,
 ) -> Iterator[str]:
     """Yield a line for each run, with its place in the queue if it waits in one; `dead` are those cut off.
 
-    Below one that waits without a process stands for what.
+    Below one that waits without a process stands for what, and below one that is parked why.
     """
     columns = [(f"{run.workflow} {run.version}", run.user, run.profile) for run in runs]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
@@ -50,9 +55,12 @@ def summary_lines(
         words = "  ".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True))
         devices = f"  {run.hosts} device{'' if run.hosts == 1 else 's'}" if run.hosts else ""
         queue = _queue(places.get(run.id))
-        settle = f"  cut off: nornflow runs resume {run.id}" if run.id in dead else ""
+        settle = f"  cut off: nornflow runs resume {run.id}" if run.id in dead and run.id not in parked else ""
         yield f"{run.id}  {run.state:<16} {words}{devices}{settle or queue}".rstrip()
         yield from (f"    {words}" for words in waits.get(run.id, ()))
+        if why := parked.get(run.id):
+            yield f"    parked: {why}"
+            yield f"    nornflow runs resume {run.id} --detach tries it again"
     if not runs:
         yield "no runs"
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nornflow.errors import ConfigurationError, StoreError
+from nornflow.errors import ConfigurationError, StoreError, WrongKey
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -61,12 +61,12 @@ class Vault:
         return _MARK + self._cipher.encrypt(text.encode()).decode()
 
     def digest(self, text: str) -> str:
-        """Return a digest of a text (HMAC-SHA256, hexadecimal) that only who has the key can make or check."""
+        """Return a digest (HMAC-SHA256, hex) that only who has the key makes or checks; WrongKey when it cannot be read."""
         self._have_key()
         try:
             key = self._given or self._file.read_bytes()
         except OSError as error:
-            raise StoreError(
+            raise WrongKey(
                 f"the key of the journal cannot be read from {self._file}: {error.strerror}",
                 hint="seal and apply the plan in one workspace, or bring its key here",
             ) from error
@@ -78,7 +78,7 @@ class Vault:
         return text.startswith(_MARK)
 
     def open(self, text: str) -> str:
-        """Return a text as it was sealed, or as it is when it never was; StoreError when the key is missing or another."""
+        """Return a text as it was sealed, or as it is when it never was; WrongKey when the key is missing or another."""
         if not self.is_sealed(text):
             return text
         from cryptography.fernet import InvalidToken
@@ -87,7 +87,7 @@ class Vault:
             return self._cipher.decrypt(text.removeprefix(_MARK).encode()).decode()
         except InvalidToken:
             where = "that is given here" if self._given else f"in {self._file}"
-            raise StoreError(
+            raise WrongKey(
                 f"what the run kept cannot be read with the key {where}: it was kept with another one", hint=_HINT
             ) from None
 
@@ -101,7 +101,7 @@ class Vault:
                 keys.append(self._file.read_bytes())
             return MultiFernet([Fernet(key) for key in keys])
         except (OSError, ValueError) as error:
-            raise StoreError(
+            raise WrongKey(
                 f"the key of the journal cannot be read from {self._file}: {getattr(error, 'strerror', None) or error}",
                 hint=_HINT,
             ) from error

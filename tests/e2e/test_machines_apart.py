@@ -14,7 +14,7 @@ from nornflow.store.blobs import LIMIT
 from nornflow.testing import Fleet
 from nornflow.testing.postgres import PostgresServer
 from nornflow.testing.simulation import Credentials
-from sites import At, Sites, fleet_of, until
+from sites import At, Sites, fleet_of, seen, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
@@ -86,3 +86,26 @@ def test_a_run_is_begun_gone_on_with_and_taken_back_on_machines_that_share_the_d
             rows = connection.execute(f'SELECT t::text FROM "{name}" t').fetchall()
             assert not any(PASSWORD in row[0] for row in rows), name
         assert connection.execute("SELECT count(*) FROM journal WHERE blob IS NOT NULL").fetchone() != (0,)
+
+
+@pytest.mark.parametrize("owner", [True, False], ids=["run", "part"])
+def test_a_machine_that_cannot_open_what_is_sealed_parks_the_run_and_says_which_key_is_wanted(
+    sites: Sites, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, owner: bool
+) -> None:
+    """Without a given key each workspace has one of its own: trying again would never end."""
+    monkeypatch.setenv("NORNFLOW_PASSWORD", PASSWORD)
+    change = sites.project.path / "both.yaml"
+    change.write_text(f"{change.read_text()}author: {PASSWORD}\n")
+    far = Path(shutil.copytree(sites.project.path, tmp_path / "far"))
+    for site in ("ams", "fra"):
+        sites.worker("--site", site, folder=far if site == "fra" else None)
+    sites.worker("--runs", folder=far if owner else None)
+    run = sites.leave("both")
+    if owner:
+        until(lambda: "is parked" in sites.logs, sites)
+        (waiting,) = seen(sites)["waiting"]
+        assert "journal.key" in waiting["parked"], waiting
+    else:
+        sites.ends(run, "failed")
+        assert "journal.key" in sites.project.run("runs", "show", run).stdout
+    assert not any(sites.written(router.name) for router in fleet)

@@ -169,6 +169,9 @@ def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(m
     assert parked["parked"] == "its process died 3 times"
     assert "run.parked" in sites.project.run("runs", "logs", bad).ok().stdout
     assert "parked" in sites.project.run("workers", "list").ok().stdout
+    listed = sites.project.run("runs", "list").ok().stdout
+    assert f"parked: its process died 3 times\n    nornflow runs resume {bad} --detach" in listed
+    assert "cut off" not in listed
     sites.project.run("runs", "resume", bad, "--detach").ok()
     until(lambda: sites.log(0).count("(attempt 1 of 3)") == 2, sites)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from nornflow.errors import ConfigurationError, StoreError
+from nornflow.errors import ConfigurationError, WrongKey
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.redaction import MASK, Redactor
 from nornflow.store.blobs import Blobs
@@ -74,7 +74,7 @@ def test_without_the_key_the_run_is_told_where_to_go_on(tmp_path: Path, how: str
 
         key.write_bytes(Fernet.generate_key())
     with closing(open_store("", tmp_path)) as store:
-        with pytest.raises(StoreError, match="key") as refused:
+        with pytest.raises(WrongKey, match="key") as refused:
             list(store.entries("run-1"))
         assert "where it was begun" in refused.value.hint
 
@@ -94,7 +94,7 @@ def test_machines_that_have_the_key_in_their_environment_need_no_file(tmp_path: 
     assert there.open(here.seal(SECRET)) == SECRET
     assert there.digest(SECRET) == here.digest(SECRET)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(StoreError, match="cannot be read with the key") as refused:
+    with pytest.raises(WrongKey, match="cannot be read with the key") as refused:
         Vault.of_environment(tmp_path, "JOURNAL_KEY", "Ab" * 21 + "8=").open(here.seal(SECRET))
     assert "store.key_env" in refused.value.hint
 
@@ -111,7 +111,7 @@ def test_what_a_workspace_sealed_before_it_was_given_a_key_is_opened_still(tmp_p
     before = Vault(tmp_path).seal(SECRET)
     given = Vault.of_environment(tmp_path, "JOURNAL_KEY", KEY)
     assert given.open(before) == SECRET
-    with pytest.raises(StoreError, match="another one"):
+    with pytest.raises(WrongKey, match="another one"):
         Vault(tmp_path).open(given.seal(SECRET))
 
 

@@ -13,7 +13,7 @@ from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.resume import Wanted, resume_run
 from nornflow.app.services.sealing import demands
-from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError
+from nornflow.errors import ApprovalRequired, DevicesHeld, NornFlowError, RunLeft, StillWaiting, StoreError, WrongKey
 from nornflow.model.journal import Standing
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunState
@@ -105,7 +105,7 @@ def carry_on(
 
 def stopped_by(error: NornFlowError) -> Carried:
     """Return what an error makes of carrying a run on: a store that is away comes back, anything else wants somebody."""
-    if isinstance(error, StoreError):
+    if isinstance(error, StoreError) and not isinstance(error, WrongKey):
         return Carried(Came.AGAIN, text=error.message)
     return Carried(Came.STUCK, text=f"{error.message}{f' ({error.hint})' if error.hint else ''}")
 

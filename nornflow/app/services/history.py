@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -102,6 +102,16 @@ def cut_off(store: RunStore) -> frozenset[str]:
         return frozenset()
     workers = Workers(store.engine)
     return frozenset(run.run for run in store.unended() if run.cut_off(workers.is_dead))
+
+
+def parked(store: RunStore) -> Mapping[str, str]:
+    """Return why no worker takes a run that was left to workers, by the ids of those with which that is so."""
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.submissions import Submissions
+
+    if not isinstance(store, SqlRunStore):
+        return {}
+    return {each.run: each.submission.parked for each in Submissions(store.engine).open() if each.submission.parked}
 
 
 class Watch:

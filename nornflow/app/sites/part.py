@@ -24,7 +24,7 @@ from nornflow.engine.emit import Emitter
 from nornflow.engine.orders_as_data import finished_data, order_of
 from nornflow.engine.shard import Shard
 from nornflow.engine.sharing import Sharing
-from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError
+from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError, WrongKey
 from nornflow.store.database import StoreAway
 from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
@@ -156,7 +156,11 @@ class _Part:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         if self._lost is not None and self._desk.holds(self._place):
-            raise self._lost
+            if not isinstance(self._lost, WrongKey):
+                raise self._lost
+            self._desk.trouble(
+                self._place.run, self._place.site, self._lost.message
+            )  # the next process has no other key
         return not left
 
     def close(self) -> None:
