@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TypeVar
 
-from nornflow.engine.plan_notes import PlanNotes
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plan_notes import PlanNotes, StepPlan
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.model.confirm import Armed, Hold
 from nornflow.model.plan import HostPlan
@@ -38,7 +37,7 @@ class HostNotes:
     used: float = 0.0
 
 
-def take_notes(progress: Progress, planned: PlannedWork | None, host: str, *, planner: bool = False) -> HostNotes:
+def take_notes(progress: Progress, planned: StepPlan | None, host: str, *, planner: bool = False) -> HostNotes:
     """Return what is known of a device, with what is planned of a step, and the `planner` while there is more to plan."""
     open = progress.past.open
     return HostNotes(
@@ -56,7 +55,7 @@ def take_notes(progress: Progress, planned: PlannedWork | None, host: str, *, pl
     )
 
 
-def put_notes(progress: Progress, planned: PlannedWork | None, host: str, notes: HostNotes, *, results: bool) -> None:
+def put_notes(progress: Progress, planned: StepPlan | None, host: str, notes: HostNotes, *, results: bool) -> None:
     """Know of a device what the notes say, and nothing else; `results` are taken where they are not recorded otherwise."""
     if planned is not None and notes.step is not None:
         planned.put_notes(host, notes.step)

@@ -7,19 +7,17 @@ from dataclasses import fields
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nornflow.abc import Journal
 from nornflow.engine.emit import Emitter
+from nornflow.engine.plan_notes import StepPlan
 from nornflow.engine.progress import PreImage
 from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.confirm import Armed
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import BatchRecord, HostState, StepResult
-
-if TYPE_CHECKING:
-    from nornflow.engine.plan_step import PlannedWork
 
 
 class NoJournal(Journal):
@@ -42,7 +40,7 @@ class Logbook:
         self._journal = journal
         self._emitter = emitter
 
-    def approved(self, plan: Plan | None, works: Mapping[str, PlannedWork], known: Sequence[Entry] = ()) -> None:
+    def approved(self, plan: Plan | None, works: Mapping[str, StepPlan], known: Sequence[Entry] = ()) -> None:
         """Keep the plan as it will be applied, with what planning found on devices that have nothing to change.
 
         `known` is what a run before this one did already.
@@ -194,7 +192,7 @@ NO_CHANGE = StepResult(reason="no-change")
 """What a device with nothing to change has by itself; only other results of planning are kept."""
 
 
-def approved_data(plan: Plan, works: Mapping[str, PlannedWork]) -> dict[str, Any]:
+def approved_data(plan: Plan, works: Mapping[str, StepPlan]) -> dict[str, Any]:
     """Return a plan, and what the planning of each step left, as plain data."""
     hosts = [host_plan_data(host) for host in plan.hosts]
     hashes = {host: digest for work in works.values() for host in work.planned if (digest := work.read_hash(host))}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from nornflow.abc import DeviceSession
 from nornflow.engine.graph import ancestors
-from nornflow.engine.plan_notes import PlanNotes
+from nornflow.engine.plan_notes import PlanNotes, StepPlan
 from nornflow.engine.progress import Progress
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Premise
@@ -25,8 +25,8 @@ from nornflow.platforms.load import platform_for
 from nornflow.policy.lockout import lockout_verdict
 
 
-class PlannedWork:
-    """The plan of one step, host by host: made in the planning phase, or just before it is applied."""
+class PlannedWork(StepPlan):
+    """The plan of one step: made in the planning phase, or just before it is applied."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.abc import Cancellation
 from nornflow.engine.images import image_after, image_before
 from nornflow.engine.journal import armed_of, result_of
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plan_notes import StepPlan
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.settle import LOOK
@@ -88,7 +88,7 @@ class Recovered:
 class Recovery:
     """Plays a journal into the progress, the ledger and the planned works of a run that goes on."""
 
-    def __init__(self, progress: Progress, ledger: Ledger, works: Mapping[str, PlannedWork]) -> None:
+    def __init__(self, progress: Progress, ledger: Ledger, works: Mapping[str, StepPlan]) -> None:
         self._progress = progress
         self._ledger = ledger
         self._works = works

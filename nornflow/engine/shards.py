@@ -6,16 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from nornflow.abc import Cancellation
+from nornflow.engine.plan_notes import StepPlan
+from nornflow.engine.progress import Progress
 from nornflow.errors import NornFlowError
 from nornflow.model.run import StepResult
 from nornflow.record import record
-
-if TYPE_CHECKING:
-    from nornflow.engine.plan_step import PlannedWork
-    from nornflow.engine.progress import Progress
 
 
 class Work(StrEnum):
@@ -72,7 +69,7 @@ class Desk:
     """What a round is worked on with: what the run knows so far, and the plan of its step, if it is of one."""
 
     progress: Progress
-    planned: PlannedWork | None = None
+    planned: StepPlan | None = None
 
 
 class Shards(ABC):

@@ -15,10 +15,7 @@ from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profile_gate import ProfileGate
 from nornflow.policy.rollback import RollbackGate
-from nornflow.policy.rules import readable, rule_book, sections
-
-Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
-"""Returns for a platform's name, its lines and rules those lines that a rule refuses, with their section path."""
+from nornflow.policy.rules import Refusals, readable, rule_book, sections
 
 
 def by_indentation(platform: str, lines: Sequence[str], rules: Sequence[LineRule]) -> Sequence[tuple[str, LineRule]]:

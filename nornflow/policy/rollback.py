@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import HostPlan, Method, Rehearsal
 from nornflow.model.profile import Profile
 from nornflow.policy.profile_gate import ProfileGate
-
-if TYPE_CHECKING:
-    from nornflow.policy.gates import Refusals
+from nornflow.policy.rules import Refusals
 
 
 class RollbackGate(ProfileGate):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,9 @@ SEPARATOR = " / "
 """Stands between a section and the line in it: `interface Vlan10 / shutdown`."""
 
 BEYOND_READING = LineRule("", reason="it stands for so many interfaces that nobody can look at each of them")
+
+Refusals = Callable[[str, Sequence[str], Sequence[LineRule]], Sequence[tuple[str, LineRule]]]
+"""Returns for a platform's name, its lines and rules those lines that a rule refuses, with their section path."""
 
 _TOKEN = re.compile(r"<<([^<>|]+)(?:\|([^<>|]*))?>>")
 _NEST = re.compile(r"((?:\(\?:\\?[\w-])+)((?:\)\?)+)")

@@ -48,7 +48,7 @@ from nornflow.store.rows import (
 from nornflow.store.submissions import submit
 from nornflow.store.tables import approvals, events, journal, plan_runs, run_hosts, run_steps, runs, step_results
 from nornflow.store.vault import Vault
-from nornflow.store.waits import answers_of, waits_now
+from nornflow.store.wait_rows import answers_of, waits_now
 
 
 class SqlRunStore(RunStore):

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, or_, select, update
 
 from nornflow.errors import StateConflict, UsageError
-from nornflow.model.approval import Answer, Approval
+from nornflow.model.approval import Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wait import Awaited, Wait, WaitEnd, WaitKind
 from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of, remark
+from nornflow.store.runs import SqlRunStore
 from nornflow.store.tables import runs
+from nornflow.store.wait_rows import stored_wait
 from nornflow.store.wait_tables import signals, wait_answers, waits
-
-if TYPE_CHECKING:
-    from nornflow.store.rows import Rows
-    from nornflow.store.runs import SqlRunStore
 
 Judge = Callable[[Wait, Sequence[Wait]], WaitEnd | None]
 """Says how a wait has ended with the answers that it has now, None when it has not; the other waits of the run beside it."""
@@ -265,59 +262,6 @@ class SqlWaits:
 
     def _wait(self, connection: Connection, run: str, row: RowMapping) -> Wait:
         return stored_wait(connection, self._rows, run, row)
-
-
-def waits_now(connection: Connection, rows: Rows, run: str, of_run: int) -> tuple[Wait, ...]:
-    """Return what a run that waits does so for."""
-    mine = waits.c.run == of_run, waits.c.open == 1
-    found = connection.execute(select(waits).where(*mine).order_by(waits.c.number)).mappings().all()
-    return tuple(stored_wait(connection, rows, run, row) for row in found)
-
-
-def stored_wait(connection: Connection, rows: Rows, run: str, row: RowMapping) -> Wait:
-    """Return what a row says that a run waits for, with its answers."""
-    bound = json.loads(row["bound"])
-    said = answers_of(connection, row["run"], wait_answers.c.wait == row["number"])
-    return Wait(
-        run,
-        row["number"],
-        row["step"],
-        row["batch"],
-        Awaited.of(json.loads(row["asked"])),
-        row["since"],
-        bound["plan"],
-        bound["requester"],
-        tuple(bound["authors"]),
-        tuple(bound["allowed"]),
-        tuple(said),
-        WaitEnd(row["verdict"]) if row["verdict"] else None,
-        row["ended_at"],
-        rows.value(row["data"]) if row["data"] else None,
-        bool(row["open"]),
-    )
-
-
-def answers_of(connection: Connection, of_run: int, *about: Any) -> list[Approval]:
-    """Return what was said about what a run waits for, in order, each with its step and batch."""
-    wanted: Select[Any] = (
-        select(wait_answers, waits.c.step, waits.c.batch)
-        .join(waits, and_(waits.c.run == wait_answers.c.run, waits.c.number == wait_answers.c.wait))
-        .where(wait_answers.c.run == of_run, *about)
-        .order_by(wait_answers.c.number)
-    )
-    return [
-        Approval(
-            row["plan"],
-            row["user"],
-            Answer(row["verdict"]),
-            row["at"],
-            row["comment"],
-            row["via"],
-            row["step"],
-            row["batch"],
-        )
-        for row in connection.execute(wanted).mappings()
-    ]
 
 
 def _locked(connection: Connection, run: str) -> int:

@@ -14,7 +14,8 @@ import pytest
 
 from freezing import frozen
 from nornflow.engine.emit import Emitter
-from nornflow.engine.locking import FRESH, Turn, Turns
+from nornflow.engine.locking import Turn
+from nornflow.engine.turns import FRESH, Turns
 from nornflow.model.event import EventKind
 from nornflow.model.profile import Profile
 from nornflow.model.run import RunInfo

@@ -17,11 +17,11 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
-from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.shard import Shard
 from nornflow.engine.tools import Results, Tools
+from nornflow.engine.turns import Turns
 from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import Plan

@@ -22,7 +22,8 @@ from typing import Any
 
 from nornflow.abc import Devices, DeviceSession
 from nornflow.engine.emit import Emitter
-from nornflow.engine.locking import Turn, Turns
+from nornflow.engine.locking import Turn
+from nornflow.engine.turns import Turns
 from nornflow.errors import LockLost, NornFlowError
 from nornflow.model.permission import Grant, Mode
 from nornflow.model.profile import Profile

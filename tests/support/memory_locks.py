@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from nornflow.abc import DeviceLocks, Slots
-from nornflow.engine.locking import Turns
+from nornflow.engine.turns import Turns
 from nornflow.errors import LockLost
 from nornflow.model.lock import Claim, DeviceClaim, Holder
 

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from nornflow.engine.emit import Emitter
-from nornflow.engine.locking import FRESH, LATEST, SOONEST, DeviceFence, Turn, Turns, devices_to_lock
+from nornflow.engine.locking import LATEST, SOONEST, Turn, devices_to_lock
+from nornflow.engine.turns import FRESH, DeviceFence, Turns
 from nornflow.errors import DevicesHeld, LockLost
 from nornflow.model.event import EventKind
 from nornflow.model.lock import WhenHeld

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.engine.locking import Turns
+from nornflow.engine.turns import Turns
 from nornflow.errors import RunLost, StoreError
 from nornflow.model.lock import WhenHeld
 from nornflow.model.pool import NOTHING, Asked

@@ -25,12 +25,12 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
-from nornflow.engine.locking import Turns
 from nornflow.engine.recovery import Earlier
 from nornflow.engine.run import Run
 from nornflow.engine.shards import Here
 from nornflow.engine.sharing import Sharing
 from nornflow.engine.tools import Premise, Tools
+from nornflow.engine.turns import Turns
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.history import NewRun

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nornflow.abc import EventSink, Fence, Journal
-from nornflow.engine.locking import FRESH
+from nornflow.engine.turns import FRESH
 from nornflow.errors import StoreError
 from nornflow.model.event import Event
 from nornflow.model.journal import Entry

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -286,13 +285,3 @@ def _closed_to_tasks(name: str) -> Callable[..., Any]:
 
 for _name in _CLOSED_TO_TASKS:
     setattr(GuardedChannel, _name, _closed_to_tasks(_name))
-
-
-def guarded_channel(real: Any, wire: Wire, where: str) -> GuardedChannel:
-    """Return the guarded channel of a session: one of paramiko's for drivers that gave such a one, which loads paramiko."""
-    paramiko = sys.modules.get("paramiko")  # where it is not loaded, nobody has a channel of it
-    if paramiko is None or not isinstance(real, paramiko.Channel):
-        return GuardedChannel(real, wire, where)
-    from nornflow.devices.guard.paramiko_channel import GuardedParamikoChannel
-
-    return GuardedParamikoChannel(real, wire, where)

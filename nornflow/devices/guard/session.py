@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from nornflow.abc import ConnectionGuard
 from nornflow.devices.guard.candidate import CandidateDesk
-from nornflow.devices.guard.channel import GuardedChannel, guarded_channel
+from nornflow.devices.guard.channel import GuardedChannel
 from nornflow.devices.guard.facade import Facade, facade_of
 from nornflow.devices.guard.judge import Judge
 from nornflow.devices.guard.lease import Lease
@@ -116,7 +117,7 @@ class Session:
 
         def wrap(channel: Any) -> GuardedChannel:
             self._wire = Wire(lease.platform)
-            self._channel = guarded_channel(channel, self._wire, where)
+            self._channel = _guarded(channel, self._wire, where)
             return self._channel
 
         def keep(connected: socket.socket) -> None:
@@ -218,3 +219,13 @@ class Book:
             sessions = [session for name, session in of_host.items() if connection in (None, name)]
         for session in sessions:
             session.close()
+
+
+def _guarded(real: Any, wire: Wire, where: str) -> GuardedChannel:
+    """Return the guarded channel of a session: one of paramiko's for drivers that gave such a one, which loads paramiko."""
+    paramiko = sys.modules.get("paramiko")  # where it is not loaded, nobody has a channel of it
+    if paramiko is None or not isinstance(real, paramiko.Channel):
+        return GuardedChannel(real, wire, where)
+    from nornflow.devices.guard.paramiko_channel import GuardedParamikoChannel
+
+    return GuardedParamikoChannel(real, wire, where)
