@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nornflow.app.build import Project
     from nornflow.app.processes.forked import Forked
-    from nornflow.app.services.prepared import Change
+    from nornflow.app.services.decided import Change
     from nornflow.engine.tools import Premise
 
 

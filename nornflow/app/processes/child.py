@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.processes.wire import (
     Answered,
     Begin,
@@ -24,7 +25,8 @@ from nornflow.app.processes.wire import (
     NewPass,
     Stop,
 )
-from nornflow.app.services.prepared import Change, now, tools_for
+from nornflow.app.services.decided import Change
+from nornflow.app.services.prepared import tools_for
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.shard import Finished, Order, Shard, as_plain

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import carry_out
-from nornflow.app.services.prepared import kept_change, now
+from nornflow.app.services.decided import kept_change
 from nornflow.app.services.spec import fingerprints, kept_spec
 from nornflow.engine.graph import descendants
 from nornflow.engine.journal import compact

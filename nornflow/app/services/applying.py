@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.approvals import members, sealed_plans, standing_of
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import Applied, carry_out
-from nornflow.app.services.prepared import Change, kept_change, now
+from nornflow.app.services.decided import Change, kept_change
 from nornflow.app.services.provenance import (
     ELSEWHERE,
     demand_asked_for_here,

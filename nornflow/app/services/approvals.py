@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.choice import chosen_profile
-from nornflow.app.services.prepared import kept_workflow, now
+from nornflow.app.services.decided import kept_workflow
 from nornflow.app.services.provenance import ELSEWHERE, is_vouched, of_stranger, vouched
 from nornflow.app.services.spec import spec_of
 from nornflow.errors import PolicyDenied, UsageError

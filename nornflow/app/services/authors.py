@@ -5,12 +5,9 @@ from __future__ import annotations
 import pwd
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nornflow.app.services.decided import Change
 from nornflow.model.sealed import SealedPlan
-
-if TYPE_CHECKING:
-    from nornflow.app.services.prepared import Change
 
 
 def authors_of(change: Change, before: SealedPlan | None = None) -> tuple[str, ...]:

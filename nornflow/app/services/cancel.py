@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
-from nornflow.app.services.prepared import now
+from nornflow.app.clock import now
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.fates import fates
 from nornflow.errors import RunLost, StateConflict, StoreError

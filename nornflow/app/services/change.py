@@ -8,12 +8,14 @@ from functools import partial
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.processes import shared_out
 from nornflow.app.services.approving import answers_about, keep_approvals, remembering
 from nornflow.app.services.asking import Request as Request
 from nornflow.app.services.asking import Voices as Voices
+from nornflow.app.services.decided import Change, asked_change
 from nornflow.app.services.pooling import demand_possible
-from nornflow.app.services.prepared import Change, Prepared, asked_change, new_run_id, now
+from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.remember import remembered
 from nornflow.engine.drift import Sealed
 from nornflow.engine.recovery import Earlier
@@ -93,8 +95,7 @@ def carry_out(
     # these load the database, which a plan does not need
     from nornflow.app.services.alive import alive, turns_of
     from nornflow.app.services.cancel import heeding
-    from nornflow.app.services.recover import told_of
-    from nornflow.app.services.resume import dead_runs
+    from nornflow.app.services.dead import dead_runs, told_of
     from nornflow.app.services.waiting import waits_of
 
     run = commission.run if commission else new_run_id(now())

@@ -7,8 +7,8 @@ from contextlib import closing
 from datetime import timedelta
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.approvals import profile_of, sealed_plans
-from nornflow.app.services.prepared import now
 from nornflow.engine.record import few
 from nornflow.errors import UsageError
 from nornflow.model.plan import HostPlan

@@ -9,8 +9,9 @@ from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.approvals import members
-from nornflow.app.services.prepared import kept_workflow, now, step_types_for
+from nornflow.app.services.decided import kept_workflow, step_types_for
 from nornflow.app.services.spec import spec_of
 from nornflow.app.services.waiting import told, waits_at
 from nornflow.errors import PlanStale, PolicyDenied, StateConflict, UsageError

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.applying import open_change
 from nornflow.app.services.approvals import profile_of, standing_of
 from nornflow.app.services.plan_files import read_plan
-from nornflow.app.services.prepared import now
 from nornflow.app.services.provenance import ELSEWHERE, vouched
 from nornflow.engine.record import few
 from nornflow.errors import ApprovalRequired, PlanStale

@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import field
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.pipeline_lead import PipelineRequest, has_workers, of_pipelines, resume_pipeline, starter
-from nornflow.app.services.prepared import now
 from nornflow.app.services.waiting import remind_all
 from nornflow.app.services.watching import Watched, seen_in
 from nornflow.errors import StateConflict

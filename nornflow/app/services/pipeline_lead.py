@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.alive import Alive, alive, living
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.given import given_inputs
@@ -18,7 +19,6 @@ from nornflow.app.services.pipeline_file import usable_pipeline
 from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_stage import stage_of
 from nornflow.app.services.pipeline_starter import ProcessStarter
-from nornflow.app.services.prepared import new_run_id, now
 from nornflow.app.services.waiting import remind
 from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald

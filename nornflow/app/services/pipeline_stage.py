@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from nornflow.abc import Starter
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.cancel import end_untaken
-from nornflow.app.services.prepared import new_run_id, now
 from nornflow.app.services.submitting import CUT_OFF
 from nornflow.app.services.waiting import advice, told, waits_at
 from nornflow.engine.conductor import RunLook, Stage

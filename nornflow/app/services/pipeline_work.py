@@ -9,9 +9,9 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.change import Commission, carry_out
+from nornflow.app.services.decided import Change, asked_change
 from nornflow.app.services.pipeline_lead import of_pipelines
 from nornflow.app.services.pipeline_spec import PipelineSpec, names_for, request_for
-from nornflow.app.services.prepared import Change, asked_change
 from nornflow.app.services.resume import Wanted, resume_run
 from nornflow.app.services.submitting import submit_again, submit_commissioned
 from nornflow.errors import NornFlowError, StateConflict, StoreError, UsageError

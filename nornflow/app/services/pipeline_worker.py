@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_stage import stage_of
-from nornflow.app.services.prepared import now
 from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald
 from nornflow.engine.orchestration import next_moment

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.applying import open_change
 from nornflow.app.services.approvals import sealed_plans
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import PlannedChange
-from nornflow.app.services.prepared import now
 from nornflow.app.services.sealing import After, seal_again
 from nornflow.errors import PlanStale, UsageError
 from nornflow.model.sealed import SealedPlan

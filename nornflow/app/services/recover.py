@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
-from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import alive
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.resume import Wanted, dead_runs, resume_run
-from nornflow.engine.record import few
+from nornflow.app.services.dead import dead_runs
+from nornflow.app.services.resume import Wanted, resume_run
 from nornflow.engine.recovery import unconfirmed
 from nornflow.model.confirm import Armed
-from nornflow.model.journal import Standing
 from nornflow.model.run import RunRecord
 
 
@@ -33,16 +31,3 @@ def recover_run(
     Nothing else of the run is done, but what its `on_failure` says of a failed run. Raises as `resume_run`.
     """
     return resume_run(project, Wanted(run, recover=True), voices, wait=wait)
-
-
-def told_of(store: RunStore, dead: Standing) -> str:
-    """Return what is said of a run that was cut off to whoever begins another one."""
-    held = unconfirmed(list(store.entries(dead.run)))
-    if not held:
-        return f"run {dead.run} of {dead.workflow} was cut off: nornflow runs resume {dead.run} settles it"
-    until = min(armed.deadline for armed in held.values())
-    return (
-        f"run {dead.run} of {dead.workflow} was cut off before it confirmed its change of {few(list(held))} "
-        f"(deadline {until:%Y-%m-%d %H:%M:%S} UTC): nornflow recover --run {dead.run} takes it back, "
-        f"nornflow runs resume {dead.run} goes on with it while there is time"
-    )

@@ -11,14 +11,16 @@ from typing import Any
 
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.processes import shared_out
 from nornflow.app.services.alive import Alive, alive, living, turns_of
 from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import heeding
+from nornflow.app.services.decided import Change, kept_change
 from nornflow.app.services.pooling import demand_possible
-from nornflow.app.services.prepared import Change, Prepared, kept_change, now
+from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import demand_due, remind_all, waits_of
@@ -144,12 +146,6 @@ def _go_on(
             return remembered(recorder, project.records(), prepared.run, prepared.tools, said)
     finally:
         prepared.close()
-
-
-def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:
-    """Return the runs that nobody carries out any more, as far as that can be told at once."""
-    workers = me.workers
-    return [] if workers is None else [run for run in store.unended() if run.cut_off(workers.is_dead)]
 
 
 def _demand_unended(standing: Standing) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.change import PlannedChange, carry_out, plan_made_ready
 from nornflow.app.services.choice import chosen_profile
-from nornflow.app.services.prepared import Change, compiled, kept_change
-from nornflow.app.services.spec import Spec, fingerprints, kept_spec
-from nornflow.engine.images import Left, left_by
+from nornflow.app.services.decided import Change, compiled, origin_of
+from nornflow.app.services.spec import Spec, fingerprints
+from nornflow.engine.images import Left
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
 from nornflow.model.journal import Standing
@@ -83,30 +83,12 @@ def _change(project: Project, wanted: Wanted, voices: Voices) -> Iterator[Change
         run = store.find(wanted.run)
         standing, record = store.standing(run), store.record(run)
     _demand_ended(standing)
-    with _origin(project, run) as (origin, left):
+    with origin_of(project, run) as (origin, left):
         for host in record.hosts:
             if host.diff and host.host not in left and host.state is not HostState.ROLLED_BACK:
                 voices.notice(f"{host.host}: what run {run} changed was not sent as configuration lines, and stays")
         hosts = _chosen(run, left, wanted.hosts, origin)
         yield _made(project, origin, hosts, wanted, TakeBack(run, left, merge=wanted.merge))
-
-
-@contextmanager
-def _origin(project: Project, run: str) -> Iterator[tuple[Change, Mapping[str, Left]]]:
-    """Make ready the change of a run as it was kept, with what the run left on devices."""
-    with closing(project.store(create=False)) as store:
-        spec, entries = kept_spec(store.standing(run).spec, project.folder), list(store.entries(run))
-    origin, _ = kept_change(project, spec)
-    try:
-        yield origin, left_by(entries, origin.workflow, origin.hosts)
-    finally:
-        origin.close()
-
-
-def step_type_for(project: Project, run: str, *, merge: bool) -> Mapping[str, TakeBack]:
-    """Return the step type that takes a run back, by its name, as a run that does so is gone on with."""
-    with _origin(project, run) as (_, left):
-        return {TakeBack.name: TakeBack(run, left, merge=merge)}
 
 
 def _demand_ended(standing: Standing) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.processes import shared_out
 from nornflow.app.services.asking import Request, Voices
 from nornflow.app.services.authors import authors_of
 from nornflow.app.services.change import PlannedChange
+from nornflow.app.services.decided import Change, asked_change, files_of
 from nornflow.app.services.plan_files import demand_place, write_plan
-from nornflow.app.services.prepared import Change, Prepared, asked_change, files_of, new_run_id, now
+from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.spec import fingerprints, portable
 from nornflow.errors import PlanStale, PolicyDenied, StepError, UsageError
 from nornflow.model.decision import Decision, Verdict, strictest

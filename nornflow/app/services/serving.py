@@ -11,6 +11,7 @@ from typing import Any
 
 from nornflow.abc.durable import Ctx, DurableEngine, Duty, LeaveJob, Serving
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
@@ -19,7 +20,6 @@ from nornflow.app.services.going_on import due
 from nornflow.app.services.insisting import Insisting, is_lost
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_worker import Pipelines
-from nornflow.app.services.prepared import now
 from nornflow.app.services.spec import kept_spec
 from nornflow.app.services.submitting import WORK, job_of, place_of, sites_of
 from nornflow.app.services.waiting import remind

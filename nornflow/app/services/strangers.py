@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.prepared import Change, Prepared, new_run_id, now
+from nornflow.app.services.decided import Change
+from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.sealing import masked
 from nornflow.model.kept_plan import plan_of
 from nornflow.model.plan import HostPlan, Plan

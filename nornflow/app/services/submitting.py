@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from nornflow.app.build import Project
+from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.alive import alive
 from nornflow.app.services.applying import Wanted, demand_approved, open_change
 from nornflow.app.services.approving import keep_approvals
 from nornflow.app.services.asking import Request
 from nornflow.app.services.authors import authors_of
 from nornflow.app.services.change import Commission
+from nornflow.app.services.decided import Change, asked_change
 from nornflow.app.services.pooling import demand_possible
-from nornflow.app.services.prepared import Change, asked_change, new_run_id, now
 from nornflow.app.services.sealing import demands
 from nornflow.app.services.spec import Spec, kept_spec, portable
 from nornflow.app.sites.names import site_of

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from nornflow.abc import RunStore, Waits
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.services.approvals import members, sealed_plans
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.authors import authors_of
-from nornflow.app.services.prepared import Change, now
+from nornflow.app.services.decided import Change
 from nornflow.engine.herald import Herald
 from nornflow.engine.waiting import moment
 from nornflow.errors import StillWaiting, UsageError

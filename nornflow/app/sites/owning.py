@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
-from nornflow.app.services.prepared import Change
+from nornflow.app.services.decided import Change
 from nornflow.app.services.sealing import demands
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owner import AtSites, left_over

@@ -12,9 +12,11 @@ from functools import partial
 from typing import Any
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.app.processes import shared_out
 from nornflow.app.services.alive import Alive, alive
-from nornflow.app.services.prepared import Change, kept_change, now, run_info, tools_for
+from nornflow.app.services.decided import Change, kept_change
+from nornflow.app.services.prepared import run_info, tools_for
 from nornflow.app.services.sealing import masked_step
 from nornflow.app.services.spec import kept_spec
 from nornflow.app.sites.names import site_of
