@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from nornflow.model.run import StepResult as StepResult
     from nornflow.model.sandbox import HttpResult as HttpResult
     from nornflow.model.sandbox import ProgramResult as ProgramResult
+    from nornflow.model.step import Scope as Scope
+    from nornflow.model.step import Step as Step
     from nornflow.model.surface import Candidate as Candidate
     from nornflow.model.surface import Surface as Surface
     from nornflow.model.wait import Awaited as Awaited
     from nornflow.model.wait import Wait as Wait
     from nornflow.model.wait import WaitKind as WaitKind
-    from nornflow.model.workflow import Scope as Scope
-    from nornflow.model.workflow import Step as Step
     from nornflow.model.workflow import Workflow as Workflow
     from nornflow.redaction import Secret as Secret
     from nornflow.registration import Check as Check
@@ -88,8 +88,9 @@ _HOME = {
     "nornflow.model.run": "HostState RunInfo StepResult",
     "nornflow.model.sandbox": "HttpResult ProgramResult",
     "nornflow.model.surface": "Candidate Surface",
+    "nornflow.model.step": "Scope Step",
     "nornflow.model.wait": "Awaited Wait WaitKind",
-    "nornflow.model.workflow": "Scope Step Workflow",
+    "nornflow.model.workflow": "Workflow",
     "nornflow.redaction": "Secret",
     "nornflow.registration": "Check Command Expression TemplateFilter Verbatim Words as_step_result device_step run_step",
     "nornflow.steps.blocks": "Block all_lines split_blocks",

@@ -12,7 +12,8 @@ from nornflow.abc import StepContext, StepType
 from nornflow.errors import PluginError, StepError
 from nornflow.model.diagnostic import Diagnostic
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Scope, Workflow
+from nornflow.model.step import Scope
+from nornflow.model.workflow import Workflow
 from nornflow.record import record
 
 if TYPE_CHECKING:

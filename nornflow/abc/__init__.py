@@ -34,9 +34,9 @@ from nornflow.model.event import Event
 from nornflow.model.permission import Mode
 from nornflow.model.run import RunInfo, StepResult
 from nornflow.model.sandbox import HttpResult, ProgramResult
+from nornflow.model.step import Scope
 from nornflow.model.surface import Surface
 from nornflow.model.wait import Awaited, Wait
-from nornflow.model.workflow import Scope
 from nornflow.record import record
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nornflow.errors import ExpressionError, InventoryError, UsageError
 from nornflow.model.device import HostView
-from nornflow.model.workflow import Targets
+from nornflow.model.rollout import Targets
 from nornflow.workflow.expressions import Evaluator, host_names
 from nornflow.workflow.matching import matching
 

@@ -15,7 +15,7 @@ from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.plan import PlannedStep
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import OnFailure
+from nornflow.model.step import OnFailure
 from nornflow.planning.normalise import config_hash
 from nornflow.planning.verify import verify
 from nornflow.platforms.platform import Platform

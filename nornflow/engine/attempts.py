@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from nornflow.engine.tools import Tools
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Retry, Step
+from nornflow.model.step import Retry, Step
 
 _FINAL = frozenset(
     (

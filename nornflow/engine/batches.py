@@ -8,7 +8,7 @@ from typing import Any
 from nornflow.errors import ExpressionError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.plan import Batch
-from nornflow.model.workflow import Amount, Matching, Rollout
+from nornflow.model.rollout import Amount, Matching, Rollout
 from nornflow.workflow.matching import matching
 
 THE_REST = "the rest"

@@ -13,7 +13,7 @@ from nornflow.errors import NornFlowError
 from nornflow.model.cached import Doing
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Cache, Step
+from nornflow.model.step import Cache, Step
 
 
 class CachedStep:

@@ -13,7 +13,7 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError
 from nornflow.model.frame import Frame
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.workflow.drafts import CALL
 
 Outputs = tuple[dict[str, Any], NornFlowError | None]

@@ -20,7 +20,7 @@ from nornflow.engine.work import StepWork
 from nornflow.errors import StepCancelled
 from nornflow.model.confirm import CONTROLLER, Armed, Hold, OwnTimer
 from nornflow.model.event import EventKind
-from nornflow.model.workflow import Confirm
+from nornflow.model.rollout import Confirm
 
 
 class Confirmation:

@@ -18,7 +18,8 @@ from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Waiting
 from nornflow.model.plan import Plan
 from nornflow.model.run import BAD_ENDS
-from nornflow.model.workflow import On, OnFailure, Workflow
+from nornflow.model.step import On, OnFailure
+from nornflow.model.workflow import Workflow
 
 
 class Deployment:

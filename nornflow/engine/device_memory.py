@@ -6,7 +6,7 @@ from nornflow.engine.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.errors import PlanStale
 from nornflow.model.plan import Method, PlannedStep
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 
 
 class DeviceMemory:

@@ -9,7 +9,7 @@ from nornflow.engine.stepping import Working
 from nornflow.engine.tools import Tools
 from nornflow.errors import RollbackFailed
 from nornflow.model.event import EventKind
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 
 
 class GivenUp:

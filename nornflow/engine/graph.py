@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 
 from nornflow.abc import Cancellation
-from nornflow.model.workflow import On, Scope, Step
+from nornflow.model.step import On, Scope, Step
 
 PARALLEL_STEPS = 8
 """How many steps of the graph work at the same time; devices have threads of their own."""

@@ -10,7 +10,8 @@ from nornflow.model.device import HostView
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.kept_plan import plan_of, planned_of
 from nornflow.model.plan import SAVES, HostPlan, Rehearsal
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.step import Step
+from nornflow.model.workflow import Workflow
 from nornflow.planning.normalise import config_hash
 from nornflow.platforms.load import platform_for
 from nornflow.record import record

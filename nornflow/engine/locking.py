@@ -15,7 +15,7 @@ from nornflow.model.event import EventKind
 from nornflow.model.lock import WhenHeld
 from nornflow.model.plan import Plan
 from nornflow.model.run import RunInfo, StepResult
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 
 R = TypeVar("R")
 SOONEST, LATEST = 0.1, 0.5

@@ -12,8 +12,9 @@ import re2
 from nornflow.abc import Sandbox
 from nornflow.engine.names import result_names
 from nornflow.errors import ExpressionError, NornFlowError, StepError
+from nornflow.model.inputs import Output
 from nornflow.model.run import StepResult
-from nornflow.model.workflow import Output, Step
+from nornflow.model.step import Step
 
 Evaluate = Callable[..., Any]
 _FIELDS = frozenset(("stdout", "stderr", "exit_code"))

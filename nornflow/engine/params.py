@@ -9,7 +9,7 @@ from typing import Any
 
 from nornflow.abc import StepType
 from nornflow.errors import StepError
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.registration import Expression, Words
 from nornflow.workflow.parameters import markers
 from nornflow.workflow.templating import Renderer, has_template

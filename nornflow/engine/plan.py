@@ -20,7 +20,7 @@ from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.workflow.drafts import CALL
 
 _NO_SESSION = frozenset((Unreachable.reason, AuthenticationFailed.reason, StepTimeout.reason))

@@ -19,7 +19,7 @@ from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.plan import Method, PlannedStep, Risk
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.planning.planner import Planner
 from nornflow.platforms.load import platform_for
 from nornflow.policy.lockout import lockout_verdict

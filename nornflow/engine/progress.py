@@ -14,7 +14,8 @@ from nornflow.model.device import HostView
 from nornflow.model.frame import Frame
 from nornflow.model.plan import HostPlan
 from nornflow.model.run import HostState, RunInfo, StepResult
-from nornflow.model.workflow import On, OnFailure, Scope, Step, Workflow
+from nornflow.model.step import On, OnFailure, Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.drafts import CALL
 from nornflow.workflow.frames import Passing
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from nornflow.engine.progress import NOT_TAKEN, Progress
 from nornflow.errors import NornFlowError
 from nornflow.model.run import BatchRecord, CheckRecord, HostRecord, HostState, StepRecord, StepResult
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 
 
 @dataclass(slots=True)

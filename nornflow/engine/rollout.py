@@ -18,8 +18,8 @@ from nornflow.errors import RunLeft
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Batch
 from nornflow.model.run import BatchRecord
+from nornflow.model.step import OnFailure, Scope, Step
 from nornflow.model.wait import Awaited, WaitEnd, WaitKind
-from nornflow.model.workflow import OnFailure, Scope, Step
 
 
 class InBatches:

@@ -41,8 +41,9 @@ from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import RUN_MOVES, RunInfo, RunRecord, RunState, StepResult
+from nornflow.model.step import Step
 from nornflow.model.wait import Wait
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.workflow import Workflow
 
 
 class Run:

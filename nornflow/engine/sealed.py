@@ -13,7 +13,7 @@ from nornflow.errors import PlanStale
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 
 
 def open_sealed(sealed: Sealed, working: Working) -> Plan:

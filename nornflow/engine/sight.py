@@ -9,7 +9,9 @@ from typing import Any
 from nornflow.engine.progress import Progress
 from nornflow.errors import ExpressionError
 from nornflow.model.frame import Frame
-from nornflow.model.workflow import Step, Targets, Workflow
+from nornflow.model.rollout import Targets
+from nornflow.model.step import Step
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.matching import is_targeted
 from nornflow.workflow.templating import Renderer
 

@@ -15,7 +15,7 @@ from nornflow.model.plain import plain
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.snapshot import Snapshot
 from nornflow.model.state import Difference, Explained, Explanation, Path, counted
-from nornflow.model.workflow import OnFailure, Step
+from nornflow.model.step import OnFailure, Step
 from nornflow.planning.diff import changes_in
 from nornflow.planning.explain import Patterns, explain
 from nornflow.planning.naming import Named

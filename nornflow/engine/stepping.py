@@ -19,7 +19,7 @@ from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, Waiting
 from nornflow.engine.work import StepWork
 from nornflow.model.event import EventKind
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.record import record
 from nornflow.workflow.drafts import CALL
 

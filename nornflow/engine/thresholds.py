@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
-from nornflow.model.workflow import Amount, Rollout
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.record import record
 from nornflow.workflow.expressions import host_names
 

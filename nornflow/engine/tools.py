@@ -16,7 +16,7 @@ from nornflow.engine.shards import Here, Shards
 from nornflow.engine.turns import Turns
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.planning.premise import Supposed
 from nornflow.record import record
 from nornflow.workflow.expressions import Evaluator

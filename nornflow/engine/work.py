@@ -33,8 +33,8 @@ from nornflow.model.permission import Grant, Mode, both
 from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunInfo, StepResult
+from nornflow.model.step import OnFailure, Step
 from nornflow.model.wait import Awaited, Wait
-from nornflow.model.workflow import OnFailure, Step
 from nornflow.policy.grants import grant_for
 from nornflow.policy.permissions import effective
 

@@ -8,7 +8,8 @@ from dataclasses import field
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
-from nornflow.model.workflow import Input, Output, Targets
+from nornflow.model.inputs import Input, Output
+from nornflow.model.rollout import Targets
 from nornflow.record import record
 
 

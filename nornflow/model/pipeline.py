@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.inputs import Input
 from nornflow.model.pool import NOTHING, Asked
 from nornflow.model.wish import Level
-from nornflow.model.workflow import Input
 from nornflow.record import record
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nornflow.model.workflow import OnFailure, Step
+from nornflow.model.step import OnFailure, Step
 from nornflow.record import record
 
 

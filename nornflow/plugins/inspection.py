@@ -12,7 +12,7 @@ from nornflow import hookspecs
 from nornflow.abc import StepType
 from nornflow.hookspecs import PROJECT
 from nornflow.model.permission import PERMISSIONS
-from nornflow.model.workflow import Scope
+from nornflow.model.step import Scope
 from nornflow.plugins.registry import KINDS, Kind
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*\Z")

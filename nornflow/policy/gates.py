@@ -10,7 +10,7 @@ from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.permission import LineRule, Mode, both
 from nornflow.model.plan import HostPlan, PlannedStep
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.permissions import Allowance, effective
 from nornflow.policy.profile_gate import ProfileGate

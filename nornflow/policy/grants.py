@@ -9,7 +9,7 @@ from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, Grant, Mode
 from nornflow.model.plan import PlannedStep
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 
 _WRITES = frozenset({"device.configure", "device.command", "device.raw"})
 _CAPTURED = frozenset({"device.configure", "device.command"})

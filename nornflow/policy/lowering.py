@@ -9,7 +9,8 @@ from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, LineRule
 from nornflow.model.plan import Method
 from nornflow.model.profile import Profile, Strictness
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.step import Step
+from nornflow.model.workflow import Workflow
 from nornflow.policy.profiles import profile_named
 from nornflow.policy.quorum import fewer_approvals, stricter_quorum
 

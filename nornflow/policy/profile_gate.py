@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from nornflow.abc import Gate
 from nornflow.model.decision import GateRequest
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.policy.lowering import of_step
 from nornflow.policy.profiles import profile_named
 

@@ -7,23 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nornflow.model.diagnostic import NOWHERE, Location
+from nornflow.model.inputs import Input, Output
 from nornflow.model.pool import Asked
+from nornflow.model.rollout import Amount, Confirm, Matching, Rollout, Targets
+from nornflow.model.step import Cache, Edge, OnFailure, Retry, Step
 from nornflow.model.wait import Awaited, WaitKind
-from nornflow.model.workflow import (
-    Amount,
-    Cache,
-    Confirm,
-    Edge,
-    Input,
-    Matching,
-    OnFailure,
-    Output,
-    Retry,
-    Rollout,
-    Step,
-    Targets,
-    Workflow,
-)
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.document import Document, Path
 from nornflow.workflow.drafts import Draft
 from nornflow.workflow.references import ALWAYS

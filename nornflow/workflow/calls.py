@@ -11,7 +11,8 @@ from typing import Any
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Location, Severity
 from nornflow.model.permission import covers
-from nornflow.model.workflow import Scope, Step, Workflow
+from nornflow.model.step import Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.record import record
 from nornflow.workflow.blocks import has_template
 from nornflow.workflow.diagnostics import did_you_mean, listing

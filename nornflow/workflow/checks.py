@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nornflow.abc import StepType
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.workflow.drafts import Draft, read_steps
 from nornflow.workflow.forms import Reader
 

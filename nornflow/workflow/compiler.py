@@ -13,8 +13,10 @@ from nornflow.abc import StepType
 from nornflow.errors import ExpressionError
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Severity
 from nornflow.model.permission import PERMISSIONS, covers
-from nornflow.model.workflow import Amount, Matching, Step, Workflow
-from nornflow.model.workflow import Scope as StepScope
+from nornflow.model.rollout import Amount, Matching
+from nornflow.model.step import Scope as StepScope
+from nornflow.model.step import Step
+from nornflow.model.workflow import Workflow
 from nornflow.registration import Check, TemplateFilter, Verbatim, Words
 from nornflow.registration import Expression as ExpressionMark
 from nornflow.workflow import build, checks, looks, order, waits

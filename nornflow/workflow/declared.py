@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nornflow.errors import ExpressionError
-from nornflow.model.workflow import Input, Validation
+from nornflow.model.inputs import Input, Validation
 from nornflow.workflow.document import Path
 from nornflow.workflow.forms import Reader
 from nornflow.workflow.functions import regex

@@ -8,7 +8,7 @@ from typing import Any
 
 from nornflow.abc import StepType
 from nornflow.errors import PluginError
-from nornflow.model.workflow import On
+from nornflow.model.step import On
 from nornflow.registration import Expression
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.document import Path

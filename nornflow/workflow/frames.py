@@ -9,7 +9,8 @@ from typing import Any
 
 from nornflow.errors import ExpressionError, StepError, UsageError
 from nornflow.model.frame import Frame
-from nornflow.model.workflow import Edge, Step, Workflow
+from nornflow.model.step import Edge, Step
+from nornflow.model.workflow import Workflow
 from nornflow.record import record
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.inputs import resolve_inputs

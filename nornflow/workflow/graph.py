@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nornflow.model.workflow import Edge, On, Scope, Step, Workflow
+from nornflow.model.step import Edge, On, Scope, Step
+from nornflow.model.workflow import Workflow
 
 FORMATS = ("text", "mermaid", "dot")
 BEHIND = "behind each batch"

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nornflow.errors import ExpressionError, UsageError
-from nornflow.model.workflow import Input, Validation
+from nornflow.model.inputs import Input, Validation
 from nornflow.workflow.diagnostics import did_you_mean, listing, shown
 from nornflow.workflow.functions import regex
 from nornflow.workflow.hashing import confined

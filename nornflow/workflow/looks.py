@@ -8,7 +8,7 @@ from typing import Any
 
 from nornflow.abc import StepType
 from nornflow.model.snapshot import Snapshot
-from nornflow.model.workflow import OnFailure, Scope, Step
+from nornflow.model.step import OnFailure, Scope, Step
 from nornflow.workflow import order
 from nornflow.workflow.diagnostics import listing
 from nornflow.workflow.document import Path

@@ -8,7 +8,7 @@ from typing import Any
 
 from nornflow.errors import ExpressionError
 from nornflow.model.device import HostView
-from nornflow.model.workflow import Targets
+from nornflow.model.rollout import Targets
 from nornflow.workflow.expressions import Evaluator, host_names, names_used
 
 _ALWAYS = frozenset(("name", "hostname", "platform", "groups", "inputs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from nornflow.model.workflow import Edge, On
+from nornflow.model.step import Edge, On
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.drafts import Draft
 from nornflow.workflow.forms import Reader

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from nornflow.abc import StepType
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.registration import Expression
 from nornflow.workflow.drafts import CALL, Draft
 from nornflow.workflow.forms import Reader

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nornflow.errors import ExpressionError
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.workflow.drafts import CALL
 from nornflow.workflow.expressions import names_used
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from nornflow.model.frame import Frame
 from nornflow.model.permission import both
-from nornflow.model.workflow import Edge, Scope, Step, Workflow
+from nornflow.model.step import Edge, Scope, Step
+from nornflow.model.workflow import Workflow
 
 
 def spliced(

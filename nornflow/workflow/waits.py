@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nornflow.abc import StepType
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.workflow import order
 from nornflow.workflow.diagnostics import problem
 from nornflow.workflow.forms import Reader

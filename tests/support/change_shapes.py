@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine_stage import Stage
 from mortal import SAVE, Death, Mortal, Script, network
-from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
+from nornflow.model.rollout import Amount, Matching, Rollout
+from nornflow.model.step import OnFailure
 
 
 @dataclass(frozen=True)

@@ -25,15 +25,11 @@ from nornflow.engine.turns import Turns
 from nornflow.errors import ConnectionLost, StepError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import Plan
+from nornflow.model.rollout import Targets
 from nornflow.model.run import HostState, RunInfo, RunRecord, StepResult
+from nornflow.model.step import Edge, Scope, Step
 from nornflow.model.wait import Awaited
-from nornflow.model.workflow import (
-    Edge,
-    Scope,
-    Step,
-    Targets,
-    Workflow,
-)
+from nornflow.model.workflow import Workflow
 from nornflow.policy.profiles import load_profiles
 from nornflow.testing.fakes import FakeDevice, FakeDevices, FakeSandbox, RememberingObserver
 from nornflow.workflow.expressions import Evaluator

@@ -17,8 +17,9 @@ from nornflow.engine.recovery import Earlier
 from nornflow.engine.turns import Turns
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RunRecord, RunState
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 from nornflow.testing.fakes import FakeDevice
 from split_up import ShardDeaths
 

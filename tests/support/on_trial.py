@@ -9,8 +9,8 @@ from engine_stage import CONFIG, Stage, fates
 from mortal import Mortal, Story
 from nornflow.model.confirm import OwnTimer
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Confirm, Matching, Rollout
 from nornflow.model.run import RunRecord
-from nornflow.model.workflow import Amount, Confirm, Matching, Rollout
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from engine_stage import Stage, changing
 from mortal import Death, Story
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RunRecord
+from nornflow.model.step import OnFailure
 from nornflow.model.wait import Awaited, WaitKind
-from nornflow.model.workflow import Amount, OnFailure, Rollout
 
 BOARD = Awaited(WaitKind.APPROVAL, text="go on?", approvers=2, expires=3600)
 

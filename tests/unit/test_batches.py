@@ -11,7 +11,7 @@ from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.diagnostic import Location
 from nornflow.model.plan import Batch
-from nornflow.model.workflow import Amount, Matching, Rollout
+from nornflow.model.rollout import Amount, Matching, Rollout
 
 HOSTS = {
     "lab-1": HostView("lab-1", groups=("lab",), data={"site": "lab", "role": "core"}),

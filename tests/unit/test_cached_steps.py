@@ -15,8 +15,9 @@ from nornflow.abc import ResultCache
 from nornflow.engine.tools import Results
 from nornflow.model.cached import Doing
 from nornflow.model.event import EventKind
+from nornflow.model.inputs import Output
 from nornflow.model.run import HostState, RunRecord, StepResult
-from nornflow.model.workflow import Cache, Output
+from nornflow.model.step import Cache
 
 
 @dataclass

@@ -12,9 +12,10 @@ from engine_stage import CONFIG, Say, Stage, changing, fates, network
 from nornflow.abc import StepContext
 from nornflow.engine.tools import Results
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState, RunState, StepResult
+from nornflow.model.step import Cache, OnFailure, Retry
 from nornflow.model.wish import Level, Wish
-from nornflow.model.workflow import Amount, Cache, OnFailure, Retry, Rollout
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice

@@ -11,9 +11,10 @@ from engine_stage import CONFIG, Stage, fates
 from mortal import Mortal
 from nornflow.errors import ConnectionLost, Unreachable
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RunState
+from nornflow.model.step import OnFailure
 from nornflow.model.wish import Level, Wish
-from nornflow.model.workflow import Amount, OnFailure, Rollout
 from on_trial import COMMIT_TIMER, DEAD_MAN, EACH_KIND, LINES, LONG, SAVE, back, held, network, told
 
 
@@ -145,7 +146,7 @@ def test_what_is_not_verified_in_time_is_taken_back() -> None:
 def test_a_retry_that_would_wait_beyond_the_deadline_does_not_wait() -> None:
     devices = network(None)
     stage = held(Stage(dict(devices)), within=60.0, bad="r1")
-    from nornflow.model.workflow import Retry
+    from nornflow.model.step import Retry
 
     stage.steps[1] = stage.steps[1].__class__(
         **{name: getattr(stage.steps[1], name) for name in stage.steps[1].__dataclass_fields__ if name != "retry"},

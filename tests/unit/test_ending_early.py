@@ -13,9 +13,10 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.deadlines import HostTimes
 from nornflow.errors import StepCancelled
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RUN_MOVES, HostState, RunRecord, RunState
+from nornflow.model.step import OnFailure, Retry
 from nornflow.model.wish import Level, Wish
-from nornflow.model.workflow import Amount, OnFailure, Retry, Rollout
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 

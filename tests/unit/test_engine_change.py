@@ -6,13 +6,9 @@ from engine_stage import CONFIG, LosesOnce, Stage, changing, fates, network
 from nornflow.cli.run_view import record_text
 from nornflow.errors import Unreachable
 from nornflow.model.plan import Plan
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState, RunState
-from nornflow.model.workflow import (
-    Amount,
-    OnFailure,
-    Retry,
-    Rollout,
-)
+from nornflow.model.step import OnFailure, Retry
 from nornflow.testing.fakes import FakeDevice
 
 

@@ -8,8 +8,9 @@ from engine_stage import changing, fates, network
 from nornflow.abc import EventSink
 from nornflow.errors import StoreError
 from nornflow.model.event import Event, EventKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RunState
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 
 
 class FullAt(EventSink):

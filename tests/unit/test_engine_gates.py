@@ -13,9 +13,7 @@ from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, RunState
-from nornflow.model.workflow import (
-    OnFailure,
-)
+from nornflow.model.step import OnFailure
 from nornflow.testing.fakes import FakeDevice
 
 

@@ -13,8 +13,9 @@ from memory_locks import MemoryLocks
 from mortal import Death, Story, growing, network, seen, sent, undisturbed
 from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState, RunRecord, RunState
-from nornflow.model.workflow import Amount, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 
 NTP = "ntp server 192.0.2.9"
 

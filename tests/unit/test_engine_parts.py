@@ -14,7 +14,7 @@ from nornflow.engine.emit import Emitter
 from nornflow.engine.graph import ancestors, device_phases, predecessors, rescue_groups, walk
 from nornflow.model.event import Event, EventKind
 from nornflow.model.run import HostState, StepResult
-from nornflow.model.workflow import Edge, On, Retry, Scope, Step
+from nornflow.model.step import Edge, On, Retry, Scope, Step
 from nornflow.redaction import Redactor
 from nornflow.testing.fakes import RememberingObserver
 

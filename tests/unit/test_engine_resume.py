@@ -11,8 +11,9 @@ from nornflow.engine.recovery import Earlier
 from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.rollout import Amount, Matching, Rollout
 from nornflow.model.run import HostState, RunState
-from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 
 
 def test_dying_at_every_entry_of_the_journal_changes_neither_the_end_nor_what_thirty_devices_receive() -> None:

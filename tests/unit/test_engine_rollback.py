@@ -6,12 +6,9 @@ import pytest
 
 from engine_stage import CONFIG, Stage, changing, fates, network
 from nornflow.errors import StepCancelled, UnexpectedPrompt
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import RunState
-from nornflow.model.workflow import (
-    Amount,
-    OnFailure,
-    Rollout,
-)
+from nornflow.model.step import OnFailure
 from nornflow.planning.normalise import normalise
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice

@@ -10,8 +10,9 @@ from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from mortal import Death, Mortal, Story, both, growing, network, seen, sent, undisturbed
 from nornflow.errors import ApprovalRequired
 from nornflow.model.event import Event, EventKind
+from nornflow.model.rollout import Amount, Matching, Rollout
 from nornflow.model.run import RunState
-from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 from nornflow.testing.fakes import RememberingObserver
 from sealed_stage import applying, plan_for
 

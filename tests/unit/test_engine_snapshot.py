@@ -14,9 +14,10 @@ from mortal import Death, Mortal, Story
 from nornflow.errors import Unreachable
 from nornflow.model.confirm import OwnTimer
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Confirm, Rollout
 from nornflow.model.run import HostState, RunRecord, RunState, StepResult
 from nornflow.model.snapshot import Snapshot
-from nornflow.model.workflow import Amount, Confirm, OnFailure, Rollout, Scope, Step
+from nornflow.model.step import OnFailure, Scope, Step
 from nornflow.workflow import looks
 
 UP = {"peers": {"10.0.0.5": {"state": "up", "uptime": 100}}}

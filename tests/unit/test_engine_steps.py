@@ -11,17 +11,11 @@ import pytest
 from engine_stage import CONFIG, Stage, changing, fates, network
 from nornflow.errors import Unreachable
 from nornflow.model.event import EventKind
+from nornflow.model.inputs import Output
 from nornflow.model.plan import Plan
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState, RunState
-from nornflow.model.workflow import (
-    Amount,
-    Edge,
-    On,
-    OnFailure,
-    Output,
-    Retry,
-    Rollout,
-)
+from nornflow.model.step import Edge, On, OnFailure, Retry
 from nornflow.testing.fakes import FakeDevice
 
 

@@ -8,8 +8,8 @@ from engine_stage import Stage
 from mortal import Death, Story, growing, network, undisturbed
 from nornflow.engine.fates import fates
 from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState
-from nornflow.model.workflow import Amount, Rollout
 
 LINE = "ntp server 192.0.2.9"
 

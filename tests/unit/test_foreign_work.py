@@ -18,8 +18,9 @@ from nornflow.engine.aside import GRACE, aside
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.params import BoundParams
 from nornflow.errors import StepCancelled, StepTimeout, Unreachable
+from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import StepResult
-from nornflow.model.workflow import Amount, OnFailure, Rollout, Scope, Step
+from nornflow.model.step import OnFailure, Scope, Step
 from nornflow.workflow.templating import Renderer
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

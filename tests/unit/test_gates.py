@@ -13,7 +13,9 @@ from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
 from nornflow.model.device import HostView
 from nornflow.model.permission import LineRule, Mode
 from nornflow.model.plan import Batch, HostPlan, Plan, PlannedStep
-from nornflow.model.workflow import Amount, Matching, Rollout, Scope, Step, Workflow
+from nornflow.model.rollout import Amount, Matching, Rollout
+from nornflow.model.step import Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.policy.evaluate import enforce, evaluate_gates
 from nornflow.policy.gates import built_in_gates
 from nornflow.policy.profiles import load_profiles

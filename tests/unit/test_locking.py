@@ -21,8 +21,8 @@ from nornflow.model.lock import WhenHeld
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep
 from nornflow.model.profile import Profile
 from nornflow.model.run import HostState, RunInfo
+from nornflow.model.step import Scope, Step
 from nornflow.model.worker import Process
-from nornflow.model.workflow import Scope, Step
 from nornflow.store.database import upgrade
 from nornflow.store.locks import LockDesk, SqlDeviceLocks
 from nornflow.store.opening import open_engine

@@ -15,7 +15,8 @@ from nornflow.model.permission import Mode
 from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan, Plan, PlannedStep, Risk
 from nornflow.model.run import RunState
-from nornflow.model.workflow import Edge, Scope, Step, Workflow
+from nornflow.model.step import Edge, Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.policy.evaluate import evaluate_gates
 from nornflow.policy.gates import built_in_gates
 from nornflow.policy.lockout import LockoutGate

@@ -11,7 +11,9 @@ from nornflow.app.build import load_project
 from nornflow.app.services.own_plugins import own_plugin_files
 from nornflow.app.services.spec import named_files, rendered_with
 from nornflow.model.device import HostView
-from nornflow.model.workflow import Scope, Step, Targets, Workflow
+from nornflow.model.rollout import Targets
+from nornflow.model.step import Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.templating import Renderer
 
 HOSTS = [HostView(name, name, "cisco_ios", data={"site": site}) for name, site in (("r1", "ams"), ("r2", "fra"))]

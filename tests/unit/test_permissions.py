@@ -7,7 +7,7 @@ import pytest
 from nornflow.errors import PolicyDenied
 from nornflow.model.permission import PERMISSIONS, Mode
 from nornflow.model.plan import PlannedStep
-from nornflow.model.workflow import Scope, Step
+from nornflow.model.step import Scope, Step
 from nornflow.policy.grants import grant_for
 from nornflow.policy.permissions import effective
 from nornflow.policy.profiles import load_profiles

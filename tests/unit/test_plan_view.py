@@ -7,7 +7,7 @@ from nornflow.cli.plan_view import plan_markdown, plan_text
 from nornflow.engine.batches import Batching
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
-from nornflow.model.workflow import Amount, Matching, Rollout
+from nornflow.model.rollout import Amount, Matching, Rollout
 
 ALL = Amount(100, percent=True)
 

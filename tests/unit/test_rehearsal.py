@@ -16,7 +16,7 @@ from nornflow.errors import DeviceError, LineRejected
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan, Method
 from nornflow.model.run import RunState
-from nornflow.model.workflow import OnFailure
+from nornflow.model.step import OnFailure
 from nornflow.planning.predict import predict
 from nornflow.platforms.load import platform_for
 from nornflow.testing.fakes import FakeDevice

@@ -10,7 +10,8 @@ import pytest
 from nornflow.errors import ConfigurationError, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.plan import HostPlan, Method, Plan, PlannedStep, Rehearsal
-from nornflow.model.workflow import Scope, Step, Workflow
+from nornflow.model.step import Scope, Step
+from nornflow.model.workflow import Workflow
 from nornflow.policy.evaluate import evaluate_gates
 from nornflow.policy.gates import built_in_gates
 from nornflow.policy.lowering import lower, raised

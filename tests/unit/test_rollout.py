@@ -10,8 +10,9 @@ from engine_stage import CONFIG, OneFirst, Stage, changing, fates
 from nornflow.engine.run import Run
 from nornflow.errors import UsageError
 from nornflow.model.event import EventKind
+from nornflow.model.rollout import Amount, Matching, Rollout
 from nornflow.model.run import HostState, RunState, StepResult
-from nornflow.model.workflow import Amount, Matching, OnFailure, Rollout
+from nornflow.model.step import OnFailure
 from nornflow.testing.fakes import FakeDevice
 
 LAB = Matching("site == 'lab'")

@@ -7,7 +7,7 @@ import pytest
 from nornflow.devices.selection import select
 from nornflow.errors import InventoryError, NornFlowError, UsageError
 from nornflow.model.device import HostView
-from nornflow.model.workflow import Targets
+from nornflow.model.rollout import Targets
 from nornflow.workflow.expressions import Evaluator
 
 HOSTS = {

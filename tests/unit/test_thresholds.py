@@ -10,7 +10,7 @@ from nornflow.engine.thresholds import Thresholds
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.diagnostic import Location
-from nornflow.model.workflow import Amount, Rollout
+from nornflow.model.rollout import Amount, Rollout
 
 PLACE = Location("w.yaml", 4, 9)
 HOSTS = {

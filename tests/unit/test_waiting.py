@@ -11,9 +11,10 @@ from memory_waits import MemoryWaits
 from mortal import Script, Story, network, sent
 from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
+from nornflow.model.rollout import Amount, Confirm, Rollout
 from nornflow.model.run import HostState, RunRecord, RunState
+from nornflow.model.step import Edge, On, OnFailure
 from nornflow.model.wait import Awaited, Wait, WaitEnd, WaitKind
-from nornflow.model.workflow import Amount, Confirm, Edge, On, OnFailure, Rollout
 from waiting import BOARD, before_devices, segment, within_batches
 
 START = datetime(2026, 11, 21, tzinfo=UTC)

@@ -19,7 +19,8 @@ from nornflow.engine.recovery import Earlier
 from nornflow.errors import UsageError
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import BAD_ENDS, HostState, RunRecord, RunState, StepResult
-from nornflow.model.workflow import Scope, Workflow
+from nornflow.model.step import Scope
+from nornflow.model.workflow import Workflow
 from nornflow.redaction import MASK
 from nornflow.workflow.drafts import CALL
 

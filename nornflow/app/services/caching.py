@@ -16,7 +16,7 @@ from nornflow.app.services.spec import digest_of, named_in
 from nornflow.engine.tools import Results
 from nornflow.errors import UsageError
 from nornflow.model.cached import CachedEntry
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.plugins.sources import modules_of
 from nornflow.store.nothing import NoStore
 

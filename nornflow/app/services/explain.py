@@ -12,7 +12,8 @@ from nornflow.errors import PolicyDenied
 from nornflow.model.decision import GateRequest
 from nornflow.model.permission import both
 from nornflow.model.profile import Profile
-from nornflow.model.workflow import Step, Workflow
+from nornflow.model.step import Step
+from nornflow.model.workflow import Workflow
 from nornflow.policy.gates import LimitsGate
 from nornflow.policy.lowering import of_step
 from nornflow.policy.permissions import effective

@@ -31,7 +31,7 @@ from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.run import RunRecord
-from nornflow.model.workflow import Scope
+from nornflow.model.step import Scope
 from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder

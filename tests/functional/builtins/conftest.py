@@ -11,7 +11,7 @@ import pytest
 
 from nornflow import HostView, Mode, RunInfo, StepContext, StepResult, StepType
 from nornflow.engine.params import BoundParams
-from nornflow.model.workflow import Step
+from nornflow.model.step import Step
 from nornflow.policy.profiles import load_profiles
 from nornflow.redaction import Redactor
 from nornflow.sandbox.sandbox import LocalSandbox

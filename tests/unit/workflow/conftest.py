@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from nornflow.abc import StepContext, StepType
 from nornflow.model.diagnostic import Diagnostic
 from nornflow.model.run import StepResult
+from nornflow.model.step import Scope
 from nornflow.model.wait import Awaited, WaitKind
-from nornflow.model.workflow import Scope, Workflow
+from nornflow.model.workflow import Workflow
 from nornflow.registration import Expression, Verbatim, Words
 from nornflow.workflow.compiler import check_workflow
 from nornflow.workflow.loader import load

@@ -10,7 +10,8 @@ import pytest
 
 from nornflow.abc import StepType
 from nornflow.model.diagnostic import Diagnostic
-from nornflow.model.workflow import Edge, On, Scope, Workflow
+from nornflow.model.step import Edge, On, Scope
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.compiler import check_workflow
 from nornflow.workflow.export import export_workflow
 from nornflow.workflow.graph import draw

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from nornflow.model.workflow import Edge, Scope, Workflow
+from nornflow.model.step import Edge, Scope
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.export import export_workflow
 from nornflow.workflow.loader import load
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from nornflow.model.diagnostic import Diagnostic, Location
-from nornflow.model.workflow import Amount, Edge, On, OnFailure, Retry, Scope, Targets, Workflow
+from nornflow.model.rollout import Amount, Targets
+from nornflow.model.step import Edge, On, OnFailure, Retry, Scope
+from nornflow.model.workflow import Workflow
 
 Compiled = Callable[..., Workflow]
 Faults = Callable[..., list[tuple[str, str]]]

@@ -9,7 +9,8 @@ import pytest
 
 from nornflow.abc import StepType
 from nornflow.model.diagnostic import Diagnostic, InvalidDocument, Location, Severity
-from nornflow.model.workflow import Scope, Workflow
+from nornflow.model.step import Scope
+from nornflow.model.workflow import Workflow
 from nornflow.registration import Check, TemplateFilter
 from nornflow.workflow.compiler import check_workflow, compile_workflow
 from nornflow.workflow.loader import load

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from answered import answered
 from nornflow.errors import UsageError
-from nornflow.model.workflow import Input, Validation
+from nornflow.model.inputs import Input, Validation
 from nornflow.workflow.inputs import resolve_inputs
 
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nornflow.model.diagnostic import InvalidDocument
+from nornflow.model.inputs import Input, Output
 from nornflow.model.pipeline import After, Mode, On, kept_pipeline, pipeline_of
 from nornflow.model.pool import Asked
-from nornflow.model.workflow import Input, Output, Workflow
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.loader import load
 from nornflow.workflow.pipeline_keys import pipeline_schema
 from nornflow.workflow.pipelines import USUAL, check_pipeline

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from nornflow.abc import StepType
-from nornflow.model.workflow import Scope
+from nornflow.model.step import Scope
 from nornflow.workflow.forms import Form
 from nornflow.workflow.keys import STEP, WORKFLOW
 from nornflow.workflow.loader import load

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nornflow.model.workflow import OnFailure, Workflow
+from nornflow.model.step import OnFailure
+from nornflow.model.workflow import Workflow
 from nornflow.workflow.export import export_workflow
 from nornflow.workflow.graph import draw
 from nornflow.workflow.loader import load
