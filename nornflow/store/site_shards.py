@@ -98,7 +98,10 @@ class _Desk:
 
 
 class OwnersDesk(_Desk):
-    """The end of whoever owns a run. Every method raises StoreError, and RunLost when somebody else owns the run by now."""
+    """The end of whoever owns a run. Every method raises StoreError, and RunLost when somebody else owns the run by now.
+
+    Orders of every owner are numbered from 1: one that was followed must not reach those of its follower.
+    """
 
     @_patient
     def open(self, run: str, fence: int, sites: Sequence[str]) -> None:
@@ -127,20 +130,18 @@ class OwnersDesk(_Desk):
         self.patience(ask, asked)
 
     @_patient
-    def withdraw(self, run: str, order: int) -> bool:
+    def withdraw(self, run: str, fence: int, order: int) -> bool:
         """Take an order back that nobody has begun; False when somebody has."""
         with told(self._engine, f"an order of run {run} could not be taken back"), self._engine.begin() as connection:
-            of_run = shard_orders.c.run == self._number(connection, run)
-            found = connection.execute(
-                delete(shard_orders).where(of_run, shard_orders.c.number == order, shard_orders.c.epoch == 0)
-            )
-        return bool(found.rowcount)
+            mine = shard_orders.c.run == self._owned(connection, run, fence), shard_orders.c.number == order
+            connection.execute(delete(shard_orders).where(*mine, shard_orders.c.epoch == 0))
+            return connection.execute(select(shard_orders.c.number).where(*mine)).first() is None
 
     @_patient
-    def stop(self, run: str, level: int, order: int = 0) -> None:
+    def stop(self, run: str, fence: int, level: int, order: int = 0) -> None:
         """Say how far the run, or the work on one order, is to end: 1 begins nothing new, 2 ends what is at work."""
         with told(self._engine, f"sites of run {run} could not be told"), self._engine.begin() as connection:
-            number = self._number(connection, run)
+            number = self._owned(connection, run, fence)
             if order:
                 change = update(shard_orders).where(shard_orders.c.run == number, shard_orders.c.number == order)
             else:
@@ -174,10 +175,10 @@ class OwnersDesk(_Desk):
             return not connection.execute(wanted).scalar()
 
     @_patient
-    def done(self, run: str, order: int) -> None:
+    def done(self, run: str, fence: int, order: int) -> None:
         """Forget an order whose answer was taken."""
         with told(self._engine, f"orders of run {run} could not be removed"), self._engine.begin() as connection:
-            of_run = shard_orders.c.run == self._number(connection, run)
+            of_run = shard_orders.c.run == self._owned(connection, run, fence)
             connection.execute(delete(shard_orders).where(of_run, shard_orders.c.number == order))
 
     @_patient
@@ -194,23 +195,26 @@ class OwnersDesk(_Desk):
         return [Telling(row.number, self._value(row.body)) for row in rows]
 
     @_patient
-    def written(self, numbers: Sequence[int]) -> None:
+    def written(self, run: str, fence: int, numbers: Sequence[int]) -> None:
         """Forget these tellings: the run's own journal has them."""
         with told(self._engine, "what sites told could not be removed"), self._engine.begin() as connection:
+            self._owned(connection, run, fence)
             for start in range(0, len(numbers), CHUNK):
                 part = numbers[start : start + CHUNK]
                 connection.execute(delete(shard_tellings).where(shard_tellings.c.number.in_(part)))
 
     @_patient
-    def end(self, run: str) -> Sequence[str]:
+    def end(self, run: str, fence: int) -> Sequence[str]:
         """Let every site end, whoever asked it, and return the workers that are still at it."""
         with told(self._engine, f"sites of run {run} could not be told"), self._engine.begin() as connection:
-            of_run = shards.c.run == self._number(connection, run)
+            of_run = shards.c.run == self._owned(connection, run, fence)
             connection.execute(update(shards).where(of_run).values(state=ENDED))
             return list(connection.execute(select(shards.c.worker).where(of_run, shards.c.worker != "")).scalars())
 
     def _owned(self, connection: Connection, run: str, fence: int) -> int:
-        row = connection.execute(select(runs.c.number, runs.c.fence).where(runs.c.id == run)).one()
+        # until the transaction has ended nobody takes the run over: what is written belongs to whoever owns it then
+        wanted = select(runs.c.number, runs.c.fence).where(runs.c.id == run).with_for_update(read=True)
+        row = connection.execute(wanted).one()
         if row.fence != fence:
             raise RunLost(f"run {run} is carried on by another process", hint="nornflow runs list")
         return int(row.number)

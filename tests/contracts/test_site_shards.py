@@ -65,7 +65,7 @@ def test_an_order_goes_to_its_site_and_its_answer_comes_back(owner: OwnersDesk, 
     assert owner.state(RUN, 1).begun
     desk.answer(ams, 1, {"done": True})
     assert owner.state(RUN, 1).answer == {"done": True}
-    owner.done(RUN, 1)
+    owner.done(RUN, 1, 1)
     assert desk.wanted(ams, known=[1]).orders == []
 
 
@@ -88,7 +88,7 @@ def test_whoever_had_the_place_before_is_refused_and_its_order_is_dead(owner: Ow
     assert owner.tellings(RUN) == []
     assert desk.wanted(second).orders == [], "what was begun is settled by the owner first"
     desk.leave(first)
-    assert set(owner.end(RUN)) == {"worker-ams"}, "it cannot give back what another one has"
+    assert set(owner.end(RUN, 1)) == {"worker-ams"}, "it cannot give back what another one has"
     assert not desk.holds(second), "there is no more to be done"
 
 
@@ -103,8 +103,34 @@ def test_sites_of_an_owner_that_lost_the_run_are_refused(
     with pytest.raises(RunLost):
         owner.order(RUN, 1, "ams", 1, {})
     assert [each.body for each in owner.tellings(RUN)] == [{"kind": "intent"}]
-    owner.end(RUN)
+    owner.end(RUN, 2)
     assert desk.enter(RUN, "ams", "worker") is None, "it has ended for the owner before"
+
+
+def test_an_owner_that_was_followed_spoils_nothing_of_its_followers(
+    store: SqlRunStore, owner: OwnersDesk, desk: SitesDesk
+) -> None:
+    """It was frozen, and finds out only when it goes on; its orders had the same numbers."""
+    store.take_over(RUN, 1, "another")
+    owner.open(RUN, 2, ["ams"])
+    owner.order(RUN, 2, "ams", 1, {"hosts": ["r1"]})
+    for refused in (
+        lambda: owner.withdraw(RUN, 1, 1),
+        lambda: owner.stop(RUN, 1, 2, 1),
+        lambda: owner.stop(RUN, 1, 2),
+        lambda: owner.done(RUN, 1, 1),
+        lambda: owner.end(RUN, 1),
+    ):
+        with pytest.raises(RunLost):
+            refused()
+    place = entered(desk)
+    wanted = desk.wanted(place)
+    assert (wanted.orders, wanted.stop, wanted.stops, wanted.ended) == ([{"hosts": ["r1"]}], 0, {}, False)
+    desk.tell(place, 1, [{"event": {}}])
+    (told,) = owner.tellings(RUN)
+    with pytest.raises(RunLost):
+        owner.written(RUN, 1, [told.number])
+    assert owner.tellings(RUN) == [told]
 
 
 def test_what_is_told_keeps_its_order_and_is_gone_once_it_is_written_down(owner: OwnersDesk, desk: SitesDesk) -> None:
@@ -114,7 +140,7 @@ def test_what_is_told_keeps_its_order_and_is_gone_once_it_is_written_down(owner:
     desk.tell(ams, 3, [{"n": 3}])
     found = owner.tellings(RUN)
     assert [each.body["n"] for each in found if each.body["n"] < 7] == [1, 2, 3]
-    owner.written([each.number for each in found])
+    owner.written(RUN, 1, [each.number for each in found])
     desk.tell(ams, 4, [{"n": 4}])
     (last,) = owner.tellings(RUN)
     assert last.body == {"n": 4}
@@ -153,16 +179,16 @@ def test_what_a_site_alone_knows_to_be_secret_stands_nowhere_in_clear(
 
 def test_an_order_is_taken_back_until_somebody_begins_with_it(owner: OwnersDesk, desk: SitesDesk) -> None:
     owner.order(RUN, 1, "ams", 1, {})
-    assert owner.withdraw(RUN, 1)
+    assert owner.withdraw(RUN, 1, 1)
     owner.order(RUN, 1, "ams", 2, {})
     place = entered(desk)
     desk.wanted(place)
-    assert not owner.withdraw(RUN, 2)
+    assert not owner.withdraw(RUN, 1, 2)
+    owner.stop(RUN, 1, 1, 2)
     owner.stop(RUN, 1, 2)
-    owner.stop(RUN, 2)
     wanted = desk.wanted(place, known=[2])
     assert (wanted.stop, wanted.stops, wanted.ended) == (2, {2: 1}, False)
-    owner.end(RUN)
+    owner.end(RUN, 1)
     assert desk.wanted(place, known=[2]).ended
 
 
@@ -196,6 +222,8 @@ def test_what_was_done_and_not_answered_is_done_once(store: SqlRunStore) -> None
     desk = SitesDesk(store.engine, store.rows.exact, store.rows.value, flaky)
     owner.open(RUN, 1, ["ams"])
     owner.order(RUN, 1, "ams", 1, {"a": 1})
+    owner.order(RUN, 1, "ams", 2, {"b": 1})
+    assert owner.withdraw(RUN, 1, 2), "nobody has begun with it"
     place = Place(RUN, "ams", 1, entered(desk).epoch)
     assert desk.wanted(place).orders == [{"a": 1}], "though nobody heard that they were taken"
     desk.tell(place, 1, [{"n": 1}, {"n": 2}])

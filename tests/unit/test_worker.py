@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,17 +16,20 @@ import pytest
 
 from nornflow.app.build import load_project
 from nornflow.app.services import carrier, insisting, serving
-from nornflow.app.services.carrier import Errand
+from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.sealing import demands
 from nornflow.app.services.serving import Call, Worker
 from nornflow.app.services.watching import watched
 from nornflow.app.sites.names import site_of
+from nornflow.app.sites.owning import why_given_up
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
+from nornflow.model.job import Job
 from nornflow.model.submission import Post
 from nornflow.store.database import StoreAway
 from nornflow.store.submissions import Submissions
+from nornflow.store.workers import Workers
 from nornflow.testing.project import ProjectFolder
 from patience import soon
 
@@ -39,21 +44,24 @@ steps:
 
 
 class Played:
-    """A process that says `carried` as soon as it is given a run."""
+    """A process that says `carried` as soon as it is given a run, or once it `may`."""
 
-    def __init__(self, carried: Carried | None, taken: list[str]) -> None:
+    def __init__(self, carried: Carried | None, taken: list[str], may: threading.Semaphore | None = None) -> None:
         self.alive = True
         self.carried = carried
         self._taken = taken
+        self._may = may
 
     def take(self, errand: Errand) -> None:
         self._taken.append(errand.run)
 
     def leave(self) -> None:
-        """There is nothing to be left."""
+        """It ends at the next chance."""
+        if self._may is not None:
+            self._may.release()
 
     def ended(self, seconds: float) -> bool:
-        return True
+        return self._may is None or self._may.acquire(timeout=seconds)
 
     def kill(self) -> None:
         self.alive = False
@@ -68,15 +76,22 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
 
 
 @contextmanager
-def at_work(site: ProjectFolder, carried: Carried | None, taken: list[str], told: list[str]) -> Iterator[Worker]:
+def at_work(
+    site: ProjectFolder,
+    carried: Carried | None,
+    taken: list[str],
+    told: list[str],
+    may: threading.Semaphore | None = None,
+    places: int = 1,
+) -> Iterator[Worker]:
     """Have a worker of ams at work, whose clock goes 20 seconds further whenever it looks."""
     project = load_project(site.path)
-    post, call, clock = Post(("ams",), 1, demands(project)), Call(), itertools.count(0, 20)
+    post, call, clock = Post(("ams",), places, demands(project)), Call(), itertools.count(0, 20)
     worker = Worker(
         project,
         post,
         call,
-        lambda: Played(carried, taken),  # type: ignore[arg-type,return-value]
+        lambda: Played(carried, taken, may),  # type: ignore[arg-type,return-value]
         grace=5,
         tell=told.append,
         monotonic=lambda: float(next(clock)),
@@ -97,6 +112,19 @@ def waiting(site: ProjectFolder) -> str:
     run = str(site.run("run", "waiter.yaml", "--format", "json").json()["id"])
     site.run("runs", "signal", run, "go").ok()
     return run
+
+
+def left(site: ProjectFolder) -> str:
+    """Leave a run to workers."""
+    look = WAITER.replace("{id: go, type: wait, signal: go}\n  -", "").replace(", depends_on: [go]", "")
+    site.write("look.yaml", look)
+    return site.run("run", "look.yaml", "--yes", "--detach").ok().stdout.strip()
+
+
+def jobs(site: ProjectFolder) -> list[tuple[str, str]]:
+    """Return how jobs stand, and why."""
+    with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
+        return connection.execute("SELECT state, error FROM jobs ORDER BY number").fetchall()
 
 
 def test_a_run_whose_site_nobody_can_tell_ends_no_worker(site: ProjectFolder) -> None:
@@ -167,16 +195,50 @@ def test_a_store_that_goes_away_behind_a_run_is_waited_for(
 
 
 def test_a_run_of_a_worker_that_signed_off_without_giving_it_back_is_taken(site: ProjectFolder) -> None:
-    site.write(
-        "look.yaml", WAITER.replace("{id: go, type: wait, signal: go}\n  -", "").replace(", depends_on: [go]", "")
-    )
-    run = site.run("run", "look.yaml", "--yes", "--detach").ok().stdout.strip()
+    run = left(site)
     with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
         connection.execute("UPDATE jobs SET state = 'running', worker = 'vm-1-signed-off', claim = 'its'")
         connection.commit()
     taken = list[str]()
     with at_work(site, Carried(Came.STUCK, "it is tried"), taken, []):
         assert soon(lambda: run in taken)
+
+
+def test_a_run_that_is_submitted_twice_may_be_with_one_worker_twice(site: ProjectFolder) -> None:
+    """The second process finds out by itself that there is nothing to do; neither ends the other's."""
+    run, taken, told, may = left(site), list[str](), list[str](), threading.Semaphore(0)
+    with at_work(site, Carried(Came.WAITS, "waiting"), taken, told, may, places=2):
+        assert soon(lambda: taken == [run])
+        site.run("runs", "resume", run, "--detach", "--yes").ok()
+        assert soon(lambda: taken == [run, run])
+        may.release()
+        assert soon(lambda: ("waiting", "") in jobs(site))
+    assert jobs(site) == [("waiting", "")] * 2, told
+
+
+def test_a_sites_part_whose_worker_was_followed_before_it_took_it_is_put_back(site: ProjectFolder) -> None:
+    """It had been frozen for too long, took a job when it went on, and was killed then."""
+    project = load_project(site.path)
+    with closing(project.store()) as store, closing(project.durable()) as engine:
+        workers = Workers(store.engine)  # type: ignore[attr-defined]
+        engine.submit(Job("run.1:ams", "ams", "part"))
+        with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
+            connection.execute("UPDATE jobs SET state = 'running', worker = ?, claim = 'its'", (workers.register(),))
+            connection.commit()
+        assert why_given_up(engine, workers, "run.1:ams") == ""
+        assert [state for state, _ in jobs(site)] == ["running"], "its worker is there"
+        workers.leave()
+        assert why_given_up(engine, workers, "run.1:ams") == ""
+        assert [state for state, _ in jobs(site)] == ["queued"]
+
+
+def test_a_process_that_was_killed_has_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also for the thread that waits for its end while another one kills it."""
+    monkeypatch.setattr(sys, "executable", shutil.which("true"))
+    process = Carrier(tmp_path)
+    process.kill()
+    assert process.ended(0)
+    assert process.carried is None
 
 
 def test_only_a_worker_that_is_named_is_drained(site: ProjectFolder) -> None:

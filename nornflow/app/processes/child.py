@@ -98,10 +98,10 @@ class Child:
             answer = Failed(order.number, traceback.format_exc())
         del self._orders[order.number]
         try:
-            self._line.send(answer)
+            self._line.send_readable(answer)
         except OSError:
             return  # there is no run any more
-        except Exception:  # noqa: BLE001 - a stranger's output that cannot be pickled, by whatever error of its own
+        except Exception:  # noqa: BLE001 - a stranger's output that cannot be pickled and read, by whatever error of its own
             assert isinstance(answer, Finished)  # the others are text
             with suppress(OSError):
                 self._line.send(as_plain(answer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
 from contextlib import suppress
 
 from nornflow.abc import Cancellation
@@ -81,19 +82,27 @@ class Process:
         self.send(End())
         self._thread.join(PATIENCE)
         if self._thread.is_alive() and self.pid:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            self._kill()
             self._thread.join()
         self._line.close()
+
+    def _kill(self) -> None:
+        if self.pid:  # 0 is whoever has not said yet that it is there, and to the system everybody of this group
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def _listen(self) -> None:
         try:
             while True:
                 self._take(self._line.receive())
         except (EOFError, OSError):
-            with self._changed:
-                self.alive = False
-                self._changed.notify_all()
+            pass  # it is dead
+        except Exception:  # noqa: BLE001 - it says what nobody can read, and would be waited for, for ever
+            traceback.print_exc()
+            self._kill()
+        with self._changed:
+            self.alive = False
+            self._changed.notify_all()
 
     def _take(self, message: object) -> None:
         match message:

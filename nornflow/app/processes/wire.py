@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import field, replace
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from nornflow.abc import EventSink, Fence, Journal
@@ -103,6 +104,13 @@ class Line:
         """Send a message; OSError when the other end is gone."""
         with self._sending:
             self._connection.send(message)
+
+    def send_readable(self, message: object) -> None:
+        """Send what strangers have put something into; whatever error of their classes keeps it from being read there."""
+        packed = ForkingPickler.dumps(message)
+        ForkingPickler.loads(packed)
+        with self._sending:
+            self._connection.send_bytes(packed)
 
     def receive(self) -> Any:
         """Wait for the next message; EOFError when the other end is gone. One thread at a time."""

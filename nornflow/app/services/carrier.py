@@ -75,14 +75,14 @@ class Carrier:
 
     def ended(self, seconds: float) -> bool:
         """Wait so long for its end, and tell whether it has come."""
-        self._line.settimeout(seconds)
         try:
+            self._line.settimeout(seconds)
             part = self._line.recv(65536)
         except TimeoutError:
             if self.alive:
                 return False
             part = b""  # what it forked may hold its end for a moment longer
-        except OSError:
+        except OSError:  # it was killed, and the line closed
             part = b""
         self._said += part
         if part:

@@ -79,7 +79,7 @@ class Worker:
         self._project, self._post, self._call = project, post, call
         self._carrier, self._grace, self._tell = carrier, grace, tell
         self._monotonic = monotonic
-        self._carriers: dict[tuple[str, str], Carrier] = {}
+        self._carriers: set[Carrier] = set()
         self._spare: Carrier | None = None
         self._taken = float("-inf")
         self._lock = threading.Lock()
@@ -135,13 +135,13 @@ class Worker:
         if serving.at_work:
             self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
         with self._lock:
-            for carrier in self._carriers.values():
+            for carrier in self._carriers:
                 carrier.leave()
         while (serving.at_work or self._starter.busy) and not self._call.hurry.wait(LOOK / 5):
             if self._monotonic() > end:
                 self._call.hurry.set()
         with self._lock:
-            left = [*self._carriers.values(), *((self._spare,) if self._spare else ())]
+            left = [*self._carriers, *((self._spare,) if self._spare else ())]
             self._spare = None
         for carrier in left:
             carrier.kill()
@@ -271,7 +271,7 @@ class Worker:
         carrier = self._started()
         self._taken = self._monotonic()
         with self._lock:
-            self._carriers[run, site] = carrier
+            self._carriers.add(carrier)
         try:
             carrier.take(Errand(run, site))
             if self._call.drain.is_set():
@@ -283,7 +283,7 @@ class Worker:
         finally:
             carrier.kill()
             with self._lock:
-                del self._carriers[run, site]
+                self._carriers.remove(carrier)
             self._make_spare()
 
     def _started(self) -> Carrier:

@@ -124,20 +124,20 @@ class AtSites(Sharing):
                 state = self._desk.state(self._run, order.number)
                 self._take()
                 if state.answer is not None:
-                    self._desk.done(self._run, order.number)
+                    self._desk.done(self._run, self._fence, order.number)
                     return finished_of(state.answer)
                 looks += 1
                 trouble = state.trouble or ("" if looks % SELDOM else self._given_up(self._sites[process]))
                 if state.dead or trouble:
                     return self._not_done(process, order, trouble)
                 level = 2 if cancellation.aborted else 1 if cancellation.stopping else 0
-                if level and not state.begun and self._desk.withdraw(self._run, order.number):
+                if level and not state.begun and self._desk.withdraw(self._run, self._fence, order.number):
                     return Refused(StepCancelled("not started, the run was stopped"))
                 if level > passed:
                     passed = level
-                    self._desk.stop(self._run, level, order.number)
+                    self._desk.stop(self._run, self._fence, level, order.number)
                     if self._tools.switch.stopping:
-                        self._desk.stop(self._run, 2 if self._tools.switch.aborted else 1)
+                        self._desk.stop(self._run, self._fence, 2 if self._tools.switch.aborted else 1)
                 if not state.begun and not waited and self._desk.unmanned(self._run, self._sites[process]):
                     waited = True
                     text = f"no worker of site {self._sites[process]} has begun yet; the run waits for one"
@@ -155,7 +155,7 @@ class AtSites(Sharing):
         site = self._sites[process]
         with self._taking:
             told = list(self._told[order.number])
-        self._desk.done(self._run, order.number)
+        self._desk.done(self._run, self._fence, order.number)
         if trouble:
             return Refused(StepError(f"site {site} cannot do it: {trouble}", hint="nornflow workers list"))
         self._tools.emitter.emit(EventKind.PROCESS_DIED, f"a process at site {site} died", site=site)
@@ -172,9 +172,10 @@ class AtSites(Sharing):
     def close(self) -> None:
         """Let every site end."""
         if self._tools is not None:
-            with suppress(StoreError):  # whoever owns the run next lets them end
+            with suppress(StoreError):  # what is left there is nothing that the run is made of any more
                 self._take()
-                self._desk.end(self._run)
+            with suppress(StoreError):  # whoever owns the run next lets them end
+                self._desk.end(self._run, self._fence)
 
     def _take(self) -> None:
         """Write down what sites have told since the last time, and tell it."""
@@ -193,7 +194,7 @@ class AtSites(Sharing):
                 self._tools.journal.write(*entries)
                 numbers = [each.number for each in tellings]
                 self._taken = frozenset(numbers)  # until they are gone
-                self._desk.written(numbers)
+                self._desk.written(self._run, self._fence, numbers)
 
     def _emit(self, event: Mapping[str, object]) -> None:
         assert self._tools is not None  # it was joined

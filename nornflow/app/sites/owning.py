@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from nornflow.abc import RunStore
+from nornflow.abc.durable import DurableEngine
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
 from nornflow.app.services.decided import Change
@@ -20,6 +21,7 @@ from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import OwnersDesk
 from nornflow.store.submissions import Submissions
+from nornflow.store.workers import Workers
 
 PART = "part"
 """The name of the work that is a site's part of a run."""
@@ -53,9 +55,7 @@ def at_sites(
             engine.submit(Job(job(site), part_queue_of(site, demands(project)), PART, {"run": run, "site": site}))
 
         def given_up(site: str) -> str:
-            status = engine.status(job(site))
-            ended = status is not None and status.ended and status.state is not JobState.DONE
-            return f"its part is {status.state}, {status.error or 'workers died of it'}" if status and ended else ""
+            return why_given_up(engine, Workers(store.engine), job(site))
 
         patience = Patience(project.settings.store.patience)
         desk = OwnersDesk(store.engine, store.rows.exact, store.rows.value, patience)
@@ -64,12 +64,25 @@ def at_sites(
             yield shared
 
 
+def why_given_up(engine: DurableEngine, workers: Workers, job: str) -> str:
+    """Return why no worker takes a site's part any more; one that somebody who is dead has is put back into its queue.
+
+    A worker that is declared dead the moment before it takes a job has been followed already: nobody else looks for it.
+    """
+    status = engine.status(job)
+    if status is not None and status.state is JobState.RUNNING and workers.is_dead(status.worker):
+        engine.recover([status.worker])
+    if status is None or not status.ended or status.state is JobState.DONE:
+        return ""
+    return f"its part is {status.state}, {status.error or 'workers died of it'}"
+
+
 def collect(store: RunStore, run: str, fence: int, me: Alive, *, wait: Callable[[float], object] = time.sleep) -> None:
     """Let the sites end that worked for an owner before this one, and put what they told it into the journal."""
     if not isinstance(store, SqlRunStore) or me.workers is None:
         return
     desk = OwnersDesk(store.engine, store.rows.exact, store.rows.value)
-    while any(not me.workers.gone(worker) for worker in desk.end(run)):
+    while any(not me.workers.gone(worker) for worker in desk.end(run, fence)):
         wait(LOOK)
     standing = store.standing(run)
     tellings = desk.tellings(run)
@@ -77,4 +90,4 @@ def collect(store: RunStore, run: str, fence: int, me: Alive, *, wait: Callable[
         entries = left_over(desk, run, list(store.entries(run)))
         if entries:
             store.append(run, standing.events + 1, [], fence=fence, entry=standing.entries + 1, entries=entries)
-        desk.written([each.number for each in tellings])
+        desk.written(run, fence, [each.number for each in tellings])
