@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nornflow.errors import ConfigurationError, NornFlowError
+from nornflow.model.pool import Amounts
 from nornflow.plugins.host import PluginHost, load_plugins
 from nornflow.policy.profiles import load_profiles
 from nornflow.redaction import Redactor
@@ -83,6 +84,11 @@ class Project:
         return load_profiles(
             self.settings.profiles, lambda name: self.settings.origin(f"profiles.{name}").place or "settings"
         )
+
+    @property
+    def pools(self) -> Amounts:
+        """Return how much there is of what runs share."""
+        return self.settings.pools
 
     def gates(self, mode: Mode) -> tuple[Gate, ...]:
         """Return the built-in gates and, when something is to be applied, those of plugins."""

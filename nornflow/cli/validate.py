@@ -26,7 +26,7 @@ def command(files: tuple[Path, ...], form: str, target: Path | None, config_file
     Ends with 0 when every file can be used and with 2 when one cannot.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.validate import validate_file, workflow_files
+    from nornflow.app.services.validate import validate_run, workflow_files
     from nornflow.cli.output import show, tell
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.errors import UsageError
@@ -38,7 +38,7 @@ def command(files: tuple[Path, ...], form: str, target: Path | None, config_file
     paths = workflow_files(files)
     if target is not None and len(paths) != 1:
         raise UsageError(f"--export writes one workflow, and {len(paths)} were named")
-    checked = [validate_file(path, project) for path in paths]
+    checked = [validate_run(path, project) for path in paths]
     results = [result for result, _ in checked]
     said = report(results, form).removesuffix("\n")
     document = checked[0][1]

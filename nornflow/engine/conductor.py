@@ -158,7 +158,7 @@ class Conductor:
         deaths = entry.deaths + bool(begun or entry.worker or entry.run in self._started)
         over = replace(entry, completed_at=self._stage.clock(), run=entry.run if begun else "")
         if entry.ending and not begun:
-            self._change(entry, self._never_begun(entry, entry.ending))
+            self._over(entry, self._never_begun(entry, entry.ending))
         elif entry.exit_code:
             over = replace(over, state=EntryState.DENIED if entry.exit_code == 3 else EntryState.FAILED)
             end = self._change if begun else self._over
@@ -220,7 +220,7 @@ class Conductor:
         if self._stage.run(entry.run) is None:  # nothing was done yet
             self._stage.starter.stop(entry.run)
             if not entry.worker:  # whoever comes late to begin it may not
-                self._change(entry, self._never_begun(entry, ending))
+                self._over(entry, self._never_begun(entry, ending))
             return
         self._stage.end_run(entry.run, level, by)
         self._asked[entry.run] = level

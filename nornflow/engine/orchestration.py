@@ -106,8 +106,8 @@ def to_begin(pipeline: Pipeline, entries: Entries, pools: Amounts, now: datetime
     return found
 
 
-def next_moment(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> datetime | None:
-    """Return when, behind `now`, a time of a pipeline is over or an attempt is due; None for never."""
+def moments(pipeline: Pipeline, record: PipelineRecord) -> Sequence[datetime]:
+    """Return when times of a pipeline are over and attempts are due, as it stands."""
     began = record.started_at
     found = [began + timedelta(seconds=pipeline.timeout)] if pipeline.timeout else []
     for entry in pipeline.entries:
@@ -115,10 +115,21 @@ def next_moment(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> da
         if mine.state is EntryState.DELAYED and mine.due_at is not None:
             found.append(mine.due_at)
         elif mine.state is EntryState.PENDING:
-            found += [began + timedelta(seconds=after.within) for after in entry.after if after.within]
+            awaited = [after for after in entry.after if after.within and not record.entry(after.run).over]
+            found += [began + timedelta(seconds=after.within) for after in awaited]
         elif not mine.over and entry.timeout and mine.started_at is not None:
             found.append(mine.started_at + timedelta(seconds=entry.timeout))
-    return min((moment for moment in found if moment > now), default=None)
+    return found
+
+
+def next_moment(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> datetime | None:
+    """Return the first of these moments behind `now`; None for never."""
+    return min((moment for moment in moments(pipeline, record) if moment > now), default=None)
+
+
+def is_due(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> bool:
+    """Tell whether one of these moments has come, so that something becomes of the pipeline when somebody leads it."""
+    return any(moment <= now for moment in moments(pipeline, record))
 
 
 def chains(pipeline: Pipeline) -> Mapping[str, int]:

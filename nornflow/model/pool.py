@@ -11,6 +11,10 @@ Amounts = Mapping[str, float]
 
 DEFAULT_POOLS: Amounts = {"cpu": 8, "memory": 16384, "bandwidth": 1000, "storage": 100}
 """What there is in all of the resources that every site has, unless the settings say otherwise."""
+RESOURCE_UNITS = {"cpu": "cores", "memory": "MiB", "bandwidth": "Mbit/s", "storage": "GiB"}
+"""What they are counted in."""
+POOL_NAME = r"[a-z][a-z0-9_-]{0,63}"
+"""How a resource can be called."""
 MOST_PASSED = 10
 """How many later requests may be served before one that waits; then nobody is until it is served."""
 _PRECISION = 6  # digits: tenths of a core add up to a whole one
@@ -57,7 +61,7 @@ def fits(wants: Amounts, taken: Amounts, pools: Amounts) -> bool:
 
 def too_much(wants: Amounts, pools: Amounts) -> dict[str, float]:
     """Return what of it the pools never have, however long one waits."""
-    return {name: amount for name, amount in wants.items() if amount > pools.get(name, 0.0)}
+    return {name: amount for name, amount in wants.items() if not fits({name: amount}, {}, pools)}
 
 
 def in_order(waiting: Iterable[Request]) -> list[Request]:

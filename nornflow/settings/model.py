@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from nornflow.model.pool import DEFAULT_POOLS
+from nornflow.model.pool import DEFAULT_POOLS, POOL_NAME
 from nornflow.record import record
 
 Whole = Annotated[int, Field(strict=True)]
+_PoolName = Annotated[str, Field(pattern=f"^{POOL_NAME}$")]
 _Share = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
@@ -206,7 +207,7 @@ class Settings(_Frozen):
     store: StoreSettings = Field(default=StoreSettings(), description="where runs are remembered")
     cache: CacheSettings = Field(default=CacheSettings(), description="how much of what steps found is kept")
     locks: LockSettings = Field(default=LockSettings(), description="what a run does while others are in its way")
-    pools: dict[str, _Share] = Field(
+    pools: dict[_PoolName, _Share] = Field(
         default=dict(DEFAULT_POOLS),
         description="how much there is of what workflows ask for with `resources`, in all processes together: cores of cpu,"
         " MiB of memory, Mbit/s of bandwidth, GiB of storage, and whatever the site counts itself, by its name",

@@ -16,7 +16,7 @@ from nornflow.abc import ResultCache
 from nornflow.errors import StoreError
 from nornflow.model.cached import CachedEntry, Doing
 from nornflow.model.plain import plain
-from nornflow.model.run import HostState, StepResult
+from nornflow.model.run import StepResult
 from nornflow.redaction import MASK
 from nornflow.store.database import glancing, reading, told
 from nornflow.store.holders import CHUNK
@@ -33,6 +33,8 @@ _NOT_KEPT = frozenset(
 )
 """What a result says of how it was come by; it is not so for whoever uses it again."""
 _KEPT = frozenset(_DEFAULTS) - _NOT_KEPT
+_FORMS = dict.fromkeys(_KEPT - {"state", "changed", "error"}, str) | {"outputs": dict, "exit_code": int}
+"""What may stand in a row, and as what: a result that may be used again ended well and changed nothing, without a word."""
 _LISTED = tuple(caches.c[field.name] for field in fields(CachedEntry))
 
 
@@ -173,7 +175,9 @@ class SqlResultCache(ResultCache):
 
 
 def _fits(row: Any, pattern: str) -> bool:
-    return any(fnmatchcase(name, pattern) for name in (row.key, row.host, f"{row.workflow}/{row.step}"))
+    # a result of no device has no name that the empty pattern of an unset variable could fit
+    names = (row.key, *((row.host,) if row.host else ()), f"{row.workflow}/{row.step}")
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -181,11 +185,12 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _result(row: Any, now: datetime) -> StepResult | None:
-    age = max(0.0, (now - row["kept_at"]).total_seconds())
+    """Return the result of a row; None for a broken one: not text as it is kept, or of what is never kept."""
     try:
         said = json.loads(row["data"])
-        values = {name: item for name, item in said.items() if name in _KEPT}
-        state = HostState(values.get("state", "ok"))
-        return StepResult(**{**values, "state": state, "cache_key": row["key"], "cache_age": age})
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         return None
+    if not isinstance(said, dict) or not all(isinstance(item, _FORMS.get(name, ())) for name, item in said.items()):
+        return None
+    age = max(0.0, (now - row["kept_at"]).total_seconds())
+    return StepResult(**said, cache_key=row["key"], cache_age=age)

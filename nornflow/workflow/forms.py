@@ -128,20 +128,22 @@ class Text(Form):
 
 @record
 class Number(Form):
-    """A number between two bounds, both included; `unit` is only told to people."""
+    """A number between two bounds, both included; `unit`, or that of its key in `units`, is only told to people."""
 
     least: float
     most: float
     whole: bool = False
     unit: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, value: Any, path: Path, reader: Reader) -> Any:
         """Return the number, checked for its bounds."""
-        kind = "a whole number" if self.whole else "a number"
+        unit = self.unit or self.units.get(str(path[-1]), "")
+        kind = ("a whole number" if self.whole else "a number") + (f" of {unit}" if unit else "")
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return reader.wrong_type(value, path, kind)
         if not self.least <= value <= self.most:
-            expected = f"{self.least:g} to {self.most:g}" + (f" {self.unit}" if self.unit else "")
+            expected = f"{self.least:g} to {self.most:g}" + (f" {unit}" if unit else "")
             message = f"{name_of(path)} is out of range: {value}"
             reader.report("NF104", message, path, found=str(value), expected=expected)
             return MISSING

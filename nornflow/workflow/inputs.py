@@ -24,6 +24,7 @@ _EXPECTED = {
     "artifact": "a path inside of the workspace",
 }
 MAX_VALUES = 100_000
+AS_WORDS = "give inputs as `-i name=value` or `-i @file.yaml`"
 
 
 class _Wrong(Exception):
@@ -35,13 +36,13 @@ _MOST_UNKNOWN = 5
 
 
 def resolve_inputs(
-    declared: Mapping[str, Input], given: Mapping[str, Any], *, max_string: int, base: Path
+    declared: Mapping[str, Input], given: Mapping[str, Any], *, max_string: int, base: Path, hint: str = AS_WORDS
 ) -> dict[str, Any]:
     """Return the value of every declared input: given, or its default, or null.
 
     Texts (as from `-i count=3`) become numbers, booleans, lists and mappings where the input is declared so. `file` inputs
     must exist below `base` and stay inside of it when links are followed. Raises UsageError with one line per wrong, missing
-    or unknown input.
+    or unknown input, and a hint that says how they are given.
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -72,7 +73,7 @@ def resolve_inputs(
     if faults:
         raise UsageError(
             "; ".join(faults) if len(faults) == 1 else "the inputs do not fit:\n" + "\n".join(f"  {f}" for f in faults),
-            hint="give inputs as `-i name=value` or `-i @file.yaml`",
+            hint=hint,
         )
     return values
 

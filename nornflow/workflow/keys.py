@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nornflow.model.pool import POOL_NAME, RESOURCE_UNITS
 from nornflow.workflow.forms import Anything, Boolean, Choice, Duration, Number, OneOf, Text
 from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
 
@@ -205,7 +206,7 @@ SNAPSHOT = Record(
     what="a mapping such as {take: [...], unexplained: fail}",
 )
 _TIMEOUT = Number(1, DAY, unit="seconds")
-RESOURCES = MapOf(Number(0, 1_000_000_000), r"[a-z][a-z0-9_-]{0,63}", "cpu", 50)
+RESOURCES = MapOf(Number(0, 1_000_000_000, units=RESOURCE_UNITS), POOL_NAME, "cpu", 50)
 PRIORITY = Number(-1000, 1000, whole=True)
 
 WORKFLOW = Record(

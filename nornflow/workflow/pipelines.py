@@ -122,11 +122,12 @@ def _afters(draft: _Draft, drafts: Mapping[str, _Draft], reader: Reader) -> list
             (one for one in ((*path, index, "run"), (*path, index), (*path, "run")) if _is_there(one, reader)), path
         )
         if name not in drafts or name == draft.id:
-            near = did_you_mean(name, [one for one in drafts if one != draft.id])
+            others = [one for one in drafts if one != draft.id]
+            near = did_you_mean(name, others)
             message = f"entry {draft.id!r} comes after {name!r}, " + (
                 "which is itself" if name == draft.id else "which is no entry"
             )
-            hint = "" if near else f"entries: {listing(drafts)}"
+            hint = "" if near else f"other entries: {listing(others) or 'none'}"
             reader.report("NF603", message, where, found=name, suggestion=near, hint=hint)
             continue
         found.append(After(name, On(keys.get("on", "success")), float(keys.get("within", 0))))

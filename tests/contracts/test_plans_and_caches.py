@@ -117,6 +117,28 @@ def doing(name: str = "k", host: str = "", **what: Any) -> Doing:
     return Doing("audit", "look", "fake.look", host, {"name": name, **what})
 
 
+BROKEN = (
+    "{",
+    "[]",
+    "5",
+    "null",
+    '{"state": "no"}',
+    '{"state": "failed"}',
+    '{"changed": true}',
+    '{"error": "no"}',
+    '{"outputs": []}',
+    '{"outputs": 1}',
+    '{"stdout": 7}',
+    '{"diff": ["+x"]}',
+    '{"warning": 5}',
+    '{"exit_code": "x"}',
+    '{"exit_code": null}',
+    '{"attempts": 2}',
+    '{"nothing": "known"}',
+)
+"""What may stand in a row that somebody, or something, has changed: no JSON, of another form, or of what is never kept."""
+
+
 def kept(cache: SqlResultCache, one: Doing, at: datetime, ttl: int = 3600) -> StepResult | None:
     """The result as it was put; what it says of the cache itself is left out."""
     found = cache.get([one], at, ttl).get(one.key)
@@ -222,7 +244,7 @@ class TestCache:
         locks.release("run-1", tokens)
         assert cache.changes(["r1", "r2"]) == {"r1": tokens["r1"], "r2": 0}
 
-    @pytest.mark.parametrize("broken", ["{", "[]", '{"state": "no"}', '{"outputs": 1, "state": []}'])
+    @pytest.mark.parametrize("broken", BROKEN)
     def test_a_broken_entry_is_no_result(self, store: PatientRunStore, broken: str) -> None:
         cache = SqlResultCache(store)
         cache.put([(doing(), StepResult())], NOON, ttl=60)

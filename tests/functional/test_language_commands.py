@@ -43,6 +43,14 @@ def test_every_file_is_reported_and_one_bad_one_ends_with_2(project: Path) -> No
     assert "error[NF001]" in done.stdout
 
 
+def test_a_workflow_that_asks_for_more_than_there_is_cannot_be_run(project: Path) -> None:
+    (project / "large.yaml").write_text(GOOD + "resources: {cpu: 64}\n")
+    done = call("validate", "large.yaml")
+    assert done.return_value == 2
+    assert "error[NF609]: `resources`: cpu 64 is asked for, and there is 8 in all" in done.stdout
+    assert "--> large.yaml:5:12" in done.stdout
+
+
 def test_a_folder_stands_for_the_workflows_in_it(project: Path) -> None:
     (project / "more").mkdir()
     (project / "more" / "one.yml").write_text(GOOD)

@@ -162,6 +162,21 @@ def test_a_process_that_has_not_begun_in_time_is_ended() -> None:
     assert not story.begin(story.of("a"))
 
 
+def test_one_that_has_not_begun_in_time_is_tried_again_as_any_other_attempt() -> None:
+    story = world(entry("a", timeout=10, retries=1, delay=5))
+    lead = story.lead()
+    lead.step()
+    story.seconds = 11
+    lead.step()
+    assert story.states() == {"a": "delayed"}
+    story.seconds = 16
+    lead.step()
+    assert (story.states(), story.record.entry("a").attempts) == ({"a": "running"}, 2)
+    story.seconds = 26
+    lead.step()
+    assert story.states() == {"a": "timed_out"}, "attempts have an end"
+
+
 def test_a_pipeline_whose_time_is_over_ends_what_is_at_work_and_begins_nothing() -> None:
     story = world(entry("a"), entry("b", "a"), timeout=60)
     lead = story.lead()

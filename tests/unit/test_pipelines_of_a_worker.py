@@ -7,19 +7,25 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nornflow.app.build import Project, load_project
+from nornflow.app.clock import now
+from nornflow.app.services import pipeline_desk
 from nornflow.app.services.carrier import Errand
+from nornflow.app.services.pipeline_desk import resume_all
+from nornflow.app.services.pipeline_lead import PipelineRequest
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.engine.herald import Herald
 from nornflow.errors import StoreError
-from nornflow.model.pipeline import Entry, Pipeline, kept_pipeline
+from nornflow.model.pipeline import Entry, EntryRecord, EntryState, Pipeline, PipelineState, kept_pipeline
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submission, Submitted
 from nornflow.redaction import Redactor
@@ -192,7 +198,9 @@ def full() -> Any:
 
 def test_what_is_left_to_workers_is_at_home_in_another_checkout() -> None:
     here, there = Path("/opt/net"), Path("/srv/net")
-    spec = PipelineSpec({}, "/opt/net/pipelines", "/opt/net", {"n": 1}, "/etc/net/hosts.yaml", yes=True)
+    spec = PipelineSpec(
+        kept_pipeline(WINDOW), "/opt/net/pipelines", "/opt/net", {"n": 1}, "/etc/net/hosts.yaml", yes=True
+    )
     assert (spec.is_of(here), spec.is_of(there), spec.at_home(there)) == (True, False, spec)
     left = PipelineSpec.read(spec.portable().kept())
     assert (left.folder, left.inventory, left.is_of(there)) == ("pipelines", "/etc/net/hosts.yaml", True)
@@ -212,3 +220,17 @@ def test_no_more_processes_than_may_be_at_once_begin_runs(site: Site) -> None:
     site.here.release()
     site.starter.close()
     assert not site.starter.busy
+
+
+def test_a_timer_goes_on_with_what_waits_when_a_time_of_its_own_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = EntryRecord("a", "a.yaml", EntryState.WAITING, "r-1", 1, started_at=now() - timedelta(seconds=60))
+    for name, timeout, home in (("late", 30, "."), ("early", 90, "."), ("elsewhere", 30, "/other/project")):
+        pipeline = Pipeline("window", (Entry("a", "a.yaml", timeout=timeout),))
+        record = replace(new_pipeline(name, "a"), state=PipelineState.WAITING, entries=(waiting,), worker="")
+        site.desk.begin(record, PipelineSpec(kept_pipeline(pipeline), "", home).kept())
+    site.begin("newer", color="blue")
+    led: list[str] = []
+    monkeypatch.setattr(pipeline_desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
+    assert resume_all(site.project, PipelineRequest(Path())) == ["late"] == led

@@ -346,3 +346,9 @@ def test_a_limit_leaves_other_profiles_alone_and_no_variable_lifts_it(load: Load
         load(files, environ={"NORNFLOW_PROFILE_LIMIT": "elevated"})
     with pytest.raises(ConfigurationError, match="described already"):
         load(files, environ={"NORNFLOW_PROFILES__BOARD": '{"extends": "elevated"}'})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "CPU", "licences\\e[2J"])
+def test_a_pool_has_a_name_that_a_workflow_can_ask_for(load: Load, name: str) -> None:
+    assert "pools" in refused(load, f'pools: {{"{name}": 1}}\n')
+    assert load({"project/nornflow.yaml": "pools: {licences-2: 1}\n"}).pools["licences-2"] == 1

@@ -29,10 +29,12 @@ from nornflow.workflow.compiler import compile_workflow
 from nornflow.workflow.document import Document
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.frames import Passing, unrolled
-from nornflow.workflow.inputs import resolve_inputs
+from nornflow.workflow.inputs import AS_WORDS, resolve_inputs
 from nornflow.workflow.library import Library
 from nornflow.workflow.loader import load
 from nornflow.workflow.templating import Renderer
+
+_AS_VALUES = "see `inputs` of the entry: a lone template keeps its type, and `{{ ... | string }}` makes a text of it"
 
 
 @record
@@ -62,6 +64,7 @@ def asked_change(project: Project, request: Request) -> Change:
         {**given_inputs(request.inputs), **request.values},
         max_string=profile.strictness.max_string,
         base=project.folder,
+        hint=_AS_VALUES if request.values else AS_WORDS,
     )
     workflow = _unrolled(project, workflow, profile, inputs, request.variables)
     devices = project.devices(request.inventory) if workflow.needs_devices else None

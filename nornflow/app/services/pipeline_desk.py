@@ -11,9 +11,11 @@ from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.pipeline_lead import PipelineRequest, has_workers, of_pipelines, resume_pipeline, starter
+from nornflow.app.services.pipeline_spec import PipelineSpec
 from nornflow.app.services.waiting import remind_all
 from nornflow.app.services.watching import Watched, seen_in
-from nornflow.errors import StateConflict
+from nornflow.engine.orchestration import is_due
+from nornflow.errors import StateConflict, UsageError
 from nornflow.model.lock import Place
 from nornflow.model.pipeline import PipelineRecord, PipelineState, PipelineWish
 from nornflow.model.wish import Level
@@ -90,17 +92,28 @@ def _views(records: Sequence[PipelineRecord], store: SqlRunStore) -> Sequence[Pi
 def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
     """Go on with every pipeline whose process is dead, or that waits and may go on, each led by a process of its own; remind.
 
-    Return their ids, oldest first; none where there are workers, which go on with them. Of several who do this at once, one
-    leads each pipeline.
+    One that waits may go on when an answer has come, or when a time of its own is over. Return their ids, oldest first; none
+    where there are workers, which go on with them. Of several who do this at once, one leads each pipeline.
     """
     with closing(of_pipelines(project.store(create=False))) as store:
         if has_workers(store):
             return ()
         remind_all(project, store, Voices())
-        desk, workers, due = SqlPipelines(store), Workers(store.engine), frozenset(SqlWaits(store).due(now()))
-        running, waiting = (desk.pipelines(state) for state in (PipelineState.RUNNING, PipelineState.WAITING))
-        found = [one.id for one in running if workers.is_dead(one.worker)]
-        found += [one.id for one in waiting if due & {entry.run for entry in one.entries}]
+        desk, workers, moment = SqlPipelines(store), Workers(store.engine), now()
+        due = frozenset(SqlWaits(store).due(moment))
+
+        def goes_on(one: PipelineRecord) -> bool:
+            try:
+                spec = PipelineSpec.read(desk.spec(one.id))
+            except UsageError:  # of another NornFlow, which goes on with it
+                return False
+            if not spec.is_of(project.folder):
+                return False
+            if one.state is PipelineState.RUNNING:
+                return workers.is_dead(one.worker)
+            return bool(due & {entry.run for entry in one.entries}) or is_due(spec.made, one, moment)
+
+        found = [one.id for one in desk.unended() if goes_on(one)]
     for pipeline in sorted(found):
         starter(project, pipeline, request).lead(pipeline)
     return sorted(found)

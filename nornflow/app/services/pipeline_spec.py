@@ -37,12 +37,14 @@ class PipelineSpec:
     def read(cls, kept: Mapping[str, Any]) -> PipelineSpec:
         """Return what was kept; UsageError when this NornFlow does not understand it."""
         try:
-            return cls(**kept)
-        except TypeError as error:
+            found = cls(**kept)
+            pipeline_of(found.pipeline)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(
                 "it is not known here what the pipeline was begun with",
                 hint="a newer NornFlow may have begun it: go on with it there",
             ) from error
+        return found
 
     def kept(self) -> dict[str, Any]:
         """Return it as plain data."""

@@ -118,5 +118,5 @@ def _unchanged(change: Change, request: Request, digest: str) -> Change:
     change.close()
     raise UsageError(
         f"{request.file} is not what it was when the pipeline was begun",
-        hint="bring it back and resume the pipeline, or begin the pipeline anew",
+        hint="begin the pipeline anew: what was checked is what is run",
     )

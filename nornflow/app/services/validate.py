@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from nornflow.abc import StepType
 from nornflow.errors import UsageError
 from nornflow.model.diagnostic import InvalidDocument
+from nornflow.model.pool import Amounts
 from nornflow.registration import Check, TemplateFilter
 from nornflow.workflow.compiler import check_workflow
+from nornflow.workflow.diagnostics import problem
 from nornflow.workflow.document import Document
 from nornflow.workflow.library import Library
 from nornflow.workflow.loader import load
 from nornflow.workflow.reports import FileResult
+from nornflow.workflow.resources import impossible
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -46,6 +50,10 @@ class Language(Protocol):
     @property
     def profiles(self) -> Collection[str]:
         """The names of the profiles that exist."""
+
+    @property
+    def pools(self) -> Amounts:
+        """How much there is of what runs share."""
 
 
 def workflow_files(paths: Sequence[Path]) -> list[Path]:
@@ -87,9 +95,14 @@ def validate_file(path: Path, language: Language) -> tuple[FileResult, Document 
     return FileResult(str(path), workflow, diagnostics, document.source), document
 
 
-def validate_files(paths: Sequence[Path], language: Language) -> list[FileResult]:
-    """Return what there is to say about each file; folders stand for the workflows in them."""
-    return [validate_file(path, language)[0] for path in workflow_files(paths)]
+def validate_run(path: Path, language: Language) -> tuple[FileResult, Document | None]:
+    """As `validate_file`, for a workflow that is run by itself: what it asks the pools for must be there."""
+    result, document = validate_file(path, language)
+    why = impossible(result.workflow.asks.wants, language.pools) if result.workflow is not None else None
+    if why is None or document is None:
+        return result, document
+    found = problem("NF609", f"`resources`: {why[0]}", document.at(("resources",)), hint=why[1])
+    return replace(result, workflow=None, diagnostics=(*result.diagnostics, found)), document
 
 
 def _text_of(path: Path, limit: int = 1024 * 1024) -> str:

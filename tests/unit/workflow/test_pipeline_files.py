@@ -96,6 +96,29 @@ def test_a_fault_is_told_with_its_place(text: str, told: list[str]) -> None:
     assert [" ".join(one.split()[:2]) for one in found] == told
 
 
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        ("{memory: 1Gi}", "must be a number of MiB, not the text '1Gi'"),
+        ("{bandwidth: 10M}", "must be a number of Mbit/s, not the text '10M'"),
+        ("{licences: one}", "must be a number, not the text 'one'"),
+        ("{cpu: 8.0000001}", None),
+    ],
+)
+def test_amounts_are_numbers_of_what_they_are_counted_in_and_as_exact_as_the_pools(
+    resources: str, told: str | None
+) -> None:
+    made, found = check(f"entries: [{{id: a, workflow: a.yaml, resources: {resources}}}]\n")
+    assert (made is not None) is (told is None), found
+    assert told is None or found[0].endswith(told), found
+
+
+def test_an_entry_after_itself_is_told_of_the_others() -> None:
+    document = load("p.yaml", text="name: window\nentries: [{id: a, workflow: a.yaml, after: a}]\n")
+    _, (fault,) = check_pipeline(document, lambda file: WORKFLOWS[file])
+    assert fault.hint == "other entries: none"
+
+
 def test_a_contradiction_far_away_is_found_and_told_once() -> None:
     _, found = check("""
 entries:
