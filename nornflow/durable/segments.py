@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from nornflow.abc.durable import Ctx, DurableEngine
 from nornflow.durable.common import done_by_others
 from nornflow.model.job import MOST_ATTEMPTS, Job, JobState, JobStatus
+from nornflow.store.folders import made
 
 POLL = 0.25
 """Seconds between two looks into a queue."""
@@ -112,7 +113,7 @@ _SAID = {"waits": JobState.WAITING, "failed": JobState.FAILED, "done": JobState.
 def sqlite_engine(url: URL) -> Engine:
     """Return an engine as DBOS makes one, for a file that several processes read while one writes."""
     assert url.database  # a file
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    made(Path(url.database).parent)
     with sqlite3.connect(url.database, timeout=30) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()

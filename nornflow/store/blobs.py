@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from nornflow.errors import StoreError
+from nornflow.store.folders import made
 
 YOUNG = 3600.0
 """Seconds for which a file that no row names is left alone."""
@@ -53,7 +54,7 @@ class Blobs:
             if file.exists():
                 os.utime(file)  # whoever sweeps now leaves it: our row is about to name it
                 return name
-            file.parent.mkdir(parents=True, exist_ok=True)
+            made(file.parent)
             with temporary.open("wb") as stream:
                 stream.write(packed(text))
                 stream.flush()

@@ -15,6 +15,7 @@ from nornflow.redaction import Redactor
 from nornflow.store.blob_table import TableBlobs
 from nornflow.store.blobs import Blobs
 from nornflow.store.database import connect, demand_schema, parsed, revision, told, upgrade
+from nornflow.store.folders import made
 from nornflow.store.patience import Patience, PatientRunStore
 from nornflow.store.vault import Vault
 
@@ -36,7 +37,7 @@ def open_engine(url: str, workspace: Path, *, create: bool = True) -> Engine:
         file = Path(place.database)
         if create:
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
+                made(file.parent)
             except OSError as error:
                 raise StoreError(f"the store's folder {file.parent} cannot be made: {error.strerror}") from error
         elif not file.exists():

@@ -12,6 +12,7 @@ from nornflow.errors import UsageError
 from nornflow.model.plain import plain
 from nornflow.model.run import HostState, RunRecord
 from nornflow.redaction import Redactor
+from nornflow.store.folders import made
 
 FILE = "run.json"
 DEPTH = 4
@@ -67,8 +68,7 @@ class RunRecords:
 
     def write(self, record: RunRecord) -> Path:
         """Write the record, replacing an earlier one whole or not at all; returns the file."""
-        folder = self.folder(record.id)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made(self.folder(record.id))
         file = folder / FILE
         shown = record_json(record)
         text = _laid_out(shown)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nornflow.errors import ConfigurationError, StoreError, WrongKey
+from nornflow.store.folders import made
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -115,7 +116,7 @@ class Vault:
 
         temporary = self._file.with_name(f".{FILE}.{os.getpid()}")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            made(self._file.parent)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(Fernet.generate_key())

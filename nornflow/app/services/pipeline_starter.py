@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nornflow.abc import Starter
 from nornflow.errors import StoreError
+from nornflow.store.folders import made
 
 PATIENCE = 10.0
 """Seconds that a process gets to end whose run has ended."""
@@ -50,7 +51,7 @@ class ProcessStarter(Starter):
         # -P: the project's folder holds no modules of this process
         command = [sys.executable, "-P", "-m", "nornflow", "pipeline", *words, *self._options]
         try:
-            self._logs.mkdir(parents=True, exist_ok=True)
+            made(self._logs)
             # for its owner alone, as what stands on a screen is
             descriptor = os.open(self._logs / log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "ab") as output:
