@@ -79,29 +79,13 @@ def _from_files(hosts_file: Path, groups_file: Path, defaults_file: Path) -> Inv
 def _read(file: Path) -> dict[str, Any]:
     import yaml
 
+    from nornflow.devices.quick_yaml import read_yaml
+
     if not file.is_file():
         return {}
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        """Refuses a key that stands twice: the first device of that name would vanish without a word."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            mapping = super().construct_mapping(node, deep)
-            if len(mapping) != len(node.value):
-                seen: set[Any] = set()
-                for key, _ in node.value:
-                    name = self.construct_object(key, deep=True)
-                    if name in seen and key.tag != "tag:yaml.org,2002:merge":
-                        raise yaml.constructor.ConstructorError(
-                            None, None, f"the name {name!r} stands here for the second time", key.start_mark
-                        )
-                    seen.add(name)
-            return mapping
-
     try:
-        table = yaml.load(file.read_text(encoding="utf-8"), Loader=Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        table = read_yaml(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
         raise InventoryError(f"{place}: {getattr(error, 'problem', error)}", hint="mend the YAML") from None

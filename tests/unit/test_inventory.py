@@ -61,6 +61,8 @@ def test_a_view_merges_groups_and_defaults_and_has_no_password(tmp_path: Path) -
         ("r1: {connection_options: {netmiko: {prt: 1}}}", GROUPS, "connection_options.netmiko: unknown key 'prt'"),
         (HOSTS, "access: {groups: [nowhere]}", "group access: there is no group 'nowhere'"),
         ("!!python/object/apply:os.system [ls]", GROUPS, "hosts.yaml:"),
+        ("r1: {data: {since: 2026-13-45}}", GROUPS, "hosts.yaml: month must be in 1..12"),
+        pytest.param("[" * 200000, GROUPS, "hosts.yaml:1:101: it is nested too deep", id="deep"),
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path: Path, hosts: str, groups: str, said: str) -> None:

@@ -12,6 +12,8 @@ from nornflow.devices.guard.vault import Vault
 from nornflow.model.device import Target
 from nornflow.redaction import Secret
 
+_OF_A_HOST = tuple(name for kind in Host.__mro__ for name in vars(kind).get("__slots__", ()))
+
 
 class Addresses:
     """Finds a host's target by its name; what tasks do to hosts, groups, defaults and options later changes nothing.
@@ -42,7 +44,7 @@ class Addresses:
         known = self._twins.get(id(element))
         if known is not None:
             return known
-        twin = self._twins[id(element)] = copy(element)
+        twin = self._twins[id(element)] = _copied(element)
         twin.connection_options = {name: _option(given) for name, given in element.connection_options.items()}
         if isinstance(twin, Host):
             twin.connections = type(element.connections)()
@@ -50,6 +52,16 @@ class Addresses:
             twin.groups = ParentGroups([self._twin(group) for group in element.groups])
             twin.defaults = self._twin(element.defaults)
         return twin
+
+
+def _copied(element: Any) -> Any:
+    """Return a shallow copy. Of a host what it inherits is left where it is: `copy` would look that up for each of them."""
+    if type(element) is not Host:
+        return copy(element)
+    twin: Any = object.__new__(Host)
+    for name in _OF_A_HOST:
+        object.__setattr__(twin, name, object.__getattribute__(element, name))
+    return twin
 
 
 def _option(given: ConnectionOptions) -> ConnectionOptions:
