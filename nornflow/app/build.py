@@ -18,6 +18,8 @@ from nornflow.registration import Check, Command, TemplateFilter
 from nornflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType, Twin
     from nornflow.abc.durable import DurableEngine
     from nornflow.engine.cancel import StopSwitch
@@ -162,8 +164,8 @@ class Project:
             patience=settings.patience if patient else 0,
         )
 
-    def durable(self) -> DurableEngine:
-        """Return what keeps the queues of runs that are left to workers; it has connections of its own.
+    def durable(self, engine: Engine | None = None) -> DurableEngine:
+        """Return what keeps the queues of runs that are left to workers, over the connections of an open store if given.
 
         ConfigurationError without a store, or when the extra for it is not installed.
         """
@@ -181,14 +183,14 @@ class Project:
             from nornflow.durable.inline import InlineEngine
             from nornflow.store.database import connect
 
-            return InlineEngine(connect(url), patience=patience)
+            return InlineEngine(engine or connect(url), own=engine is None, patience=patience)
         try:
             from nornflow.durable.dbos import DbosEngine
         except ImportError:
             raise ConfigurationError(
                 "durable.engine is dbos, which is not installed", hint="pip install 'nornflow-netops[scale]'"
             ) from None
-        return DbosEngine(url, patience=patience)
+        return DbosEngine(url, engine=engine, patience=patience)
 
     def records(self) -> RunRecords:
         """Return where record files of runs go: the workspace, or nowhere when nothing is remembered."""

@@ -48,17 +48,20 @@ _FAR = 10 * 365 * 86_400.0
 class DbosEngine(DurableEngine):
     """Jobs in the tables of DBOS: a schema of their own in the store's PostgreSQL, a file of their own beside its SQLite file.
 
-    `url` is that of the store.
+    `url` is that of the store, `engine` one that somebody else has for it and closes.
     """
 
-    def __init__(self, url: URL, *, patience: Patience | None = None) -> None:
+    def __init__(self, url: URL, *, engine: Engine | None = None, patience: Patience | None = None) -> None:
         self._url = url
+        self._given = engine if url.get_backend_name() == "postgresql" else None
         if url.get_backend_name() == "sqlite":
             self._url = url.set(database=f"{(url.database or NAME).removesuffix('.db')}-durable.db")
         self._patience = patience or Patience()
 
     @cached_property
     def _engine(self) -> Engine:
+        if self._given is not None:
+            return self._given
         return connect(self._url) if self._url.get_backend_name() == "postgresql" else sqlite_engine(self._url)
 
     @cached_property
@@ -190,7 +193,7 @@ class DbosEngine(DurableEngine):
         """Let go of connections."""
         if "client" in self.__dict__:
             self.client.destroy()
-        if "_engine" in self.__dict__:
+        if "_engine" in self.__dict__ and self._given is None:
             self._engine.dispose()
 
     def begin_next(self, job: str, segment: int, queue: str, work: str, data: Mapping[str, Any]) -> None:

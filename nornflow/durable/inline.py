@@ -27,10 +27,13 @@ MOST_AT_ONCE = 1000
 
 
 class InlineEngine(DurableEngine):
-    """Jobs in the database behind `engine`, which is its own; `patience` is had with one that goes away."""
+    """Jobs in the database behind `engine`, which it closes if it is its `own`; `patience` is had with one that goes away."""
 
-    def __init__(self, engine: Engine, *, patience: Patience | None = None, poll: float = POLL) -> None:
+    def __init__(
+        self, engine: Engine, *, own: bool = True, patience: Patience | None = None, poll: float = POLL
+    ) -> None:
         self.rows = JobRows(engine, patience or Patience())
+        self._own = own
         self.poll = poll
 
     def submit(self, job: Job) -> bool:
@@ -73,7 +76,8 @@ class InlineEngine(DurableEngine):
 
     def close(self) -> None:
         """Let go of connections."""
-        self.rows.engine.dispose()
+        if self._own:
+            self.rows.engine.dispose()
 
 
 class _Ctx(Ctx):

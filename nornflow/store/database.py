@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from sqlalchemy.pool import StaticPool
 
 from nornflow.errors import ConfigurationError, StoreError
+from nornflow.store.connections import UsedPool
 from nornflow.store.migrations import REVISIONS
 
 BUSY = 30.0
@@ -62,7 +63,9 @@ def connect(url: URL) -> Engine:
     """Return an engine for the URL; nothing is opened yet. StoreError when the driver is not installed."""
     if url.get_backend_name() == "postgresql":
         try:
-            engine = create_engine(url, pool_pre_ping=True, connect_args=_SOCKET)
+            engine = create_engine(
+                url, poolclass=UsedPool, pool_use_lifo=True, pool_pre_ping=True, connect_args=_SOCKET
+            )
         except ImportError:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
         event.listen(engine, "handle_error", _mark_gone)

@@ -92,7 +92,7 @@ class Worker:
         strangers = tuple(self._project.plugin_host.registries.observers.values())
         with (
             closing(self._project.store()) as store,
-            closing(self._project.durable()) as engine,
+            closing(self._project.durable(store.engine if isinstance(store, SqlRunStore) else None)) as engine,
             closing(Herald(strangers, self._project.redactor, self._tell_once)) as self._herald,
             alive(store, self._project) as me,
         ):

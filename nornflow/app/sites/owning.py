@@ -46,7 +46,7 @@ def at_sites(
     if not isinstance(store, SqlRunStore) or not sites:
         yield None
         return
-    with closing(project.durable()) as engine:
+    with closing(project.durable(store.engine)) as engine:
 
         def job(site: str) -> str:
             return f"{run}.{fence}:{site}"
