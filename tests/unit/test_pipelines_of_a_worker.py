@@ -21,10 +21,11 @@ from nornflow.app.services.carrier import Errand
 from nornflow.app.services.pipeline_desk import resume_all
 from nornflow.app.services.pipeline_lead import PipelineRequest
 from nornflow.app.services.pipeline_leaving import LeavingStarter
-from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_spec import PipelineSpec, settings_of
+from nornflow.app.services.pipeline_work import leave_run
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.engine.herald import Herald
-from nornflow.errors import StoreError
+from nornflow.errors import StoreError, UsageError
 from nornflow.model.pipeline import Entry, EntryRecord, EntryState, Pipeline, PipelineState, kept_pipeline
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submission, Submitted
@@ -226,11 +227,35 @@ def test_a_timer_goes_on_with_what_waits_when_a_time_of_its_own_is_over(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = EntryRecord("a", "a.yaml", EntryState.WAITING, "r-1", 1, started_at=now() - timedelta(seconds=60))
-    for name, timeout, home in (("late", 30, "."), ("early", 90, "."), ("elsewhere", 30, "/other/project")):
+    others = (
+        ("early", 90, ".", {}),
+        ("elsewhere", 30, "/other/project", {}),
+        ("strict", 30, ".", {"profile": "plan_only"}),
+    )
+    for name, timeout, home, settings in (("late", 30, ".", {}), *others):
         pipeline = Pipeline("window", (Entry("a", "a.yaml", timeout=timeout),))
         record = replace(new_pipeline(name, "a"), state=PipelineState.WAITING, entries=(waiting,), worker="")
-        site.desk.begin(record, PipelineSpec(kept_pipeline(pipeline), "", home).kept())
+        site.desk.begin(record, PipelineSpec(kept_pipeline(pipeline), "", home, settings=settings).kept())
     site.begin("newer", color="blue")
     led: list[str] = []
     monkeypatch.setattr(pipeline_desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
     assert resume_all(site.project, PipelineRequest(Path())) == ["late"] == led
+
+
+def test_what_was_begun_under_another_profile_or_inventory_is_not_gone_on_with(site: Site) -> None:
+    was = {"profile": "plan_only", "inventory": "lab"}
+    site.begin("p", settings=was)
+    site.look()
+    run = site.desk.record("p").entries[0].run
+    with pytest.raises(
+        UsageError, match="the profile: it was plan_only and would be standard; the inventory: it was lab"
+    ):
+        leave_run(site.project, "p", "a", run)
+    site.processes[0].over = True
+    site.look()
+    told = site.desk.record("p").entries[0]
+    assert (told.state, told.exit_code) == (EntryState.FAILED, 2)
+    assert "it was plan_only and would be standard" in told.error
+    here = replace(PipelineSpec({}, "", "."), settings=settings_of(site.project))
+    assert here.changes(site.project) == []
+    assert settings_of(site.project, Path("lab")) == {"profile": "standard"}, "that one is kept as it was named"

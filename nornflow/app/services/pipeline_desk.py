@@ -107,7 +107,7 @@ def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
                 spec = PipelineSpec.read(desk.spec(one.id))
             except UsageError:  # of another NornFlow, which goes on with it
                 return False
-            if not spec.is_of(project.folder):
+            if not spec.is_of(project.folder) or spec.changes(project):
                 return False
             if one.state is PipelineState.RUNNING:
                 return workers.is_dead(one.worker)

@@ -16,7 +16,7 @@ from nornflow.app.services.alive import Alive, alive, living
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.pipeline_file import usable_pipeline
-from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_spec import PipelineSpec, settings_of
 from nornflow.app.services.pipeline_stage import stage_of
 from nornflow.app.services.pipeline_starter import ProcessStarter
 from nornflow.app.services.waiting import remind
@@ -118,6 +118,7 @@ def _asked(project: Project, request: PipelineRequest) -> tuple[Pipeline, Pipeli
         inputs,
         str(request.inventory.resolve()) if request.inventory else "",
         request.yes,
+        settings_of(project, request.inventory),
     )
     return pipeline, spec
 
@@ -147,6 +148,7 @@ def resume_pipeline(
             spec = PipelineSpec.read(desk.spec(record.id))
             if not spec.is_of(project.folder):
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
+            spec.demand_unchanged(project, record.id)
             fence = desk.take_over(record.id, record.fence, me.id)
             return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence)
 

@@ -23,7 +23,7 @@ class PipelineSpec:
     """The pipeline as plain data, the values of its inputs, and where it was begun.
 
     `folder` is that of its file, from which workflows are named; `inventory` another one than the settings say. `yes` says
-    that whoever began it answers every question of every run with yes.
+    that whoever began it answers every question of every run with yes. `settings` are those that its runs depend on.
     """
 
     pipeline: Mapping[str, Any]
@@ -32,6 +32,7 @@ class PipelineSpec:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     inventory: str = ""
     yes: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> PipelineSpec:
@@ -59,6 +60,23 @@ class PipelineSpec:
         """Tell whether it was begun in this project's folder, or is portable."""
         return self.project in (HERE, str(project.resolve()))
 
+    def changes(self, project: Project) -> list[str]:
+        """Return what the settings say otherwise here than where it was begun, in words; its runs would be others."""
+        now = settings_of(project)
+        return [
+            f"the {name}: it was {was} and would be {now[name]}"
+            for name, was in self.settings.items()
+            if was != now[name]
+        ]
+
+    def demand_unchanged(self, project: Project, pipeline: str) -> None:
+        """Raise UsageError when its runs would be others here: under another profile, or on the devices of another inventory."""
+        if changes := self.changes(project):
+            raise UsageError(
+                f"the settings are not those that pipeline {pipeline} was begun with: {'; '.join(changes)}",
+                hint="workers have the settings of their project; where a process leads it give those of then (`--config FILE`)",
+            )
+
     def at_home(self, project: Path) -> PipelineSpec:
         """Return it with the paths of a portable one in this project's folder."""
         if self.project != HERE:
@@ -71,6 +89,13 @@ class PipelineSpec:
     def made(self) -> Pipeline:
         """Return the pipeline."""
         return pipeline_of(self.pipeline)
+
+
+def settings_of(project: Project, inventory: Path | None = None) -> dict[str, str]:
+    """Return which settings the runs of a pipeline depend on; with an inventory of its own, the profile alone."""
+    named = project.settings.inventory
+    there = below(str(project.folder / named), project.folder.resolve()) if isinstance(named, Path) else named.plugin
+    return {"profile": project.settings.profile} | ({} if inventory else {"inventory": there})
 
 
 def request_for(project: Project, spec: PipelineSpec, entry: Entry, names: Mapping[str, Any]) -> Request:

@@ -82,6 +82,8 @@ def _wanted(project: Project, pipeline: str, entry: str, run: str) -> _Wanted:
         spec = PipelineSpec.read(desk.spec(pipeline)).at_home(project.folder)
         wanted = spec.made.entry(entry)
         begun = desk.run(run) is not None
+        if not begun:  # one that has begun knows itself what it was begun with
+            spec.demand_unchanged(project, pipeline)
         request = None if begun else request_for(project, spec, wanted, names_for(store, spec, record))
     return _Wanted(request, wanted.digest, record.user, spec.yes)
 

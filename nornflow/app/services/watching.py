@@ -54,7 +54,7 @@ class RunSeen:
     @property
     def where(self) -> str:
         """Return whose workers it is for, in words."""
-        where = f"site {self.place}" if self.place != RUNS else "runs of several sites"
+        where = f"site {self.place}" if self.place != RUNS else "runs of several sites or none, for workers with --runs"
         return f"its part at {where}" if self.part else where
 
     def __str__(self) -> str:
