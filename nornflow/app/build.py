@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nornflow.abc import Devices, Gate, RunStore, Sandbox, StepType, Twin
     from nornflow.abc.durable import DurableEngine
+    from nornflow.devices.inventory import Only
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
@@ -100,8 +101,8 @@ class Project:
         own = built_in_gates(self.profiles, mode=mode, refusals=_refused_by_the_guard)
         return own if mode is Mode.PLAN else (*own, *self.plugin_host.registries.gates.values())
 
-    def devices(self, inventory: Path | None = None) -> Devices:
-        """Load the inventory and put the guard before every host of it."""
+    def devices(self, inventory: Path | None = None, only: Only = None) -> Devices:
+        """Load the inventory, or `only` some hosts of it, and put the guard before each of them."""
         from nornflow.devices.fleet import NornirDevices
         from nornflow.settings import InventoryPlugin
 
@@ -120,6 +121,7 @@ class Project:
             tasks=self.folder / self.settings.tasks,
             login=self._login(),
             patience=float(self.settings.commit_patience),
+            only=only,
         )
 
     def _login(self) -> tuple[str, str]:

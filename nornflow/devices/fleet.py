@@ -27,7 +27,7 @@ from nornflow.devices.guard import (
     held,
     revoke,
 )
-from nornflow.devices.inventory import host_view, load_inventory
+from nornflow.devices.inventory import Only, host_view, load_inventory
 from nornflow.devices.runner import HostRunner
 from nornflow.devices.tasks import import_task
 from nornflow.engine.strangers import told
@@ -151,7 +151,10 @@ class NornirSession(DeviceSession):
 
 
 class NornirDevices(Devices):
-    """The hosts of a Nornir inventory, each behind the guard; built lazily: 10,000 hosts cost their YAML, nothing more."""
+    """The hosts of a Nornir inventory, or `only` some of them, each behind the guard.
+
+    Built lazily: 10,000 hosts cost their YAML, nothing more.
+    """
 
     def __init__(
         self,
@@ -163,11 +166,12 @@ class NornirDevices(Devices):
         tasks: Path,
         login: tuple[str, str] = ("", ""),
         patience: float = PATIENCE,
+        only: Only = None,
     ) -> None:
         from nornir.core import Nornir
         from nornir.core.inventory import Hosts, Inventory
 
-        self._inventory = load_inventory(source)
+        self._inventory = load_inventory(source, only)
         defaults = self._inventory.defaults
         defaults.username = defaults.username or login[0] or None
         defaults.password = defaults.password or login[1] or None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nornflow.errors import InventoryError
 from nornflow.model.device import HostView
@@ -17,22 +17,30 @@ _ELEMENT_KEYS = frozenset(
 )
 _OPTION_KEYS = _ELEMENT_KEYS - {"groups", "data", "connection_options"} | {"extras"}
 
+Only: TypeAlias = Callable[[HostView], bool] | None
+"""Tells which hosts are wanted, by what the inventory says of them; None for all."""
 
-def load_inventory(source: Path | Mapping[str, Any]) -> Inventory:
+
+def load_inventory(source: Path | Mapping[str, Any], only: Only = None) -> Inventory:
     """Return the inventory of a folder with hosts.yaml (groups.yaml, defaults.yaml), or of `{plugin, options}`.
 
-    The folder's files have the form of Nornir's SimpleInventory. Raises InventoryError with file, line and what to do.
+    The folder's files have the form of Nornir's SimpleInventory. Hosts that are not wanted are read, and dropped at once.
+    Raises InventoryError with file, line and what to do.
     """
     if isinstance(source, Mapping):
-        return _from_plugin(source)
+        found = _from_plugin(source)
+        if only is not None:
+            for name in [name for name, host in found.hosts.items() if not only(host_view(host))]:
+                del found.hosts[name]
+        return found
     if source.is_file():
-        return _from_files(source, source.with_name("groups.yaml"), source.with_name("defaults.yaml"))
+        return _from_files(source, source.with_name("groups.yaml"), source.with_name("defaults.yaml"), only)
     if not (source / "hosts.yaml").is_file():
         raise InventoryError(
             f"there is no inventory: {source / 'hosts.yaml'} does not exist",
             hint="name its folder with `inventory:` in nornflow.yaml, or start one with `nornflow init`",
         )
-    return _from_files(source / "hosts.yaml", source / "groups.yaml", source / "defaults.yaml")
+    return _from_files(source / "hosts.yaml", source / "groups.yaml", source / "defaults.yaml", only)
 
 
 def _from_plugin(source: Mapping[str, Any]) -> Inventory:
@@ -51,7 +59,7 @@ def _from_plugin(source: Mapping[str, Any]) -> Inventory:
         raise InventoryError(f"inventory plugin {plugin!r} failed: {error}", hint="check its options") from error
 
 
-def _from_files(hosts_file: Path, groups_file: Path, defaults_file: Path) -> Inventory:
+def _from_files(hosts_file: Path, groups_file: Path, defaults_file: Path, only: Only) -> Inventory:
     from nornir.core.inventory import Defaults, Group, Groups, Host, Hosts, Inventory, ParentGroups
 
     table = _read(defaults_file)
@@ -64,15 +72,17 @@ def _from_files(hosts_file: Path, groups_file: Path, defaults_file: Path) -> Inv
         groups[name] = Group(name=name, defaults=defaults, **_arguments(element, f"{groups_file}: group {name}"))
     for name, wanted in parents.items():
         groups[name].groups = ParentGroups(_group(groups, parent, f"{groups_file}: group {name}") for parent in wanted)
-    hosts = Hosts()
-    for raw_name, raw in _read(hosts_file).items():
+    hosts, table = Hosts(), _read(hosts_file)
+    for raw_name in list(table):
         name = str(raw_name)
         place = f"{hosts_file}: host {name}"
-        element = _element(raw, place)
-        host = hosts[name] = Host(name=name, defaults=defaults, **_arguments(element, place))
+        element = _element(table.pop(raw_name), place)
+        host = Host(name=name, defaults=defaults, **_arguments(element, place))
         wanted = element.get("groups")
         if wanted:
             host.groups = ParentGroups(_group(groups, parent, place) for parent in wanted)
+        if only is None or only(host_view(host)):
+            hosts[name] = host
     return Inventory(hosts=hosts, groups=groups, defaults=defaults)
 
 

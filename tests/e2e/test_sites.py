@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -283,3 +284,24 @@ def test_a_site_without_a_worker_is_waited_for_and_said(sites: Sites) -> None:
     sites.project.run("runs", "cancel", again.stdout.strip(), "--now-and-roll-back").ok()
     at(sites, "fra")
     sites.ends(run)
+
+
+@pytest.mark.faults
+def test_a_worker_whose_inventory_has_a_device_elsewhere_does_nothing_on_it(
+    sites: Sites, fleet: Fleet, tmp_path: Path
+) -> None:
+    """The owner counts r2 to its site, the worker there does not: what it says of r2 is another thing, and was not compared."""
+    other = Path(shutil.copytree(sites.project.path, tmp_path / "other"))
+    hosts = other / "inventory" / "hosts.yaml"
+    inventory = json.loads(hosts.read_text())
+    inventory["r2"]["data"]["site"] = "fra"
+    hosts.write_text(json.dumps(inventory))
+    store = {"NORNFLOW_STORE__URL": f"sqlite:///{sites.project.path}/.nornflow/nornflow.db"}
+    sites.worker("--runs")
+    sites.worker("--site", "ams", folder=other, NORNFLOW_PASSWORD=PASSWORD, **store)
+    at(sites, "fra")
+    run = sites.leave("both")
+    sites.ends(run, "failed")
+    record = json.loads(sites.project.run("runs", "show", run).ok().stdout)
+    assert "its inventory has no r2 at this site" in json.dumps(record["hosts"]), record["hosts"]
+    assert sites.written("r2") == []

@@ -15,7 +15,17 @@ from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.own_plugins import own_plugin_files
 from nornflow.app.services.provenance import of_stranger
-from nornflow.app.services.spec import Spec, at_home, fingerprints, kept_spec, named_files, rendered_with, text_of
+from nornflow.app.services.spec import (
+    Spec,
+    at_home,
+    digest_of,
+    fingerprints,
+    kept_spec,
+    named_files,
+    rendered_with,
+    text_of,
+)
+from nornflow.devices.inventory import Only
 from nornflow.devices.selection import select
 from nornflow.engine.images import Left, left_by
 from nornflow.engine.taking_back import TakeBack
@@ -100,19 +110,23 @@ def asked_change(project: Project, request: Request) -> Change:
     return Change(workflow, profile, devices, hosts, spec, project.step_types)
 
 
-def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
-    """Make ready what was kept of a run, and return it with how its specification would be today."""
+def kept_change(project: Project, spec: Spec, only: Only = None) -> tuple[Change, Spec]:
+    """Make ready what was kept of a run, and return it with how its specification would be today, `only` for some hosts."""
     types = step_types_for(project, spec)
-    workflow = kept_workflow(project, spec)
+    workflow = kept_workflow(project, spec, types)
     profile = chosen_profile(project, spec.profile, workflow)
     workflow = _unrolled(project, workflow, profile, spec.inputs, spec.variables)
     if spec.stranger:
         profile = of_stranger(project, profile)
     profile = with_steps(profile, workflow, project.profiles)
     inventory = Path(spec.inventory) if spec.inventory else None
-    devices = project.devices(inventory) if workflow.needs_devices else None
+    devices = project.devices(inventory, only) if workflow.needs_devices else None
     hosts = devices.hosts() if devices else {}
     known = [hosts[host] for host in spec.targets if host in hosts]
+    # a file that only another host's step names has to be the same here too
+    elsewhere = (
+        {} if only is None else {name: (digest_of(Path(name)), steps) for name, (_, steps) in spec.files.items()}
+    )
     today = Spec(
         text=spec.text,
         file=spec.file,
@@ -120,18 +134,22 @@ def kept_change(project: Project, spec: Spec) -> tuple[Change, Spec]:
         project=str(project.folder.resolve()),
         used=profile.name,
         devices=fingerprints(spec.targets, hosts, project.redactor),
-        files=files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known),
+        files={**elsewhere, **files_of(project, workflow, Path(spec.folder), spec.inputs, spec.variables, known)},
         called=_called(workflow, {path: text_of(Path(path)) for path in spec.called}),
     )
     return Change(workflow, profile, devices, hosts, spec, types), today
 
 
-def kept_workflow(project: Project, spec: Spec) -> Workflow:
-    """Compile what was kept of a run or a plan, with the texts that it had then of the workflows that are called."""
+def kept_workflow(project: Project, spec: Spec, types: Mapping[str, StepType] | None = None) -> Workflow:
+    """Compile what was kept of a run or a plan, with the texts that it had then of the workflows that are called.
+
+    `types` are those of `step_types_for`, for whoever has them: for a run that takes another one back they cost an inventory.
+    """
     here = at_home(spec, project.folder)
     kept = {path: text for path, (text, _) in here.called.items()}
     library = replace(project.library, folder=Path(here.folder), kept=kept)
-    return compiled(project, load(spec.file, text=spec.text), step_types_for(project, spec), library)
+    types = step_types_for(project, spec) if types is None else types
+    return compiled(project, load(spec.file, text=spec.text), types, library)
 
 
 def files_of(

@@ -156,7 +156,7 @@ def _demand_known(project: Project, store: RunStore, run: str, name: str) -> Non
     """Raise UsageError when the workflow says which signals it waits for, and this one is not among them."""
     spec = spec_of(store.standing(run).spec)
     types = step_types_for(project, spec)
-    workflow = kept_workflow(project, spec)
+    workflow = kept_workflow(project, spec, types)
     waiting = [step for step in workflow.steps if types[step.type].waits(step.params)]
     named = [str(step.params["signal"]) for step in waiting if step.params.get("signal")]
     if (

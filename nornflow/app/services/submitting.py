@@ -150,10 +150,10 @@ def sites_of(project: Project, spec: Spec) -> set[str]:
     """Return the sites of a run that was kept, as the inventory says it today; an empty text for devices without one."""
     if not spec.targets:
         return set()
-    devices = project.devices(Path(spec.inventory) if spec.inventory else None)
+    targets = frozenset(spec.targets)
+    devices = project.devices(Path(spec.inventory) if spec.inventory else None, lambda host: host.name in targets)
     try:
-        hosts = devices.hosts()
-        return {site_of(hosts[host], project.settings.sites.key) for host in spec.targets if host in hosts}
+        return {site_of(host, project.settings.sites.key) for host in devices.hosts().values()}
     finally:
         devices.close()
 

@@ -59,7 +59,7 @@ def work_on_part(
         patience = Patience(project.settings.store.patience)
         desk = SitesDesk(store.engine, store.rows.exact, store.rows.value, patience)
         try:
-            change = _change(project, store, run, site)
+            change = change_at(project, store, run, site)
         except StoreAway:
             raise
         except NornFlowError as error:
@@ -69,8 +69,7 @@ def work_on_part(
             place = desk.enter(run, site, me.id)
             if place is None:
                 return True
-            key, known = project.settings.sites.key, change.hosts
-            hosts = [host for host in change.spec.targets if host in known and site_of(known[host], key) == site]
+            hosts = [host for host in change.spec.targets if host in change.hosts]
             with (
                 shared_out(project, change, hosts=hosts) as shards,
                 closing(_Part(project, store, change, desk, place, me, shards)) as part,
@@ -80,13 +79,12 @@ def work_on_part(
             change.close()
 
 
-def _change(project: Project, store: SqlRunStore, run: str, site: str) -> Change:
-    """Return the change as it was submitted; NornFlowError when something that the site needs is another here."""
+def change_at(project: Project, store: SqlRunStore, run: str, site: str) -> Change:
+    """Return the change as it was submitted, with the site's own devices; NornFlowError when something is another here."""
     spec = kept_spec(store.standing(run).spec, project.folder)
-    change, today = kept_change(project, spec)
-    key = project.settings.sites.key
-    known = {host: digest for host, digest in spec.devices.items() if host in change.hosts}
-    mine = {host: digest for host, digest in known.items() if site_of(change.hosts[host], key) == site}
+    targets, key = frozenset(spec.targets), project.settings.sites.key
+    change, today = kept_change(project, spec, lambda host: host.name in targets and site_of(host, key) == site)
+    mine = {host: digest for host, digest in spec.devices.items() if host in change.hosts}
     if differences := replace(spec, devices=mine).changes(today):  # what others have this site need not know
         change.close()
         raise StateConflict(f"something is not what it was when the run was begun: {'; '.join(differences)}")
@@ -187,7 +185,9 @@ class _Part:
     def _begin(self, body: Mapping[str, Any]) -> None:
         if unknown := sorted(set(body["notes"]) - self._known):
             self._known_orders.add(body["number"])
-            self._desk.trouble(self._place.run, self._place.site, f"its inventory has no {', '.join(unknown)}")
+            self._desk.trouble(
+                self._place.run, self._place.site, f"its inventory has no {', '.join(unknown)} at this site"
+            )
             return
         if body["pass"] != self._pass:
             self._pass = body["pass"]
