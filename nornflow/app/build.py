@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nornflow.engine.cancel import StopSwitch
     from nornflow.model.permission import LineRule, Mode
     from nornflow.model.profile import Profile
+    from nornflow.store.patience import Patience
     from nornflow.store.records import RunRecords
     from nornflow.store.vault import Vault
     from nornflow.workflow.library import Library
@@ -145,10 +146,10 @@ class Project:
         self.redactor.add(key, "the key of the journal")
         return Vault.of_environment(self.workspace, variable, key)
 
-    def store(self, *, create: bool = True, patient: bool = True) -> RunStore:
+    def store(self, *, create: bool = True, patient: bool = True, patience: Patience | None = None) -> RunStore:
         """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind.
 
-        A patient one waits for a database that goes away later, as long as `store.patience` says.
+        A patient one waits for a database that goes away later, as long as `store.patience` says, or with `patience`.
         """
         if not self.remembers:
             from nornflow.store.nothing import NoStore
@@ -163,11 +164,13 @@ class Project:
             self.redactor,
             self.vault,
             create=create,
-            patience=settings.patience if patient else 0,
+            patience=patience or (settings.patience if patient else 0),
         )
 
-    def durable(self, engine: Engine | None = None) -> DurableEngine:
+    def durable(self, engine: Engine | None = None, patience: Patience | None = None) -> DurableEngine:
         """Return what keeps the queues of runs that are left to workers, over the connections of an open store if given.
+
+        With a database that goes away it has `patience`, by default for as long as `store.patience` says.
 
         ConfigurationError without a store, or when the extra for it is not installed.
         """
@@ -179,7 +182,7 @@ class Project:
         from nornflow.store.patience import Patience
 
         settings = self.settings
-        patience = Patience(settings.store.patience)
+        patience = patience or Patience(settings.store.patience)
         url = store_url(settings.store.url, self.workspace)
         if settings.durable.engine == "inline":
             from nornflow.durable.inline import InlineEngine

@@ -28,12 +28,16 @@ _NOTHING = 0.001
 
 @record
 class Patience:
-    """For how long, by a clock that only goes forward, something is tried again; `waiting` is told once, and when it is over."""
+    """For how long, by a clock that only goes forward, something is tried again; `waiting` is told once, and when it is over.
+
+    Once it is `given_up` nothing is waited for any more; `sleep` should end then.
+    """
 
     seconds: float = SECONDS
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     waiting: Callable[[str], object] = lambda text: None
+    given_up: Callable[[], bool] = lambda: False
 
     def __call__(self, call: Callable[[], R], settled: Callable[[], R | None] = lambda: None) -> R:
         """Return what `call` returns, calling it again while the database is away; then StoreAway is raised after all.
@@ -55,7 +59,7 @@ class Patience:
                     found = answer
             except StoreAway as away:
                 waited = self.monotonic() - start
-                if self.seconds - waited < _NOTHING:
+                if self.seconds - waited < _NOTHING or self.given_up():
                     if not lost:
                         raise
                     raise StoreAway(f"{away.message} (waited {waited:.0f} s for it)", hint=away.hint) from away

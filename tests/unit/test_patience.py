@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def away_until(time: Time, end: float) -> Callable[[], str]:
 
 
 class TestWaiting:
+    def test_it_ends_at_once_when_it_is_given_up(self) -> None:
+        time = Time()
+        patience = replace(time.patience(60), given_up=lambda: time.now > 103)
+        with pytest.raises(StoreAway, match=r"away \(waited"):
+            patience(away_until(time, float("inf")))
+        assert time.now - 100 < 3 + 2 * LONGEST
+
     @given(st.just(0.0) | st.floats(0.01, 59), st.floats(60, 100))
     def test_it_waits_as_long_as_it_was_given_and_no_longer(self, absence: float, patience: float) -> None:
         time = Time()

@@ -7,22 +7,26 @@ import shutil
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine
 
 from nornflow.app.build import load_project
 from nornflow.app.services import carrier, insisting, serving
+from nornflow.app.services.call import Call
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.sealing import demands
-from nornflow.app.services.serving import Call, Worker
+from nornflow.app.services.serving import Worker
 from nornflow.app.services.watching import watched
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owning import why_given_up
+from nornflow.durable import rows
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.job import Job
@@ -61,7 +65,7 @@ class Played:
             self._may.release()
 
     def ended(self, seconds: float) -> bool:
-        return self._may is None or self._may.acquire(timeout=seconds)
+        return self._may is None or not self.alive or self._may.acquire(timeout=seconds)
 
     def kill(self) -> None:
         self.alive = False
@@ -192,6 +196,28 @@ def test_a_store_that_goes_away_behind_a_run_is_waited_for(
         assert soon(lambda: f"run {run} is waiting" in told)
     assert not away
     assert not any("parked" in line for line in told), told
+
+
+def test_a_worker_that_is_to_end_at_once_does_not_wait_for_its_store(
+    site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, away, may = left(site), threading.Event(), threading.Semaphore(0)
+    monkeypatch.setattr(Played, "leave", lambda played: None)
+    there = rows.reading
+
+    def reading(engine: Engine) -> Connection:
+        if away.is_set():
+            raise StoreAway("the store is away")
+        return there(engine)
+
+    monkeypatch.setattr(rows, "reading", reading)
+    taken = list[str]()
+    with at_work(site, None, taken, [], may):
+        assert soon(lambda: taken == [run])
+        away.set()
+        began = time.monotonic()
+    assert time.monotonic() - began < 20, "its patience is 60 seconds"
+    assert jobs(site) == [("queued", "")]
 
 
 def test_a_run_of_a_worker_that_signed_off_without_giving_it_back_is_taken(site: ProjectFolder) -> None:

@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from nornflow.abc.durable import Ctx, DurableEngine, Duty, LeaveJob, Serving
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.alive import Alive, alive
+from nornflow.app.services.call import Call
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.following import Follower
@@ -49,15 +49,6 @@ SELDOM = 15.0
 """Seconds between two looks for the site of a run that nobody has."""
 
 
-@dataclass
-class Call:
-    """What a worker is told from outside: `drain` to take no more, `hurry` to leave what is at work as well."""
-
-    drain: threading.Event = field(default_factory=threading.Event)
-    hurry: threading.Event = field(default_factory=threading.Event)
-    lost: threading.Event = field(default_factory=threading.Event)
-
-
 class Worker:
     """One process at its post, from `work` until it is told to end; `tell` says in a line what happens.
 
@@ -90,9 +81,12 @@ class Worker:
     def work(self) -> bool:
         """Take runs until the worker shall end; False when others took it for dead. StoreError when it cannot begin."""
         strangers = tuple(self._project.plugin_host.registries.observers.values())
+        patience = self._call.patience(self._project.settings.store.patience)
         with (
-            closing(self._project.store()) as store,
-            closing(self._project.durable(store.engine if isinstance(store, SqlRunStore) else None)) as engine,
+            closing(self._project.store(patience=patience)) as store,
+            closing(
+                self._project.durable(store.engine if isinstance(store, SqlRunStore) else None, patience)
+            ) as engine,
             closing(Herald(strangers, self._project.redactor, self._tell_once)) as self._herald,
             alive(store, self._project) as me,
         ):
@@ -113,7 +107,10 @@ class Worker:
             with engine.serve(duty, {WORK: self._carry, PART: self._part}) as serving, follower:
                 self._serve(engine, serving, me)
             if not self._call.lost.is_set():
-                engine.recover([me.id])  # what it left is somebody else's at once
+                with suppress(
+                    StoreAway
+                ):  # what it left is somebody else's at once, or when this worker is seen to be gone
+                    engine.recover([me.id])
         return not self._call.lost.is_set()
 
     def _serve(self, engine: DurableEngine, serving: Serving, me: Alive) -> None:
