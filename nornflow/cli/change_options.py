@@ -18,6 +18,14 @@ def named(ctx: click.Context, option: click.Parameter, value: str) -> str:
     return value
 
 
+def devices(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuse an empty choice of devices: a variable that is not set must not quietly mean all of them."""
+    given = option.name and ctx.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE
+    if given and not value.strip(" ,"):
+        raise click.BadParameter("it names no device; leave it out where all are meant", ctx, option)
+    return value
+
+
 LOCKED = click.option(
     "--locked",
     type=click.Choice(["wait", "fail", "skip"]),
@@ -40,7 +48,11 @@ _OPTIONS = (
         "-i", "--input", "inputs", multiple=True, metavar="KEY=VALUE|@FILE", help="An input, or a YAML file of inputs."
     ),
     click.option(
-        "--limit", default="", metavar="EXPR", help="Narrow the targets: names, shell patterns or an expression."
+        "--limit",
+        default="",
+        callback=devices,
+        metavar="EXPR",
+        help="Narrow the targets: names, shell patterns or an expression.",
     ),
     click.option(
         "--profile",

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
-from nornflow.cli.change_options import named, overrides
+from nornflow.cli.change_options import devices, named, overrides
 
 
 @click.command(name="rollback")
 @click.argument("run")
-@click.option("--hosts", default="", metavar="A,B", help="Only these devices (default: all that RUN changed).")
+@click.option(
+    "--hosts",
+    default="",
+    callback=devices,
+    metavar="A,B",
+    help="Only these devices (default: all that RUN changed).",
+)
 @click.option("--merge", is_flag=True, help="Reverse only what RUN itself changed; what others changed since stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option(

@@ -35,7 +35,10 @@ ENTRY = Record(
         "inputs": Key(
             MapOf(Anything(), NAME, "servers", 200), "its inputs; templates can name `inputs` and `runs.<id>`"
         ),
-        "limit": Key(Text(longest=2000), "narrows the workflow's targets, as `--limit` does; may be a template"),
+        "limit": Key(
+            Text(longest=2000),
+            "narrows the workflow's targets, as `--limit` does; a template may give a list of names, and never nothing",
+        ),
         "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "the security profile of the run"),
         "after": Key(ListOf(_AFTER, 0, MAX_ENTRIES, alone=True), "the entries that must have ended before, and how"),
         "timeout": Key(

@@ -99,6 +99,15 @@ def test_an_empty_name_of_a_profile_is_no_other_profile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [("run", "x.yaml", "--limit"), ("plan", "x.yaml", "--limit"), ("rollback", "2", "--hosts")]
+)
+@pytest.mark.parametrize("devices", ["", " ,"])
+def test_an_empty_choice_of_devices_is_not_all_of_them(tmp_path: Path, words: tuple[str, ...], devices: str) -> None:
+    done = _project(tmp_path, None, "name: x").run(*words, devices)
+    assert (done.exit_code, "it names no device" in done.stderr) == (2, True), done
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *("nornir_netmiko.tasks.os.system", "nornir_napalm.plugins.connections.get_network_driver", "os.system"),

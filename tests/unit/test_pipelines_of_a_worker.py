@@ -21,7 +21,7 @@ from nornflow.app.services.carrier import Errand
 from nornflow.app.services.pipeline_desk import resume_all
 from nornflow.app.services.pipeline_lead import PipelineRequest
 from nornflow.app.services.pipeline_leaving import LeavingStarter
-from nornflow.app.services.pipeline_spec import PipelineSpec, settings_of
+from nornflow.app.services.pipeline_spec import PipelineSpec, request_for, settings_of
 from nornflow.app.services.pipeline_work import leave_run
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.engine.herald import Herald
@@ -235,11 +235,15 @@ def test_a_timer_goes_on_with_what_waits_when_a_time_of_its_own_is_over(
     for name, timeout, home, settings in (("late", 30, ".", {}), *others):
         pipeline = Pipeline("window", (Entry("a", "a.yaml", timeout=timeout),))
         record = replace(new_pipeline(name, "a"), state=PipelineState.WAITING, entries=(waiting,), worker="")
-        site.desk.begin(record, PipelineSpec(kept_pipeline(pipeline), "", home, settings=settings).kept())
+        spec = PipelineSpec(kept_pipeline(pipeline), "", home, settings=settings).kept()
+        site.desk.begin(record, spec)
     site.begin("newer", color="blue")
+    ended, untimed = replace(waiting, run="r-2"), PipelineSpec(kept_pipeline(WINDOW), "", ".").kept()
+    site.desk.begin(replace(new_pipeline("moved"), state=PipelineState.WAITING, entries=(ended,), worker=""), untimed)
+    site.store.begin(replace(new_run("r-2"), worker=""))  # somebody has resumed the run itself
     led: list[str] = []
     monkeypatch.setattr(pipeline_desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
-    assert resume_all(site.project, PipelineRequest(Path())) == ["late"] == led
+    assert resume_all(site.project, PipelineRequest(Path())) == ["late", "moved"] == led
 
 
 def test_what_was_begun_under_another_profile_or_inventory_is_not_gone_on_with(site: Site) -> None:
@@ -259,3 +263,18 @@ def test_what_was_begun_under_another_profile_or_inventory_is_not_gone_on_with(s
     here = replace(PipelineSpec({}, "", "."), settings=settings_of(site.project))
     assert here.changes(site.project) == []
     assert settings_of(site.project, Path("lab")) == {"profile": "standard"}, "that one is kept as it was named"
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [("r1", "r1"), (["r1", "r2"], "r1, r2"), ([], None), ("", None), (" ,", None), ([""], None), (None, None)],
+)
+def test_a_limit_that_comes_to_nothing_is_never_all_devices(site: Site, given: Any, limit: str | None) -> None:
+    entry = Entry("b", "b.yaml", limit="{{ runs.a.outputs.hosts }}")
+    spec = PipelineSpec(kept_pipeline(replace(WINDOW, entries=(WINDOW.entries[0], entry))), "", ".")
+    names = {"runs": {"a": {"outputs": {"hosts": given}}}}
+    if limit is None:
+        with pytest.raises(UsageError, match="entry b: no device is targeted"):
+            request_for(site.project, spec, entry, names)
+    else:
+        assert request_for(site.project, spec, entry, names).limit == limit

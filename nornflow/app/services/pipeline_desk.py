@@ -17,7 +17,8 @@ from nornflow.app.services.watching import Watched, seen_in
 from nornflow.engine.orchestration import is_due
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.lock import Place
-from nornflow.model.pipeline import PipelineRecord, PipelineState, PipelineWish
+from nornflow.model.pipeline import EntryState, PipelineRecord, PipelineState, PipelineWish
+from nornflow.model.run import RunState
 from nornflow.model.wish import Level
 from nornflow.record import record
 from nornflow.store.pipelines import SqlPipelines
@@ -111,7 +112,10 @@ def resume_all(project: Project, request: PipelineRequest) -> Sequence[str]:
                 return False
             if one.state is PipelineState.RUNNING:
                 return workers.is_dead(one.worker)
-            return bool(due & {entry.run for entry in one.entries}) or is_due(spec.made, one, moment)
+            waiting = {entry.run for entry in one.entries if entry.state is EntryState.WAITING}
+            # one that waits no more was gone on with by itself, as `runs resume` does
+            moved = any(state is not RunState.WAITING for state, _ in desk.runs(waiting).values())
+            return moved or bool(due & waiting) or is_due(spec.made, one, moment)
 
         found = [one.id for one in desk.unended() if goes_on(one)]
     for pipeline in sorted(found):

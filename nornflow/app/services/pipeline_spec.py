@@ -101,11 +101,12 @@ def settings_of(project: Project, inventory: Path | None = None) -> dict[str, st
 def request_for(project: Project, spec: PipelineSpec, entry: Entry, names: Mapping[str, Any]) -> Request:
     """Return what the run of an entry is asked for, its templates rendered; ExpressionError when one cannot be.
 
-    UsageError when a value holds a secret that was masked where it was kept: a mask must not reach a device.
+    UsageError when a value holds a secret that was masked where it was kept, since a mask must not reach a device, and when
+    its limit comes to nothing.
     """
     renderer = renderer_of([one["id"] for one in spec.pipeline["entries"]], project.filters)
     values = {name: renderer.render_value(value, names) for name, value in entry.inputs.items()}
-    limit = str(renderer.render(entry.limit, names) or "")
+    limit = _narrowed(entry, renderer.render(entry.limit, names)) if entry.limit else ""
     for name, value in {**values, "limit": limit}.items():
         if MASK in str(value):
             raise UsageError(
@@ -120,6 +121,18 @@ def request_for(project: Project, spec: PipelineSpec, entry: Entry, names: Mappi
         values=values,
         asked=entry.asks,
     )
+
+
+def _narrowed(entry: Entry, found: Any) -> str:
+    """Return what a `limit` comes to, names of a list with commas between; UsageError for nothing: that would be no limit."""
+    named = found if isinstance(found, (list, tuple)) else () if found is None else (found,)
+    limit = ", ".join(str(one) for one in named)
+    if not limit.strip(" ,"):
+        raise UsageError(
+            f"entry {entry.id}: no device is targeted, its `limit` comes to nothing",
+            hint="it is never run on all of them for that; look at what the template of `limit` names",
+        )
+    return limit
 
 
 def names_for(store: RunStore, spec: PipelineSpec, record: PipelineRecord) -> dict[str, Any]:

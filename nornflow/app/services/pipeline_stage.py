@@ -23,6 +23,9 @@ from nornflow.store.waits import SqlWaits
 from nornflow.store.wishes import Wishes
 from nornflow.store.workers import Workers
 
+_BY_ITSELF = "a worker goes on by itself"
+_LED = "the pipeline goes on with it, by itself as long as it is led"
+
 
 def stage_of(
     project: Project,
@@ -52,7 +55,7 @@ def stage_of(
         if state is RunState.WAITING:
             open_waits, moment = waits_at(store, run), now()
             text = "; ".join(told(wait, moment) for wait in open_waits)
-            return RunLook(state, False, worker, text, advice(open_waits, run, left=left), left=left)
+            return RunLook(state, False, worker, text, advice(open_waits, run, _BY_ITSELF if left else _LED), left=left)
         return RunLook(state, False, worker, left=left)
 
     def end_run(run: str, level: Level, by: str) -> None:

@@ -84,8 +84,8 @@ def told(wait: Wait, now: datetime | None = None) -> str:
     return f"{wait.about} waits for {answers_stand(wait, now, members) if asked.approvers else who}{until}"
 
 
-def advice(waits: Sequence[Wait], run: str, *, left: bool = False) -> str:
-    """Return which commands go on from what is waited for; with `left` a worker goes on by itself."""
+def advice(waits: Sequence[Wait], run: str, goes_on: str = "") -> str:
+    """Return which commands go on from what is waited for; the last resumes the run, where `goes_on` does not say better."""
     found = []
     for wait in waits:
         step = f" --step {wait.step}" if wait.step else ""
@@ -93,7 +93,7 @@ def advice(waits: Sequence[Wait], run: str, *, left: bool = False) -> str:
             found.append(f"nornflow approve {run}{step} (or reject)")
         elif wait.end is None and wait.asked.kind is WaitKind.SIGNAL:
             found.append(f"nornflow runs signal {run} {wait.asked.signal}")
-    go_on = "a worker goes on by itself" if left else f"nornflow runs resume {run}"
+    go_on = goes_on or f"nornflow runs resume {run}"
     return "; ".join((*dict.fromkeys(found), f"then {go_on}" if found else f"{go_on}, when its time has come"))
 
 
