@@ -37,7 +37,7 @@ ENTRY = Record(
         ),
         "limit": Key(
             Text(longest=2000),
-            "narrows the workflow's targets, as `--limit` does; a template may give a list of names, and never nothing",
+            "narrows the workflow's targets, as `--limit` does; a template may come to a list of names, and never to nothing",
         ),
         "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "the security profile of the run"),
         "after": Key(ListOf(_AFTER, 0, MAX_ENTRIES, alone=True), "the entries that must have ended before, and how"),
