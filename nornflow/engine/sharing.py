@@ -60,12 +60,15 @@ class Sharing(Shards):
         """Let the processes begin with a run; `tools` are what its record is written with."""
 
     @abstractmethod
-    def begin(self, process: int, order: Order) -> None:
+    def begin(self, process: int, order: Order, cancellation: Cancellation) -> None:
         """Have a process (by its number, from 0) begin with an order."""
 
     @abstractmethod
     def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died | Refused:
-        """Wait until the process is done with the order, or dies, or it is known that nobody does it."""
+        """Wait until the process is done with the order, or dies, or it is known that nobody does it.
+
+        One order is waited for after the other: when work is to end, all processes are told by whoever waits for one of them.
+        """
 
     @abstractmethod
     def start_pass(self) -> None:
@@ -96,7 +99,7 @@ class Sharing(Shards):
         further: list[str] = []
         orders = [(number, self._order(hosts, work)) for number, hosts in groups]
         for number, order in orders:
-            self.begin(number, order)
+            self.begin(number, order, cancellation)
         for number, order in orders:
             found = self.finish(number, order, cancellation)
             if isinstance(found, Refused):

@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
-from nornflow.app.sites.owner import entry_of
+from nornflow.app.sites.owner import AtSites, entry_of
+from nornflow.engine.cancel import StopSwitch
+from nornflow.engine.orders_as_data import finished_data
+from nornflow.engine.shard import Finished, Order
+from nornflow.engine.shards import Done, Round, Work
 from nornflow.errors import LockLost, RunLost
 from nornflow.model.history import NewRun
 from nornflow.model.journal import Entry, EntryKind
@@ -190,6 +195,27 @@ def test_an_order_is_taken_back_until_somebody_begins_with_it(owner: OwnersDesk,
     assert (wanted.stop, wanted.stops, wanted.ended) == (2, {2: 1}, False)
     owner.end(RUN, 1)
     assert desk.wanted(place, known=[2]).ended
+
+
+def test_all_sites_are_told_to_end_while_one_of_them_is_waited_for(owner: OwnersDesk, desk: SitesDesk) -> None:
+    switch, stops = StopSwitch(), list[object]()
+
+    def rest(seconds: float) -> None:
+        if not switch.stopping:
+            switch.stop()
+            return
+        stops.append(desk.wanted(fra, known=[2]).stops)
+        desk.answer(ams, 1, finished_data(Finished(1, Done(), {})))
+
+    shared = AtSites(owner, 1, {"r1": "ams", "r2": "fra"}, lambda site: None, lambda site: "", rest=rest)
+    shared.join(SimpleNamespace(id=RUN), SimpleNamespace(switch=switch, devices=None))  # type: ignore[arg-type]
+    ams, fra = entered(desk), entered(desk, "fra")
+    orders = [Order(number, Round(Work.APPLY, (f"r{number}",), "configure"), {}, {}) for number in (1, 2)]
+    for number, (place, order) in enumerate(zip((ams, fra), orders, strict=True)):
+        shared.begin(number, order, switch)
+        assert desk.wanted(place).orders
+    assert isinstance(shared.finish(0, orders[0], switch), Finished)
+    assert stops == [{2: 1}]
 
 
 def test_trouble_of_a_site_is_told_to_its_orders_and_to_no_others(owner: OwnersDesk, desk: SitesDesk) -> None:

@@ -98,7 +98,7 @@ class Apart(Sharing):
         self.replace_dead()
         self._born_once = True
 
-    def begin(self, process: int, order: Order) -> None:
+    def begin(self, process: int, order: Order, cancellation: Cancellation) -> None:
         self._journal.told = []
         heard = self._sent(order, order_data, order_of)
         try:

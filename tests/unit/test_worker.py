@@ -26,12 +26,11 @@ from nornflow.app.services.serving import Worker
 from nornflow.app.services.watching import watched
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owning import why_given_up
-from nornflow.durable import rows
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.job import Job
 from nornflow.model.submission import Post
-from nornflow.store.database import StoreAway
+from nornflow.store.database import StoreAway, reading
 from nornflow.store.submissions import Submissions
 from nornflow.store.workers import Workers
 from nornflow.testing.project import ProjectFolder
@@ -203,14 +202,13 @@ def test_a_worker_that_is_to_end_at_once_does_not_wait_for_its_store(
 ) -> None:
     run, away, may = left(site), threading.Event(), threading.Semaphore(0)
     monkeypatch.setattr(Played, "leave", lambda played: None)
-    there = rows.reading
 
-    def reading(engine: Engine) -> Connection:
+    def there(engine: Engine) -> Connection:
         if away.is_set():
             raise StoreAway("the store is away")
-        return there(engine)
+        return reading(engine)
 
-    monkeypatch.setattr(rows, "reading", reading)
+    monkeypatch.setattr("nornflow.durable.rows.reading", there)
     taken = list[str]()
     with at_work(site, None, taken, [], may):
         assert soon(lambda: taken == [run])

@@ -37,16 +37,21 @@ class Forked(Sharing):
         self._run = run, tools, clerk
         self._processes = [Process(line, run, clerk, self._redactor) for line in self._lines]
 
-    def begin(self, process: int, order: Order) -> None:
+    def begin(self, process: int, order: Order, cancellation: Cancellation) -> None:
         """Send the order."""
-        self._processes[process].begin(order)
+        self._processes[process].begin(order, cancellation)
 
     def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died:
         """Wait for what comes back."""
         assert self._run is not None  # it was joined
         one = self._processes[process]
-        found = one.wait(order, self._run[1].switch, cancellation)
+        found = one.wait(order, self._heed)
         return Died(one.told(order)) if found is None else found
+
+    def _heed(self) -> None:
+        assert self._run is not None  # it was joined
+        for process in self._processes:
+            process.heed(self._run[1].switch)
 
     def start_pass(self) -> None:
         """Send it to all."""

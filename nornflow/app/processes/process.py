@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 
 from nornflow.abc import Cancellation
@@ -34,6 +35,8 @@ class Process:
         self._changed = threading.Condition()
         self._finished: dict[int, Finished | Failed] = {}
         self._told: dict[int, list[Entry]] = {}
+        self._at_work: dict[int, Cancellation] = {}
+        self._stops: dict[int, Stop] = {}
         self.send(Begin(info))
         self._thread = threading.Thread(target=self._listen, daemon=True, name="process")
         self._thread.start()
@@ -43,31 +46,36 @@ class Process:
         with suppress(OSError):
             self._line.send(message)
 
-    def begin(self, order: Order) -> None:
+    def begin(self, order: Order, cancellation: Cancellation) -> None:
         """Have an order done."""
         with self._changed:
             self._told[order.number] = []
+            self._at_work[order.number] = cancellation
         self.send(order)
 
-    def wait(self, order: Order, run: Cancellation, cancellation: Cancellation) -> Finished | None:
+    def heed(self, run: Cancellation) -> None:
+        """Tell the process, once, how far the run and the work on each of its orders shall end."""
+        with self._changed:
+            now = [Stop(who.stopping, who.aborted, number) for number, who in ((0, run), *self._at_work.items())]
+            news = [stop for stop in now if stop.stopping and self._stops.get(stop.order) != stop]
+            self._stops |= {stop.order: stop for stop in news}
+        for stop in news:
+            self.send(stop)
+
+    def wait(self, order: Order, heed: Callable[[], None]) -> Finished | None:
         """Wait until an order is done and return what came of it; None when the process died.
 
-        The process is told when the run, or the work on this order, shall end. RuntimeError for a fault of the program.
+        `heed` is called again and again meanwhile. RuntimeError for a fault of the program.
         """
-        told = {0: Stop(False, False), order.number: Stop(False, False, order.number)}
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: order.number in self._finished or not self.alive, LOOK)
                 if found := self._finished.pop(order.number, None):
-                    del self._told[order.number]
+                    del self._told[order.number], self._at_work[order.number]
                     break
                 if not self.alive:
                     return None
-            for number, who in ((0, run), (order.number, cancellation)):
-                stop = Stop(who.stopping, who.aborted, number)
-                if stop != told[number]:
-                    told[number] = stop
-                    self.send(stop)
+            heed()
         if isinstance(found, Failed):
             raise RuntimeError(f"a process of the run failed:\n{found.error}")
         return found

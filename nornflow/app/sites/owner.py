@@ -63,6 +63,8 @@ class AtSites(Sharing):
         self._taken: frozenset[int] = frozenset()
         self._taking = threading.Lock()
         self._told: dict[int, list[Entry]] = {}
+        self._open: dict[int, Cancellation] = {}
+        self._passed: dict[int, int] = {}
         self._run = ""
         self._tools: Tools | None = None
 
@@ -98,7 +100,7 @@ class AtSites(Sharing):
     def _at_home(self, round: Round, desk: Desk, here: Callable[[Round], Done], cancellation: Cancellation) -> Done:
         return here(round) if self._own is None else self._own.do(round, desk, here, cancellation)
 
-    def begin(self, process: int, order: Order) -> None:
+    def begin(self, process: int, order: Order, cancellation: Cancellation) -> None:
         """Put an order into the store, with the tokens of its devices."""
         assert self._tools is not None  # it was joined
         fence = self._tools.devices.fence if self._tools.devices is not None else None
@@ -110,6 +112,7 @@ class AtSites(Sharing):
         }
         with self._taking:
             self._told[order.number] = []
+            self._open[order.number] = cancellation
         try:
             self._desk.order(self._run, self._fence, self._sites[process], order.number, body)
         except StoreError as error:
@@ -118,7 +121,7 @@ class AtSites(Sharing):
     def finish(self, process: int, order: Order, cancellation: Cancellation) -> Finished | Died | Refused:
         """Look again and again how the order stands, take what is told, and pass on how far the run is to end."""
         assert self._tools is not None  # it was joined
-        passed, waited, looks = 0, False, 0
+        waited, looks = False, 0
         try:
             while True:
                 state = self._desk.state(self._run, order.number)
@@ -130,14 +133,10 @@ class AtSites(Sharing):
                 trouble = state.trouble or ("" if looks % SELDOM else self._given_up(self._sites[process]))
                 if state.dead or trouble:
                     return self._not_done(process, order, trouble)
-                level = 2 if cancellation.aborted else 1 if cancellation.stopping else 0
-                if level and not state.begun and self._desk.withdraw(self._run, self._fence, order.number):
+                stopping = _level(cancellation) and not state.begun
+                if stopping and self._desk.withdraw(self._run, self._fence, order.number):
                     return Refused(StepCancelled("not started, the run was stopped"))
-                if level > passed:
-                    passed = level
-                    self._desk.stop(self._run, self._fence, level, order.number)
-                    if self._tools.switch.stopping:
-                        self._desk.stop(self._run, self._fence, 2 if self._tools.switch.aborted else 1)
+                self._pass_on()
                 if not state.begun and not waited and self._desk.unmanned(self._run, self._sites[process]):
                     waited = True
                     text = f"no worker of site {self._sites[process]} has begun yet; the run waits for one"
@@ -149,6 +148,20 @@ class AtSites(Sharing):
         finally:
             with self._taking:
                 self._told.pop(order.number, None)
+                self._open.pop(order.number, None)
+                self._passed.pop(order.number, None)
+
+    def _pass_on(self) -> None:
+        """Say, once, how far the work on each order is to end, whichever of them is waited for; and how far the run is."""
+        assert self._tools is not None  # it was joined
+        with self._taking:
+            levels = {number: _level(cancellation) for number, cancellation in self._open.items()}
+            risen = {number: level for number, level in levels.items() if level > self._passed.get(number, 0)}
+            self._passed |= risen
+        for number, level in risen.items():
+            self._desk.stop(self._run, self._fence, level, number)
+        if risen and (level := _level(self._tools.switch)):
+            self._desk.stop(self._run, self._fence, level)
 
     def _not_done(self, process: int, order: Order, trouble: str) -> Died | Refused:
         assert self._tools is not None  # it was joined
@@ -202,6 +215,10 @@ class AtSites(Sharing):
         data = event["data"]
         assert isinstance(data, dict)  # a site wrote it so
         self._tools.emitter.emit(EventKind(kind), message, step=step, host=host, **data)
+
+
+def _level(cancellation: Cancellation) -> int:
+    return 2 if cancellation.aborted else 1 if cancellation.stopping else 0
 
 
 def entry_of(telling: Telling) -> Entry:

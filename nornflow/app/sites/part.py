@@ -146,7 +146,7 @@ class _Part:
                 break
             self._heed(wanted)
             for body in wanted.orders:
-                self._begin(body)
+                self._begin(body, wanted.stops.get(body["number"], 0))
             idle = 0 if wanted.orders or self._orders else idle + 1
             if wanted.ended:
                 break
@@ -182,7 +182,7 @@ class _Part:
             if switch := self._orders.get(number):
                 _raise(switch, level)
 
-    def _begin(self, body: Mapping[str, Any]) -> None:
+    def _begin(self, body: Mapping[str, Any], level: int) -> None:
         if unknown := sorted(set(body["notes"]) - self._known):
             self._known_orders.add(body["number"])
             self._desk.trouble(
@@ -195,6 +195,7 @@ class _Part:
         self._fence.tokens.update(body["tokens"])
         self._known_orders.add(body["number"])
         self._orders[body["number"]] = StopSwitch()
+        _raise(self._orders[body["number"]], level)
         thread = threading.Thread(target=self._do, args=(body,), daemon=True, name=f"order-{body['number']}")
         self._threads.append(thread)
         thread.start()
