@@ -49,7 +49,8 @@ class Deployment:
         self._first, self._body, self._last = device_phases(workflow.steps)
         self._waiting = Waiting(tools, plan_hash, self._hopeless)
         self._stepping = Stepping(working, tools, self._waiting, resumed=resumed)
-        self._rescuers = frozenset().union(*rescue_groups(workflow.steps).values())
+        self._rescue = rescue_groups(workflow.steps)
+        self._rescuers = frozenset().union(*self._rescue.values())
         without = self._ledger.unplanned | self._ledger.left_out.keys()
         hosts = [host for host in targets if host not in without]
         self._given_up = GivenUp(self._body, working, tools)
@@ -119,11 +120,17 @@ class Deployment:
                 self._stepping.finish(step, hosts)
 
     def _hopeless(self, step: str) -> bool:
-        """Tell whether the run fails whatever comes of a step; one that may rescue it is always asked about."""
+        """Tell whether the run fails whatever comes of a step; one that may rescue it is always asked about.
+
+        What failed is no reason as long as its rescue block may mend it: that may take days, and ask people itself.
+        """
         edges = self._workflow.step(step).after if step else ()
         if step in self._rescuers or any(edge.on in (On.FAILED, On.FINISHED) for edge in edges):
             return False
-        return self._run_failed() or (self._progress.batch > 0 and self._batches.too_many_failed())
+        steps, hosts = self._progress.mending(self._rescue)
+        if self._progress.failure(None, but=steps) is not None:
+            return True
+        return self._progress.batch > 0 and not hosts and self._batches.too_many_failed()
 
     def _run_failed(self) -> bool:
         return self._progress.failure(None) is not None

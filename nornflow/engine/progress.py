@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -251,6 +251,25 @@ class Progress:
             if single is not None and single.failed and self._all_well(rescuers, None):
                 self._bear(steps, None)
 
+    def mending(self, group: Mapping[str, Iterable[str]]) -> tuple[set[str], set[str]]:
+        """Return what failed and may still be rescued: steps that failed for the run, and devices."""
+        steps, hosts = set[str](), set[str]()
+        for failed, rescuers in group.items():
+            covers = (failed, *self._steps_of(failed))
+            broken = {step for step in covers if step in self.results and self.results[step].failed}
+            if broken and self._may_be_well(rescuers, None):
+                steps |= broken
+            for step in covers:
+                found = self.host_results.get(step, {})
+                hosts |= {
+                    host for host, result in list(found.items()) if result.failed and self._may_be_well(rescuers, host)
+                }
+        return steps, hosts
+
+    def _may_be_well(self, steps: Iterable[str], host: str | None) -> bool:
+        results = [self.result(step, host) for step in steps]
+        return not any(result is not None and (result.failed or result.reason in NOT_TAKEN) for result in results)
+
     def _bear(self, steps: Iterable[str], host: str | None) -> None:
         """Mark what failed of these steps, on a host or once, as rescued: it is no failure of the run."""
         for step in steps:
@@ -271,15 +290,15 @@ class Progress:
             result is not None and not result.failed and result.reason not in NOT_TAKEN for result in results
         )
 
-    def failure(self, host: str | None) -> tuple[Step, StepResult] | None:
-        """Return the first step (in the graph's order) that failed on the host, with its result.
+    def failure(self, host: str | None, but: Collection[str] = ()) -> tuple[Step, StepResult] | None:
+        """Return the first step (in the graph's order) that failed on the host, with its result; `but` those are left out.
 
         What `on_failure: warn | continue` bears is no failure any more when it is recorded; what it does not bear (a
         device whose state is unknown, a stale one) counts under it as well.
         """
         for step in self._every_step:
             result = self.results.get(step.id) if host is None else self.host_results.get(step.id, {}).get(host)
-            if result is not None and self._counts(step.id, result):
+            if result is not None and step.id not in but and self._counts(step.id, result):
                 return step, result
         return None
 

@@ -129,6 +129,23 @@ class TestApprovals:
         record = segment(story)
         assert (record.state, story.say.said) == (RunState.SUCCEEDED, ["they said no"])
 
+    def test_others_are_waited_for_as_long_as_what_failed_may_be_rescued(self) -> None:
+        def script(stage: Stage) -> Stage:
+            stage.step("risky", "fake.say", fail=1)
+            stage.step("board", "fake.await", Edge("risky", On.FAILED), awaited=BOARD)
+            stage.step("mend", "fake.say", "board", text="mended")
+            return stage.step("ci", "fake.await", awaited=Awaited(WaitKind.SIGNAL, signal="ci"))
+
+        story = Story(script, network(1))
+        assert {wait.step for wait in segment(story).waits} == {"board", "ci"}
+        story.waits.signal("ci")
+        assert [wait.step for wait in segment(story).waits] == ["board"]
+        story.waits.say("bob", "board")
+        story.waits.say("carol", "board")
+        record = segment(story)
+        assert record.state is RunState.SUCCEEDED
+        assert steps_of(record)["ci"] == "ok"
+
     def test_nobody_is_asked_about_a_run_that_fails_in_any_case(self) -> None:
         def script(stage: Stage) -> Stage:
             within_batches(stage)
