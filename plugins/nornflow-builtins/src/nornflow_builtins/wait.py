@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from nornflow import Awaited, Scope, StepContext, StepResult, StepType, WaitKind
 from nornflow_builtins.lengths import Length, seconds
-from nornflow_builtins.windows import clock_time, window, zone
+from nornflow_builtins.windows import clock_time, moment, window, zone
 
 SHORT = 5.0
 """Seconds that are slept, so that nothing need be kept."""
@@ -57,12 +57,10 @@ class WaitParams(BaseModel):
     )
     expires: Length | None = Field(None, description="How long a signal has to come: then the step fails.")
 
-    @field_validator("at")
+    @field_validator("at", mode="before")
     @classmethod
-    def _placed(cls, at: datetime | None) -> datetime | None:
-        if at is not None and at.tzinfo is None:
-            raise ValueError("a moment needs its place: 2026-11-22T02:00:00+01:00, or ...Z for UTC")
-        return at
+    def _placed(cls, at: object) -> datetime | None:
+        return None if at is None else moment(at)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -104,7 +102,7 @@ class WaitStep(StepType):
             found = params.window
             begins, ends = window(now, clock_time(found.start), clock_time(found.end), found.days, zone(found.timezone))
             return None if begins <= now else Awaited(WaitKind.TIME, until=begins, latest=ends)
-        until = params.at.astimezone(UTC) if params.at is not None else now + timedelta(seconds=params.for_ or 0.0)
+        until = params.at if params.at is not None else now + timedelta(seconds=params.for_ or 0.0)
         return None if until <= now else Awaited(WaitKind.TIME, until=until)
 
     def apply(self, context: StepContext, params: WaitParams) -> StepResult:
