@@ -109,6 +109,11 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def run_command(words: Sequence[str]) -> int:
     """Run one command line and return its exit code (0, 1, 2, 3, 4, 5 or 10); errors are shown, not raised."""
     stdout = sys.stdout
+    strange = next((word for word in words if not _is_text(word)), None)
+    if strange is not None:
+        click.echo(f"error: the command line holds bytes that are no UTF-8 text: {strange!r}", err=True)
+        click.echo("hint: write it in UTF-8; names of files are kept as text, too", err=True)
+        return 2
     try:
         code = cli.main(list(words), prog_name="nornflow", standalone_mode=False)
     except click.exceptions.Abort:
@@ -136,6 +141,15 @@ def run_command(words: Sequence[str]) -> int:
         click.echo("hint: this is a bug in NornFlow or in a plugin; `nornflow --debug ...` shows where", err=True)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _is_text(word: str) -> bool:
+    """Tell whether a word is text: bytes that are none come from the system as half characters, which nothing can keep."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def main() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,9 +21,10 @@ def command(run: str, name: str, data: str) -> None:
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.deciding import send_signal
+    from nornflow.app.services.signal_data import signal_data
     from nornflow.cli.output import show
 
-    said = send_signal(load_project(), run, name, _read(data))
+    said = send_signal(load_project(), run, name, signal_data(_read(data)))
     if said is None:
         show(f"no step waits for the signal {name} yet; it is kept until one does")
         return
@@ -33,23 +32,17 @@ def command(run: str, name: str, data: str) -> None:
     show(f"the run goes on: nornflow runs resume {said.run}, or a worker")
 
 
-def _read(data: str) -> Any:
-    from nornflow.app.services.deciding import LARGEST
+def _read(data: str) -> bytes:
+    """Return the bytes that are meant, not many more than may be sent; UsageError when they cannot be read."""
+    from nornflow.app.services.signal_data import LARGEST
     from nornflow.errors import UsageError
 
     try:
-        text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text("utf-8") if data.startswith("@") else data
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise UsageError(f"--data {data}: cannot be read: {reason}", hint="name a file with JSON") from None
-    if len(text.encode()) > LARGEST:
-        raise UsageError(
-            f"--data has {len(text.encode()):,} bytes, at most {LARGEST:,} are taken",
-            hint="send where it is to be found",
-        )
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(
-            f"--data is no JSON: {error}", hint="""for example --data '{"ticket": "CHG0000001"}'"""
-        ) from None
+        if data == "-":
+            return sys.stdin.buffer.read(LARGEST + 1)
+        if data.startswith("@"):
+            with Path(data[1:]).open("rb") as file:
+                return file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"--data {data}: cannot be read: {error.strerror}", hint="name a file with JSON") from None
+    return data.encode()
