@@ -18,9 +18,10 @@ from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.journal import number_of, remark
 from nornflow.store.runs import SqlRunStore
+from nornflow.store.signals import send_signal, take_signal, too_late_for
 from nornflow.store.tables import runs
 from nornflow.store.wait_rows import stored_wait
-from nornflow.store.wait_tables import signals, wait_answers, waits
+from nornflow.store.wait_tables import wait_answers, waits
 
 Judge = Callable[[Wait, Sequence[Wait]], WaitEnd | None]
 """Says how a wait has ended with the answers that it has now, None when it has not; the other waits of the run beside it."""
@@ -65,7 +66,7 @@ class SqlWaits:
                 found = self._find(connection, number, *about)
             assert found is not None  # it was put there
             if found["verdict"] is None and found["kind"] == WaitKind.SIGNAL.value:
-                self._take_signal(connection, number, found, since)
+                take_signal(connection, number, found, since)
                 found = self._find(connection, number, *about)
                 assert found is not None  # it is there
             return self._wait(connection, run, found)
@@ -131,25 +132,14 @@ class SqlWaits:
         with told(self._engine, f"run {run} could not be signalled"), self._engine.begin() as connection:
             number = _locked(connection, run)
             self._demand_unended(connection, run, number)
-            last = connection.execute(select(func.max(signals.c.number)).where(signals.c.run == number)).scalar() or 0
-            sent = {"run": number, "number": last + 1, "name": name, "data": text, "user": user, "at": at}
-            connection.execute(insert(signals).values(sent))
-            about = {"name": name, "user": user, "number": last + 1}
-            waiting = connection.execute(
-                select(waits)
-                .where(waits.c.run == number, waits.c.kind == WaitKind.SIGNAL.value, waits.c.name == name)
-                .where(waits.c.verdict.is_(None), or_(waits.c.due.is_(None), waits.c.due > at))
-                .order_by(waits.c.number)
-                .limit(1)
-            ).mappings()
-            found = waiting.one_or_none()
-            if found is not None:
-                self._take_signal(connection, number, found, at)
-                about["wait"] = found["number"]
-            step = found["step"] if found is not None else ""
-            event = Event(EventKind.WAIT_SIGNALLED, at, run, step, "", f"{user} sent the signal {name}", about)
-            remark(connection, self._rows, run, event)
-            return None if found is None else self._one(connection, run, number, found["number"])
+            late = too_late_for(connection, number, name, at)
+            if late is None:
+                ended = send_signal(connection, self._rows, (run, number), (name, text), user, at)
+                return None if ended is None else self._one(connection, run, number, ended)
+        raise StateConflict(
+            f"run {run} waited for the signal {name} until {late:%Y-%m-%d %H:%M:%S} UTC: it is too late",
+            hint=f"nornflow runs resume {run} goes on without it, as its workflow says",
+        )
 
     def due(self, moment: datetime) -> Sequence[str]:
         """Return the waiting runs that may go on: something was decided, has come or is over, or they are to end."""
@@ -230,18 +220,6 @@ class SqlWaits:
     def _end(self, connection: Connection, of_run: int, number: int, end: WaitEnd, at: datetime) -> None:
         mine = waits.c.run == of_run, waits.c.number == number, waits.c.verdict.is_(None)
         connection.execute(update(waits).where(*mine).values(verdict=end.value, ended_at=at))
-
-    def _take_signal(self, connection: Connection, of_run: int, wait: RowMapping, at: datetime) -> None:
-        """End a wait by the first signal of its name that has ended none."""
-        free = signals.c.run == of_run, signals.c.name == wait["name"], signals.c.wait.is_(None)
-        found = connection.execute(select(signals).where(*free).order_by(signals.c.number).limit(1)).mappings().first()
-        if found is None:
-            return
-        taken = signals.c.run == of_run, signals.c.number == found["number"]
-        connection.execute(update(signals).where(*taken).values(wait=wait["number"]))
-        mine = waits.c.run == of_run, waits.c.number == wait["number"], waits.c.verdict.is_(None)
-        ended = {"verdict": WaitEnd.SIGNALLED.value, "ended_at": at, "data": found["data"]}
-        connection.execute(update(waits).where(*mine).values(ended))
 
     def _find(self, connection: Connection, of_run: int, step: str, batch: int) -> RowMapping | None:
         wanted = select(waits).where(waits.c.run == of_run, waits.c.step == step, waits.c.batch == batch)

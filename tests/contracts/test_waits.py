@@ -187,9 +187,20 @@ def test_a_signal_ends_one_wait_before_or_after_it_is_waited_for(table: SqlWaits
     found = table.signal("run-1", "ci", 2, "jenkins", at(1))
     assert found is not None
     assert (found.number, found.end, found.data) == (2, WaitEnd.SIGNALLED, 2)
-    mine.ask("late", 0, replace(SIGNAL, signal="late"), "h", NOON)
-    assert table.signal("run-1", "late", None, "jenkins", at(61)) is None
-    assert mine.ask("late", 0, SIGNAL, "h", at(61)).end is WaitEnd.SIGNALLED  # nobody had given up yet
+
+
+def test_a_signal_that_comes_too_late_is_refused_unless_another_step_waits_for_it(
+    table: SqlWaits, mine: RunWaits
+) -> None:
+    mine.ask("ci", 0, SIGNAL, "h", NOON)
+    for minutes in (60, 61):
+        with pytest.raises(StateConflict, match="until 2026-11-21 13:00:00 UTC: it is too late"):
+            table.signal("run-1", "ci", None, "jenkins", at(minutes))
+    assert mine.known("ci", 0) == replace(mine.ask("ci", 0, SIGNAL, "h", at(61)), end=WaitEnd.EXPIRED)
+    mine.ask("other", 0, SIGNAL, "h", at(30))
+    found = table.signal("run-1", "ci", 1, "jenkins", at(62))
+    assert found is not None
+    assert (found.step, found.end) == ("other", WaitEnd.SIGNALLED)
 
 
 def test_what_may_go_on_is_known_at_its_moment_and_until_it_has(
