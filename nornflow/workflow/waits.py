@@ -40,6 +40,23 @@ def check_waits(steps: Sequence[Step], step_types: Mapping[str, StepType], reade
             report(step, message, "wait before the devices or behind them, or with `rollout: {pause_after: ...}`")
 
 
+def check_pause(pause: Any, reader: Reader) -> None:
+    """Report who is asked behind a batch where they can never say yes, or are never asked or reminded."""
+    if not isinstance(pause, Mapping):
+        return
+    path, users = ("rollout", "pause_after"), set(pause.get("users", ()))
+    if users and not pause.get("groups") and len(users) < pause.get("approvers", 1):
+        message = f"{len(users)} users are named, and {pause.get('approvers', 1)} must approve"
+        where = "approvers" if "approvers" in pause else "users"
+        reader.report("NF104", message, (*path, where), hint="name more users, or groups")
+    if 0 in pause.get("batches", ()):
+        message = "nobody is asked behind batch 0: the first batch is 1"
+        reader.report("NF104", message, (*path, "batches"), hint="leave `pause_after` out, or name a batch")
+    if 0 < pause.get("expires", 0) <= pause.get("remind", 0):
+        message = "they are reminded when it is too late for an answer: `remind` is not shorter than `expires`"
+        reader.report("NF104", message, (*path, "remind"))
+
+
 def _waits(step_type: StepType, params: Mapping[str, Any]) -> bool:
     try:
         return step_type.waits(params) is True

@@ -68,7 +68,11 @@ class TestWait:
             ({"for": True}, "no length of time"),
             ({"for": "10m", "expires": "1h"}, "`expires` is for a signal"),
             ({"at": "2026-11-23T02:00:00"}, "needs its place"),
-            ({"at": "tomorrow"}, "valid datetime"),
+            ({"at": "tomorrow"}, "'tomorrow' is no moment"),
+            ({"at": 20261123}, "20261123 is no moment"),
+            ({"at": "20261123"}, "needs its place"),
+            ({"at": "1e9"}, "is no moment"),
+            ({"at": "9999-12-31T23:59:59-10:00"}, "beyond every calendar"),
             ({"signal": "@ci"}, "should match pattern"),
             ({"window": {"start": "2", "end": "04:00"}}, "no hour of the clock"),
             ({"window": {"start": "02:00+01:00", "end": "04:00"}}, "that is `timezone`"),
@@ -99,11 +103,17 @@ class TestWindows:
     ) -> None:
         zone = ZoneInfo(place)
         begins, ends = window(moment, start, end, days, zone)
-        assert begins < ends or begins - ends < timedelta(hours=1)  # where clocks are set back in the night
+        assert begins < ends
         assert moment < ends
-        assert begins - moment < timedelta(days=9)
+        assert begins - moment < timedelta(days=16)
         local = begins.astimezone(zone)
         assert not days or DAYS[local.weekday()] in days or local.date() == date.min
+
+    def test_one_that_a_clock_leaves_out_is_the_next_one(self) -> None:
+        amsterdam, eve = ZoneInfo("Europe/Amsterdam"), datetime(2027, 3, 27, 12, tzinfo=UTC)
+        begins, ends = window(eve, time(2, 30), time(3), (), amsterdam)  # on the 28th there is no 02:30
+        assert (begins, ends) == (datetime(2027, 3, 29, 0, 30, tzinfo=UTC), datetime(2027, 3, 29, 1, tzinfo=UTC))
+        assert window(eve, time(2, 30), time(3), ("sun",), amsterdam)[0].date() == date(2027, 4, 4)
 
     def test_it_may_end_on_the_next_day(self) -> None:
         begins, ends = window(NOON, time(22), time(4))
@@ -123,6 +133,10 @@ class TestApproval:
     def test_fewer_people_than_have_to_approve_are_refused(self) -> None:
         with pytest.raises(ValidationError, match="names 1 users, and 2 must approve"):
             ApprovalStep().Params.model_validate({"approvers": 2, "users": ["dora", "dora"]})
+
+    def test_who_is_reminded_can_still_answer(self) -> None:
+        with pytest.raises(ValidationError, match="reminds when it is too late"):
+            ApprovalStep().Params.model_validate({"expires": "1h", "remind": "1h"})
 
     def test_it_tells_who_said_it(self) -> None:
         said = [

@@ -68,6 +68,11 @@ def test_a_pause_may_say_who_has_to_say_yes(compiled: Compiled, value: str, batc
         ("{batches: 1, approvers: 21}", ["NF104"]),
         ("{batches: 1, expires: 400d}", ["NF104"]),
         ("{batches: 1, aprovers: 1}", ["NF101"]),
+        ("{batches: 1, approvers: 2, users: [bin, bin]}", ["NF104"]),
+        ("{batches: 1, approvers: 2, users: [bin], groups: [netops]}", []),
+        ("{batches: [0, 1]}", ["NF104"]),
+        ("{batches: 1, expires: 1h, remind: 1h}", ["NF104"]),
+        ("{batches: 1, expires: 1h, remind: 30m}", []),
     ],
 )
 def test_what_makes_no_sense_of_a_pause_is_refused(faults: Faults, value: str, found: list[str]) -> None:

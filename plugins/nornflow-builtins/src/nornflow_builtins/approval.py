@@ -45,6 +45,8 @@ class ApprovalParams(BaseModel):
     def _answerable(self) -> Self:
         if self.users and not self.groups and len(set(self.users)) < self.approvers:
             raise ValueError(f"names {len(set(self.users))} users, and {self.approvers} must approve")
+        if self.expires and self.remind and self.remind >= self.expires:
+            raise ValueError("reminds when it is too late for an answer: `remind` has to be shorter than `expires`")
         return self
 
 
