@@ -79,6 +79,11 @@ def _answer(
         raise UsageError(
             f"there is no run {what!r}, and --step, --batch and --plan are about one", hint="nornflow runs list"
         )
+    if not Path(what).exists():
+        raise UsageError(
+            f"there is neither a plan file {what!r} nor a run whose id begins so",
+            hint="nornflow runs list shows what runs wait for; is the path of the plan right?",
+        )
     _answer_plan(project, Path(what), comment, key, Answer(word))
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nornflow.app.clock import now
 from nornflow.app.reports import shown
 from nornflow.app.services.report import Report
-from nornflow.app.services.waiting import told
-from nornflow.cli.run_view import record_junit, record_text
+from nornflow.cli.run_view import record_junit, record_text, wait_lines
 from nornflow.model.plain import plain
 from nornflow.store.records import record_json
 
@@ -52,7 +52,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from record_text(record)
     else:
         yield f"{record.workflow} {record.version} has not ended: {record.state.value}"
-        yield from map(told, record.waits)
+        yield from wait_lines(record, now())
 
 
 def _markdown(report: Report) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -37,21 +38,21 @@ def record_text(record: RunRecord) -> Iterator[str]:
             yield from _host_lines(host)
     for name, value in record.outputs.items():
         yield f"output {name}: {_as_yaml(value)}"
-    yield from _wait_lines(record)
+    yield from wait_lines(record)
     if record.error:
         yield f"error: {record.error}"
     if record.hint and record.hint not in {host.hint for host in record.hosts}:
         yield f"hint: {record.hint}"
 
 
-def _wait_lines(record: RunRecord) -> Iterator[str]:
-    """Yield what the run waits for, and what goes on with it."""
+def wait_lines(record: RunRecord, now: datetime | None = None) -> Iterator[str]:
+    """Yield what the run waits for, and what goes on with it; as it stands `now`, or did when the record was made."""
     for wait in record.waits:
-        yield told(wait)
+        yield told(wait, now)
         if wait.asked.text:
             yield f"    {indented(wait.asked.text)}"
     if record.waits:
-        yield f"hint: {advice(record.waits, record.id)}"
+        yield f"hint: {advice(record.waits, record.id, now=now)}"
 
 
 def _as_yaml(value: Any) -> str:

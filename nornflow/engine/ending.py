@@ -135,7 +135,8 @@ def why_it_ended(
         return "", ""
     failure = progress.failure(None)
     if failure is not None:
-        return f"step {failure[0].id}: {failure[1].error}", failure[1].hint
+        about, error = f"step {failure[0].id}", failure[1].error
+        return error if error.startswith((f"{about} ", f"{about}:")) else f"{about}: {error}", failure[1].hint
     if state is RunState.ROLLBACK_FAILED:
         left = [host for host, error in ledger.rollbacks.items() if error is not None]
         return f"not back at their pre-image: {few(left)}", BY_HAND

@@ -67,11 +67,16 @@ class BoundParams:
         try:
             return self._model.model_validate(values if texts is None else texts)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            problems = "; ".join(map(_told, error.errors()))
             raise StepError(
                 f"step {self._step.id} ({self._step.location}): {problems}",
                 hint=f"see the parameters of {self._step.type}: nornflow plugins show",
             ) from None
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    where, why = ".".join(map(str, fault["loc"])), str(fault["msg"]).removeprefix("Value error, ")
+    return f"{where}: {why}" if where else why
 
 
 def _with_texts(values: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> Any:

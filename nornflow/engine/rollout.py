@@ -200,8 +200,10 @@ class InBatches:
             wait = self._waiting.paused(batch.number, rollout.pause or Awaited(WaitKind.APPROVAL, approvers=0), text)
             answer = wait.end is WaitEnd.APPROVED
             self._ledger.stopped = "" if answer else why(wait)
-        elif answer is None and rollout.pause is not None:
+        elif answer is None:
             self._ledger.stopped = "nobody could be asked to go on: nothing is remembered here (store.url: none)"
+        elif not answer:
+            self._ledger.stopped = f"nobody said yes to: {text}"
         if not answer:
             self._tools.switch.finish_batch()
 

@@ -107,7 +107,9 @@ def ballot(
             discounted.append(f"the approval of {user} ran out {quorum.valid_for // 60} minutes after it was given")
         else:
             approved.append(each)
-    return Ballot(quorum.count, tuple(approved), tuple(rejected), tuple(discounted), _eligible(quorum, plan))
+    return Ballot(
+        quorum.count, tuple(approved), tuple(rejected), tuple(discounted), eligible(", ".join(quorum.approvers), plan)
+    )
 
 
 def excluded(user: str, quorum: Quorum, plan: Matter, members: Members) -> str:
@@ -132,9 +134,10 @@ def _made(user: str, plan: Matter) -> bool:
     return _same(user, plan.requester) or any(_same(user, name) for author in plan.authors for name in _names(author))
 
 
-def _eligible(quorum: Quorum, plan: Matter) -> str:
-    without = ", ".join(dict.fromkeys((plan.requester, *(name for author in plan.authors for name in _names(author)))))
-    return f"{', '.join(quorum.approvers) or 'anybody'} but {without}"
+def eligible(who: str, plan: Matter, approved: Sequence[str] = ()) -> str:
+    """Return from whom approvals can come, in words: of `who` (empty: anybody) not those who made it, or have `approved`."""
+    made = (plan.requester, *(name for author in plan.authors for name in _names(author)))
+    return f"{who or 'anybody'} but {', '.join(dict.fromkeys((*made, *approved)))}"
 
 
 def _names(author: str) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from nornflow.model.profile import Quorum
 from nornflow.model.wait import Wait, WaitEnd
-from nornflow.policy.approvals import Ballot, Members, ballot, excluded
+from nornflow.policy.approvals import Ballot, Members, ballot, eligible, excluded
 
 
 def nobody(group: str) -> tuple[str, ...]:
@@ -21,8 +22,20 @@ def quorum_of(wait: Wait) -> Quorum:
 
 
 def standing(wait: Wait, moment: datetime, members: Members = nobody) -> Ballot:
-    """Return how the answers stand."""
-    return ballot(quorum_of(wait), wait, wait.answers, moment, members)
+    """Return how the answers stand, and from whom more are wanted: never from who has approved already."""
+    stands = ballot(quorum_of(wait), wait, wait.answers, moment, members)
+    who, allowed = ", ".join(wait.asked.who), ", ".join(wait.allowed if wait.asked.approvers else ())
+    wanted = f"those of {who} who are among {allowed}" if who and allowed else who or allowed
+    return replace(stands, eligible=eligible(wanted, wait, [each.user for each in stands.approved]))
+
+
+def possible(wait: Wait, members: Members) -> int | None:
+    """Return how many people can approve, those who have included; None when it is anybody."""
+    named = wait.asked.who or wait.allowed
+    if not wait.asked.approvers or not named:
+        return None
+    people = {user for name in named for user in (members(name.removeprefix("@")) if name.startswith("@") else (name,))}
+    return sum(not barred(user, wait, (), members) for user in people)
 
 
 def judged(wait: Wait, moment: datetime, members: Members = nobody) -> WaitEnd | None:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from nornflow.errors import StillWaiting
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind, Sent
@@ -207,10 +208,11 @@ def run_record(
     waits: tuple[Wait, ...] = (),
 ) -> RunRecord:
     """Return the record of a run from its row, its steps, its devices and what was answered about its plan."""
+    waiting = {"exit_code": StillWaiting.exit_code} if waits else {}
     same = ("id", "workflow", "version", "user", "profile", "error", "hint", "reason", "exit_code", "file")
     started: datetime = row["started_at"]
     return RunRecord(
-        **{name: row[name] for name in same},
+        **{**{name: row[name] for name in same}, **waiting},
         state=RunState(row["state"]),
         inputs=json.loads(row["inputs"]),
         outputs=json.loads(row["outputs"]),

@@ -115,8 +115,9 @@ def _report(
             known = {} if parent else dict.fromkeys(own_keys(model))
             unknown_key(reader, str(fault["loc"][-1]), (*path, *parent), known, {})
         case _:
-            message = f"`{name}` does not fit {step_type.name}: {fault['msg']}" if name else str(fault["msg"])
-            reader.report("NF206", message, place, found=str(fault.get("input", ""))[:200], expected=str(fault["msg"]))
+            why = str(fault["msg"]).removeprefix("Value error, ")
+            message = f"`{name}` does not fit {step_type.name}: {why}" if name else why
+            reader.report("NF206", message, place, found=str(fault.get("input", ""))[:200], expected=why)
 
 
 def _found(values: Any, loc: tuple[Any, ...]) -> tuple[Path, Any]:

@@ -79,6 +79,9 @@ class TestPeople:
         assert [host["state"] for host in shown["hosts"]] == ["pending", "pending", "pending"]
         assert f"+{LINE}" in shown["hosts"][0]["diff"]
         assert [wait["step"] for wait in shown["waits"]] == ["board"]
+        assert shown["exit_code"] == 4
+        text = site.run("runs", "show", run["id"], "--format", "text").ok().stdout
+        assert "    batch of root is changed\nhint: nornflow approve" in text
         assert (
             "It waits: step board of batch 1" in site.run("runs", "show", run["id"], "--format", "markdown").ok().stdout
         )
@@ -219,7 +222,7 @@ class TestPeople:
 
     def test_what_is_no_file_and_no_run_is_told_as_such(self, site: ProjectFolder) -> None:
         nothing = site.run("approve", "20261122")
-        assert (nothing.exit_code, "20261122" in nothing.stderr) == (2, True)
+        assert (nothing.exit_code, "neither a plan file '20261122' nor a run" in nothing.stderr) == (2, True)
         assert site.run("reject", "20261122", "--step", "board").exit_code == 2
         site.run("run", "pipeline.yaml", "--yes")
         wrong = site.run("approve", latest(site)["id"])
@@ -231,6 +234,9 @@ class TestSignals:
         asked = site.run("run", "pipeline.yaml", "--yes")
         assert (asked.exit_code, "waits for the signal ci-done, until" in asked.stdout) == (4, True)
         run = latest(site)["id"]
+        for words in (("runs", "signal", run, "ci-done", "--data", "\udcff"), ("approve", "\udcff")):
+            bytes_ = site.run(*words)
+            assert (bytes_.exit_code, "no UTF-8 text: '\\udcff'" in bytes_.stderr) == (2, True)
         unknown = site.run("runs", "signal", run, "ci-don")
         assert (unknown.exit_code, "did you mean 'ci-done'" in unknown.stderr) == (2, True)
         (tmp_path / "large.json").write_text('"' + "x" * 70_000 + '"')

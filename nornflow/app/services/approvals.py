@@ -40,7 +40,7 @@ def answer(project: Project, plan: SealedPlan, said: Answer, comment: str) -> Ba
     if said is Answer.APPROVED and why:
         raise PolicyDenied(
             f"{name} cannot approve plan {plan.short}: {why}",
-            hint="somebody else has to: who made a change does not judge it",
+            hint=somebody_else(why),
         )
     with closing(project.store()) as store:
         if said is Answer.APPROVED and profile.approvals.count and not vouched(store, project, plan):
@@ -83,6 +83,13 @@ def sealed_plans(store: RunStore) -> SqlSealed | None:
 
     assert isinstance(store, SqlRunStore)  # there is no other kind
     return SqlSealed(store)
+
+
+def somebody_else(why: str) -> str:
+    """Return what to do about an answer that does not count, and why it does not."""
+    return (
+        "ask one of those" if " is not among " in why else "somebody else has to: who made a change does not judge it"
+    )
 
 
 def members(group: str) -> Collection[str]:

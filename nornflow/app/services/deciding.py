@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.clock import now
-from nornflow.app.services.approvals import members
+from nornflow.app.services.approvals import members, somebody_else
 from nornflow.app.services.decided import kept_workflow, step_types_for
 from nornflow.app.services.spec import spec_of
 from nornflow.app.services.waiting import told, waits_at
@@ -23,9 +23,6 @@ from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.workflow.diagnostics import did_you_mean, listing
 from nornflow.workflow.templating import has_template
-
-LARGEST = 65_536
-"""Bytes that the data of a signal may have: it is an answer, not an archive."""
 
 
 @record
@@ -72,7 +69,7 @@ def decide(project: Project, beginning: str, said: Answer, comment: str, about: 
             if why and (said is Answer.APPROVED or end is not WaitEnd.REJECTED):
                 raise PolicyDenied(
                     f"{name} cannot {'approve' if said is Answer.APPROVED else 'reject'} {wait.about} of run {run}: {why}",
-                    hint="somebody else has to: who made a change does not judge it",
+                    hint=somebody_else(why),
                 )
             return end
 
@@ -145,7 +142,7 @@ def _meant(run: str, waits: Sequence[Wait], about: About) -> Wait:
     if still or found:
         return (still or found)[-1]
     what = f" of step {about.step}" if about.step else ""
-    others = [wait.about for wait in people]
+    others = [wait.about for wait in people if wait.open and wait.end is None]
     raise UsageError(
         f"run {run} waits for no approval{what}",
         hint=f"it waits for {listing(others)}" if others else "nornflow runs list shows what runs wait for",
@@ -158,7 +155,7 @@ def _demand_known(project: Project, store: RunStore, run: str, name: str) -> Non
     types = step_types_for(project, spec)
     workflow = kept_workflow(project, spec, types)
     waiting = [step for step in workflow.steps if types[step.type].waits(step.params)]
-    named = [str(step.params["signal"]) for step in waiting if step.params.get("signal")]
+    named = list(dict.fromkeys(str(step.params["signal"]) for step in waiting if step.params.get("signal")))
     if (
         name in named
         or any(map(has_template, named))

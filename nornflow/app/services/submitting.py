@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.alive import alive
@@ -19,15 +20,16 @@ from nornflow.app.services.decided import Change, asked_change
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.sealing import demands
 from nornflow.app.services.spec import Spec, kept_spec, portable
+from nornflow.app.services.waiting import demand_due
 from nornflow.app.sites.names import site_of
 from nornflow.engine.graph import device_phases
 from nornflow.engine.journal import compact
-from nornflow.errors import UsageError
+from nornflow.errors import StillWaiting, UsageError
 from nornflow.model.approval import Approval
 from nornflow.model.event import Event, EventKind
 from nornflow.model.history import NewRun
 from nornflow.model.job import Job
-from nornflow.model.journal import Entry, EntryKind
+from nornflow.model.journal import Entry, EntryKind, Standing
 from nornflow.model.plan import Plan
 from nornflow.model.run import HostState, StepResult
 from nornflow.model.sealed import SealedPlan
@@ -132,10 +134,19 @@ def submit_again(project: Project, beginning: str, *, yes: bool) -> Left:
         locked, said = (known.locked, known.yes) if known is not None else ("", False)
         sites = sites_of(project, spec)
         new = Submission(place_of(sites), demands(project), now(), yes or said, locked)
-        notice = _demand_workers(store, new, sites)
+        notice = "; ".join(filter(None, (_still_waits(store, standing), _demand_workers(store, new, sites))))
         again = desk.again(run, new)
         store.remark(run, _event(run, again.submission, user()))
     return _submitted(project, again, notice)
+
+
+def _still_waits(store: RunStore, standing: Standing) -> str:
+    """Return what a run waits for before any worker goes on with it, empty when one may at once."""
+    try:
+        demand_due(store, standing, now())
+    except StillWaiting as waits:
+        return waits.message
+    return ""
 
 
 def _terms(project: Project, change: Change, yes: bool, locked: str) -> Submission:

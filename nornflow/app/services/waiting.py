@@ -20,6 +20,7 @@ from nornflow.model.event import Event
 from nornflow.model.journal import Standing
 from nornflow.model.run import RunState
 from nornflow.model.wait import Wait, WaitKind
+from nornflow.policy.waits import possible
 from nornflow.policy.waits import standing as answers_stand
 from nornflow.store.nothing import NoStore
 
@@ -57,7 +58,7 @@ def demand_due(store: RunStore, standing: Standing, now: datetime) -> None:
     if not any(wait.due(now) for wait in open_waits):
         raise StillWaiting(
             f"run {standing.run} waits: {'; '.join(told(wait, now) for wait in open_waits)}",
-            hint=advice(open_waits, standing.run),
+            hint=advice(open_waits, standing.run, now=now),
         )
 
 
@@ -76,25 +77,44 @@ def told(wait: Wait, now: datetime | None = None) -> str:
     if wait.end is not None:
         return f"{wait.about}: {wait.end}"
     if asked.kind is WaitKind.TIME:
-        return f"{wait.about} waits until {moment(asked.until)}"
+        return f"{wait.about} waits until {moment(asked.until)}{': its time has come' if wait.due(now) else ''}"
     until = f", until {moment(wait.expires_at)}" if wait.expires_at else ""
     if asked.kind is WaitKind.SIGNAL:
-        return f"{wait.about} waits for the signal {asked.signal}{until}"
-    who = f"a yes of {answers_stand(wait, now, members).eligible if asked.approvers else 'anybody'}"
-    return f"{wait.about} waits for {answers_stand(wait, now, members) if asked.approvers else who}{until}"
+        text = f"the signal {asked.signal}"
+    else:
+        text = f"{answers_stand(wait, now, members)}{_too_few(wait)}" if asked.approvers else "a yes of anybody"
+    if wait.ended_by_itself(now):
+        return f"{wait.about} waited for {text}{until}: it is too late"
+    return f"{wait.about} waits for {text}{until}"
 
 
-def advice(waits: Sequence[Wait], run: str, goes_on: str = "") -> str:
-    """Return which commands go on from what is waited for; the last resumes the run, where `goes_on` does not say better."""
+def _too_few(wait: Wait) -> str:
+    """Return that fewer people can say yes than have to, if it is so; groups may have other members elsewhere."""
+    found = possible(wait, members)
+    if found is None or found >= wait.asked.approvers:
+        return ""
+    return f"; {f'only {found}' if found else 'none'} of them can approve, as this machine knows its users and groups"
+
+
+def advice(waits: Sequence[Wait], run: str, goes_on: str = "", *, now: datetime | None = None) -> str:
+    """Return which commands go on from what is waited for, at a moment.
+
+    The last resumes the run, where `goes_on` does not say better.
+    """
     found = []
     for wait in waits:
         step = f" --step {wait.step}" if wait.step else ""
+        if now is not None and wait.due(now):
+            continue
         if wait.end is None and wait.asked.kind is WaitKind.APPROVAL:
             found.append(f"nornflow approve {run}{step} (or reject)")
         elif wait.end is None and wait.asked.kind is WaitKind.SIGNAL:
             found.append(f"nornflow runs signal {run} {wait.asked.signal}")
     go_on = goes_on or f"nornflow runs resume {run}"
-    return "; ".join((*dict.fromkeys(found), f"then {go_on}" if found else f"{go_on}, when its time has come"))
+    if found:
+        return "; ".join((*dict.fromkeys(found), f"then {go_on}"))
+    over = now is not None and any(wait.due(now) for wait in waits)
+    return go_on if over else f"{go_on}, when its time has come"
 
 
 def remind(store: RunStore, moment: datetime) -> Sequence[Event]:
