@@ -131,6 +131,7 @@ class Shard:
             case Work.READ:
                 return Reading(progress, tools).here(round)
             case Work.ROLLBACK:
+                cancellation.on_abort(tools.switch.rollbacks.abort)  # who gives one up gives up all of the run's
                 return Rollback(progress, works, tools).here(round)
             case _:
                 confirm = self._workflow.confirm

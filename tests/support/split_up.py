@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, Journal
+from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.orders_as_data import finished_data, finished_of, order_data, order_of
 from nornflow.engine.shard import Finished, Order, Shard
 from nornflow.engine.sharing import Died, Sharing
@@ -94,7 +95,8 @@ class Apart(Sharing):
     def join(self, run: RunInfo, tools: Tools) -> None:
         self._run = run
         self._journal = _Telling(tools.journal, self._deaths)
-        self._tools = replace(tools, journal=self._journal, results=None, gates=(), twins=(), turns=None)
+        alone = StopSwitch()  # another process has none of the run's own
+        self._tools = replace(tools, journal=self._journal, results=None, gates=(), twins=(), turns=None, switch=alone)
         self.replace_dead()
         self._born_once = True
 
@@ -102,7 +104,7 @@ class Apart(Sharing):
         self._journal.told = []
         heard = self._sent(order, order_data, order_of)
         try:
-            found = self._shards[process].do(heard, self._tools.switch)
+            found = self._shards[process].do(heard, cancellation)
         except ShardDied as died:
             if died.of not in (None, self._journal):
                 raise  # it is one above that is gone

@@ -15,6 +15,7 @@ from engine_stage import network as small
 from mortal import Death, Mortal, Story, both, growing, network, sent
 from nornflow.model.event import EventKind
 from nornflow.model.run import HostState, RunState
+from nornflow.model.step import OnFailure
 from on_trial import MIXED, ends, script, script_with_a_bad_one, script_with_checks
 from on_trial import network as on_trial
 from sealed_stage import applying, plan_for
@@ -70,6 +71,24 @@ def test_a_device_that_processes_go_on_to_die_of_is_given_up_and_the_others_go_o
     assert look.hosts["r3"].error == "r3: 3 processes of the run died while they worked on it"
     assert stage.shard_deaths.come == 3
     assert len(stage.observer.of(EventKind.STEP_FINISHED)) == 1
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_rollbacks_that_are_given_up_are_not_begun_by_another_process_either(processes: int) -> None:
+    stage = changing(small(2)).step("verify", "fake.check", "configure", condition="false")
+    stage.workflow |= {"on_failure": OnFailure.ROLLBACK}
+    stage.processes = processes
+
+    def given_up(step: str, host: str) -> None:
+        if step == "rollback":
+            stage.switch.rollbacks.abort()
+
+    run = stage.prepare()
+    stage.fleet.before = given_up
+    record = run.execute()
+    assert record.state is RunState.ROLLBACK_FAILED
+    assert fates(record)["r2"] == "rollback_failed"
+    assert "ntp server 192.0.2.9" in stage.devices["r2"].config
 
 
 @pytest.mark.parametrize("change", [script, script_with_a_bad_one, script_with_checks])
