@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -134,17 +135,14 @@ def is_due(pipeline: Pipeline, record: PipelineRecord, now: datetime) -> bool:
 
 def chains(pipeline: Pipeline) -> Mapping[str, int]:
     """Return for each entry how many entries the longest chain behind it has."""
-    behind: dict[str, list[str]] = {one.id: [] for one in pipeline.entries}
-    for entry in pipeline.entries:
+    found = dict.fromkeys((entry.id for entry in pipeline.entries), 0)
+    ahead = Counter(after.run for entry in pipeline.entries for after in entry.after)
+    ready = [entry for entry in pipeline.entries if not ahead[entry.id]]
+    while ready:  # entries whose chain is known; a pipeline may be one chain of hundreds
+        entry = ready.pop()
         for after in entry.after:
-            behind[after.run].append(entry.id)
-    found: dict[str, int] = {}
-
-    def longest(entry: str) -> int:
-        if entry not in found:
-            found[entry] = max((1 + longest(other) for other in behind[entry]), default=0)
-        return found[entry]
-
-    for name in behind:
-        longest(name)
+            found[after.run] = max(found[after.run], found[entry.id] + 1)
+            ahead[after.run] -= 1
+            if not ahead[after.run]:
+                ready.append(pipeline.entry(after.run))
     return found

@@ -254,6 +254,7 @@ WORKFLOW = Record(
         "jobs": "steps",
         "batches": "rollout: {batches: [...]}",
         "checks": "rollout: {checks: [...]}",
+        "entries": "steps; what has `entries` is a pipeline, and begun with: nornflow pipeline run",
     },
 )
 """The keys at the top of a workflow, in canonical order."""

@@ -93,7 +93,7 @@ PIPELINE = Record(
         "entries": Key(ListOf(Anything(), 1, MAX_ENTRIES), "the workflows of the pipeline", True),
     },
     instead={
-        "steps": "entries",
+        "steps": "entries; what has `steps` is a workflow, and begun with: nornflow run",
         "workflows": "entries",
         "runs": "entries",
         "max_concurrent_workflows": "max_parallel",

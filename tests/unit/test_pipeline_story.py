@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from memory_pipelines import at_work, entry, world
-from nornflow.model.pipeline import After, Mode, On, PipelineState, PipelineWish
+from nornflow.engine.orchestration import chains
+from nornflow.model.pipeline import After, Mode, On, Pipeline, PipelineState, PipelineWish
 from nornflow.model.pool import Asked
 from nornflow.model.run import RunState
 from nornflow.model.wish import Level
@@ -101,6 +102,14 @@ def test_as_many_as_fit_are_at_work_the_longest_chain_first() -> None:
     story.through("long")
     lead.step()
     assert at_work(story) == ["lone", "small"], "of four cores none is left for next"
+
+
+def test_a_pipeline_may_be_one_chain_of_all_the_entries_that_a_file_can_have() -> None:
+    count = 500
+    chain = [entry(f"e{n}", f"e{n - 1}", f"e{n - 1}") if n else entry("e0") for n in range(count)]
+    assert chains(Pipeline("long", tuple(chain))) == {f"e{n}": count - 1 - n for n in range(count)}
+    diamond = Pipeline("d", (entry("a"), entry("b", "a"), entry("c", "a", "b"), entry("d", "a")))
+    assert chains(diamond) == {"a": 2, "b": 1, "c": 0, "d": 0}
 
 
 def test_a_failed_attempt_is_made_again_after_a_while_but_not_what_would_fail_in_the_same_way() -> None:
