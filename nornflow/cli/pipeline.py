@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nornflow.cli.pipeline_run import CONFIG, FILE, FORMAT, INPUT, INVENTORY, cancel, request_of, resume, run, work
+
+if TYPE_CHECKING:
+    from nornflow.app.services.pipeline_plan import PlannedEntry
 
 STATES = ("running", "waiting", "succeeded", "failed", "cancelled", "timed_out")
 """The values of `model.pipeline.PipelineState`, which is not imported to show help."""
@@ -48,17 +52,25 @@ def validate(files: tuple[Path, ...], form: str, config_file: Path | None) -> in
 @INVENTORY
 @CONFIG
 @click.option("--detailed-exitcode", is_flag=True, help="End with 10 when there are changes.")
+@FORMAT
 def plan(
-    file: Path, inputs: tuple[str, ...], inventory: Path | None, config_file: Path | None, detailed_exitcode: bool
+    file: Path,
+    inputs: tuple[str, ...],
+    inventory: Path | None,
+    config_file: Path | None,
+    detailed_exitcode: bool,
+    form: str,
 ) -> int:
     """Plan each workflow of the pipeline FILE on the devices as they are now; nothing is written.
 
-    An entry whose inputs come from the outputs of others cannot be planned before these have run, and is told so.
+    An entry whose inputs come from the outputs of others cannot be planned before these have run, and is told so. Ends with
+    3 when the plan of one is denied, and with 1 when a device of one could not be planned.
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.pipeline_plan import plan_pipeline
     from nornflow.cli.interrupt import stopping_on_interrupt
-    from nornflow.cli.output import show, show_diff
+    from nornflow.cli.output import show, show_diff, show_json
+    from nornflow.cli.plan import plan_exit
     from nornflow.cli.plan_view import plan_text
     from nornflow.cli.screen import screen_for
 
@@ -69,12 +81,22 @@ def plan(
         stopping_on_interrupt() as switch,
     ):
         found = list(plan_pipeline(project, request, screen.voices(switch)))
-    for each in found:
+    if form == "json":
+        show_json(project.redactor.value([_planned_json(one) for one in found]))
+    for each in found if form == "text" else ():
         show(f"{each.entry} ({each.workflow}):" + (f" not planned: {each.why}" if each.why else ""))
         for line in plan_text(each.planned) if each.planned is not None else ():
             show_diff(f"  {project.redactor.text(line)}", coloured=True)
-    changes = any(each.planned is not None and each.planned.plan.changes for each in found)
-    return 10 if changes and detailed_exitcode else 0
+    plans = [one.planned for one in found if one.planned is not None]
+    ended = max(map(plan_exit, plans), default=0)
+    return 10 if not ended and detailed_exitcode and any(one.plan.changes for one in plans) else ended
+
+
+def _planned_json(one: PlannedEntry) -> dict[str, Any]:
+    from nornflow.cli.plan_view import plan_json
+
+    about = {"entry": one.entry, "workflow": one.workflow, "why": one.why}
+    return {**about, "plan": plan_json(one.planned) if one.planned is not None else None}
 
 
 @command.command("list")

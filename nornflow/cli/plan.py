@@ -87,22 +87,25 @@ def command(
 
 
 def show_plan(change: PlannedChange, form: str, masked: Redactor) -> int:
-    """Show a plan and return how the command ends: 3 when a gate denies it, 1 when a device could not be planned, else 0."""
-    from nornflow.cli.plan_view import plan_markdown, plan_text
-    from nornflow.model.decision import Verdict, strictest
+    """Show a plan and return how the command ends."""
+    from nornflow.cli.plan_view import plan_json, plan_markdown, plan_text
 
     if form == "json":
         from nornflow.cli.output import show_json
-        from nornflow.model.plain import plain
 
-        show_json(
-            masked.value({**plain(change.plan), "changes": change.plan.changes, "decisions": plain(change.decisions)})
-        )
+        show_json(masked.value(plan_json(change)))
     else:
         from nornflow.cli.output import show_diff
 
         for line in (plan_markdown if form == "markdown" else plan_text)(change):
             show_diff(masked.text(line), coloured=form == "text")
+    return plan_exit(change)
+
+
+def plan_exit(change: PlannedChange) -> int:
+    """Return how a command ends that shows a plan: 3 when a gate denies it, 1 when a device could not be planned, else 0."""
+    from nornflow.model.decision import Verdict, strictest
+
     if strictest(change.decisions) is Verdict.DENY:
         return 3
     return 1 if any(host.error for host in change.plan.hosts) else 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from nornflow.app.reports.markdown import code, escaped, fence_for
 from nornflow.app.services.change import PlannedChange
 from nornflow.model.confirm import length, taken_back_by
 from nornflow.model.decision import Verdict, strictest
+from nornflow.model.plain import plain
 from nornflow.model.plan import HostPlan, Plan, PlannedStep, Rehearsal
 from nornflow.planning.diff import added_removed, changes_in
 from nornflow.record import record
@@ -198,3 +200,9 @@ def host_names(hosts: tuple[str, ...]) -> str:
     """Return the names of devices for people: the first ones, and how many there are."""
     shown = ", ".join(hosts[:8])
     return f"{shown} and {len(hosts) - 8} more ({len(hosts)} devices)" if len(hosts) > 8 else shown
+
+
+def plan_json(change: PlannedChange) -> dict[str, Any]:
+    """Return the plan as plain data, with what the gates say of it."""
+    shown: dict[str, Any] = plain(change.plan)
+    return {**shown, "changes": change.plan.changes, "decisions": plain(change.decisions)}

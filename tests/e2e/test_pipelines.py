@@ -270,3 +270,22 @@ def test_a_pipeline_waits_without_a_process_for_an_answer_to_one_of_its_runs(pro
         "pipeline.entry last succeeded",
     ]
     assert site.run("runs", "show", entry(site, "last")["run"]).ok().json()["inputs"]["text"] == "build 42"
+
+
+def test_a_plan_of_a_pipeline_ends_as_the_worst_plan_of_its_entries(project: MakeProject) -> None:
+    look = "name: look\nversion: 1.0\nsteps:\n  - {id: it, type: netmiko.config, lines: [ntp server 192.0.2.1]}\n"
+    entries = {
+        "say": "{id: a, workflow: say.yaml, inputs: {text: hi}}",
+        "look": "{id: b, workflow: look.yaml}",
+        "denied": "{id: c, workflow: say.yaml, inputs: {text: hi}, profile: blind}",
+    }
+    settings = "profiles: {blind: {extends: standard, deny: [workflow.plan]}}\n"
+    inventory = "r1: {hostname: 127.0.0.1, port: 1, platform: cisco_ios, username: x, password: y}\n"
+    files = {"say.yaml": SAY, "look.yaml": look, "nornflow.yaml": settings, "inventory/hosts.yaml": inventory}
+    site = project(files)
+    for names, code in ((["say"], 0), (["look", "say"], 1), (["look", "denied"], 3)):
+        site.write("p.yaml", "name: p\nentries:\n" + "".join(f"  - {entries[name]}\n" for name in names))
+        done = site.run("pipeline", "plan", "p.yaml", "--format", "json", "--detailed-exitcode")
+        assert done.exit_code == code, done
+        if code != 3:
+            assert [one["plan"]["workflow"] for one in done.json()] == names
