@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import shutil
 import sqlite3
 import sys
@@ -17,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from nornflow.app.build import load_project
-from nornflow.app.services import carrier, insisting, serving
+from nornflow.app.services import carrier, carriers, insisting, serving
 from nornflow.app.services.call import Call
 from nornflow.app.services.carrier import Carrier, Errand
 from nornflow.app.services.carrying import Came, Carried
@@ -74,6 +76,7 @@ class Played:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
     monkeypatch.setattr(serving, "LOOK", 0.05)
     monkeypatch.setattr(serving, "PAUSE", 0.01)
+    monkeypatch.setattr(carriers, "PAUSE", 0.01)
     monkeypatch.setattr(insisting, "LOOK", 0.01)
     return ProjectFolder.made(tmp_path, {"inventory/hosts.yaml": INVENTORY, "waiter.yaml": WAITER})
 
@@ -254,6 +257,25 @@ def test_a_sites_part_whose_worker_was_followed_before_it_took_it_is_put_back(si
         workers.leave()
         assert why_given_up(engine, workers, "run.1:ams") == ""
         assert [state for state, _ in jobs(site)] == ["queued"]
+
+
+def test_a_machine_that_has_no_room_for_a_process_fails_no_run_and_ends_no_worker(
+    site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, begin = left(site), Played.__init__
+    failures = [OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))] * 4
+
+    def begun(played: Played, *given: Any) -> None:
+        if failures:
+            raise failures.pop()
+        begin(played, *given)
+
+    monkeypatch.setattr(Played, "__init__", begun)
+    taken, told = list[str](), list[str]()
+    with at_work(site, Carried(Came.WAITS, "waiting"), taken, told):
+        assert soon(lambda: run in taken)
+    assert len([line for line in told if "no process could be started: Resource temporarily" in line]) == 1
+    assert not any("parked" in line for line in told), told
 
 
 def test_a_process_that_was_killed_has_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

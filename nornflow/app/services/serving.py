@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -14,6 +13,7 @@ from nornflow.app.clock import now
 from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.call import Call
 from nornflow.app.services.carrier import Carrier, Errand
+from nornflow.app.services.carriers import Carriers
 from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.following import Follower
 from nornflow.app.services.going_on import due
@@ -41,8 +41,6 @@ DUE = "due"
 """The signal that what a run waited for has come."""
 MOST_DEATHS = 30
 """How many processes may die at a site's part of a run; single devices are given up long before."""
-SETTLED = 3.0
-"""Seconds after which a run has begun its work, and the next process may be made ready: both would be slow at once."""
 PAUSE = 1.0
 """Seconds before a run is tried again whose process has died."""
 SELDOM = 15.0
@@ -68,15 +66,12 @@ class Worker:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._project, self._post, self._call = project, post, call
-        self._carrier, self._grace, self._tell = carrier, grace, tell
+        self._grace, self._tell = grace, tell
         self._monotonic = monotonic
-        self._carriers: set[Carrier] = set()
-        self._spare: Carrier | None = None
-        self._taken = float("-inf")
-        self._lock = threading.Lock()
         self._told: set[str] = set()
         self._asked: dict[str, float] = {}
         self._surely = Insisting(call.hurry, self._tell_once)
+        self._carriers = Carriers(carrier, call, self._tell_once, monotonic)
 
     def work(self) -> bool:
         """Take runs until the worker shall end; False when others took it for dead. StoreError when it cannot begin."""
@@ -98,8 +93,8 @@ class Worker:
             self._posts.take(me.id, self._post)
             assert me.pulse is not None  # of the same store
             me.pulse.watch(lambda: self._look_for_drain(me.id))
-            self._make_spare()
-            self._starter = LeavingStarter(self._another, self._is_left, self._post.concurrency)
+            self._carriers.make_spare()
+            self._starter = LeavingStarter(self._carriers.another, self._is_left, self._post.concurrency)
             self._pipelines = Pipelines(self._project, store, me.workers, self._starter, self._herald, self._tell)
             duty = Duty(me.id, self._post.queues, self._post.concurrency, self._post.parts)
             self._tell(f"worker {me.id} takes runs of {', '.join(self._post.places)}")
@@ -115,7 +110,7 @@ class Worker:
 
     def _serve(self, engine: DurableEngine, serving: Serving, me: Alive) -> None:
         while not self._call.drain.wait(LOOK):
-            self._keep_spare()
+            self._carriers.keep_spare()
             try:
                 self._look_after(engine, me)
             except StoreAway as error:
@@ -131,17 +126,11 @@ class Worker:
         end = self._monotonic() + self._grace
         if serving.at_work:
             self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
-        with self._lock:
-            for carrier in self._carriers:
-                carrier.leave()
+        self._carriers.leave()
         while (serving.at_work or self._starter.busy) and not self._call.hurry.wait(LOOK / 5):
             if self._monotonic() > end:
                 self._call.hurry.set()
-        with self._lock:
-            left = [*self._carriers, *((self._spare,) if self._spare else ())]
-            self._spare = None
-        for carrier in left:
-            carrier.kill()
+        self._carriers.kill()
         self._starter.close()
 
     def _look_after(self, engine: DurableEngine, me: Alive) -> None:
@@ -241,6 +230,7 @@ class Worker:
                     self._park(run, carried.text)
                     return {"run": run, "parked": True}
                 case Came.AGAIN:
+                    self._tell_once(f"run {run} is tried again: {carried.text}")
                     self._call.drain.wait(PAUSE)
         raise LeaveJob
 
@@ -265,11 +255,7 @@ class Worker:
 
     def _by_process(self, ctx: Ctx, run: str, site: str = "") -> Carried | None:
         """Have one process carry a run on; None when it died. It is ended when the job is not this worker's any more."""
-        carrier = self._started()
-        self._taken = self._monotonic()
-        with self._lock:
-            self._carriers.add(carrier)
-        try:
+        with self._carriers.one() as carrier:
             carrier.take(Errand(run, site))
             if self._call.drain.is_set():
                 carrier.leave()
@@ -277,36 +263,10 @@ class Worker:
                 if is_lost(ctx) or self._call.hurry.is_set():
                     carrier.kill()
             return carrier.carried
-        finally:
-            carrier.kill()
-            with self._lock:
-                self._carriers.remove(carrier)
-            self._make_spare()
-
-    def _started(self) -> Carrier:
-        with self._lock:
-            spare, self._spare = self._spare, None
-        return spare if spare is not None and spare.alive else self._carrier()
-
-    def _another(self) -> Carrier:
-        """Return a process for a moment; the next one is started at once, for what it will leave to workers."""
-        found = self._started()
-        self._make_spare()
-        return found
 
     def _is_left(self, run: str) -> bool:
         known = self._submissions.of(run)
         return known is not None and not known.parked
-
-    def _keep_spare(self) -> None:
-        """Have a process ready again, beside those at work: the runs of a worker that dies are to go on soon."""
-        if self._monotonic() - self._taken >= SETTLED:
-            self._make_spare()
-
-    def _make_spare(self) -> None:
-        with self._lock:
-            if self._spare is None and not self._call.drain.is_set():
-                self._spare = self._carrier()
 
     def _had_enough(self, run: str) -> dict[str, Any]:
         known = self._surely(lambda: self._submissions.of(run))
