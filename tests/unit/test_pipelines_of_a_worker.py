@@ -16,10 +16,11 @@ import pytest
 
 from nornflow.app.build import Project, load_project
 from nornflow.app.clock import now
-from nornflow.app.services import pipeline_desk
+from nornflow.app.services import pipeline_desk, pipeline_lead
+from nornflow.app.services.asking import Voices
 from nornflow.app.services.carrier import Errand
 from nornflow.app.services.pipeline_desk import resume_all
-from nornflow.app.services.pipeline_lead import PipelineRequest
+from nornflow.app.services.pipeline_lead import PipelineRequest, resume_pipeline
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_spec import PipelineSpec, request_for, settings_of
 from nornflow.app.services.pipeline_work import leave_run
@@ -278,3 +279,20 @@ def test_a_limit_that_comes_to_nothing_is_never_all_devices(site: Site, given: A
             request_for(site.project, spec, entry, names)
     else:
         assert request_for(site.project, spec, entry, names).limit == limit
+
+
+@pytest.mark.parametrize(("then", "now", "yes"), [(True, False, True), (False, True, True), (False, False, False)])
+def test_who_goes_on_with_a_pipeline_need_not_say_yes_once_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch, then: bool, now: bool, yes: bool
+) -> None:
+    site.begin("p", yes=then)
+    said: list[bool] = []
+
+    def starter(project: Project, pipeline: str, request: PipelineRequest) -> Any:
+        said.append(request.yes)
+        raise InterruptedError("that is all there is to see")
+
+    monkeypatch.setattr(pipeline_lead, "starter", starter)
+    with pytest.raises(InterruptedError):
+        resume_pipeline(site.project, "p", Voices(), PipelineRequest(Path(), yes=now))
+    assert said == [yes]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from nornflow.abc import RunStore
@@ -132,7 +132,8 @@ def resume_pipeline(
 ) -> PipelineRecord:
     """Go on with a pipeline whose process is dead, or that waits; entries that have ended are not begun again.
 
-    UsageError when it has ended, StateConflict when another process leads it.
+    What its beginner said yes to needs no yes once more. UsageError when it has ended, StateConflict when another process
+    leads it.
     """
     with closing(of_pipelines(project.store())) as store:
         desk = SqlPipelines(store)
@@ -150,6 +151,7 @@ def resume_pipeline(
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
             spec.demand_unchanged(project, record.id)
             fence = desk.take_over(record.id, record.fence, me.id)
+            request = replace(request, yes=request.yes or spec.yes)
             return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence)
 
 
