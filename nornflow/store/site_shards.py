@@ -150,7 +150,7 @@ class OwnersDesk(_Desk):
 
     @_patient
     def state(self, run: str, order: int) -> OrderState:
-        """Return how an order stands."""
+        """Return how an order stands; whoever owns the run next forgets those of the owner before."""
         there = shards.c.run == shard_orders.c.run, shards.c.site == shard_orders.c.site
         wanted = (
             select(shard_orders.c.answer, shard_orders.c.epoch, shards.c.epoch.label("now"), shards.c.trouble)
@@ -159,7 +159,9 @@ class OwnersDesk(_Desk):
             .where(runs.c.id == run, shard_orders.c.number == order)
         )
         with told(self._engine, f"orders of run {run} could not be read"), reading(self._engine) as connection:
-            row = connection.execute(wanted).one()
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise RunLost(f"run {run} is carried on by another process: its orders are gone", hint="nornflow runs list")
         answer = self._value(row.answer) if row.answer is not None else None
         return OrderState(answer, row.epoch > 0, 0 < row.epoch < row.now and answer is None, row.trouble)
 

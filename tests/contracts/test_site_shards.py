@@ -128,6 +128,8 @@ def test_an_owner_that_was_followed_spoils_nothing_of_its_followers(
     ):
         with pytest.raises(RunLost):
             refused()
+    with pytest.raises(RunLost):
+        owner.state(RUN, 7)  # it was its own, and is gone
     place = entered(desk)
     wanted = desk.wanted(place)
     assert (wanted.orders, wanted.stop, wanted.stops, wanted.ended) == ([{"hosts": ["r1"]}], 0, {}, False)

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from nornflow.app.services.remember import remembered
 from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.journal import Entry, EntryKind
-from nornflow.model.run import RunState
+from nornflow.model.run import RunRecord, RunState
 from nornflow.store.opening import open_store
 from nornflow.store.recorder import RunRecorder
 from nornflow.store.runs import SqlRunStore
@@ -225,3 +227,21 @@ def test_a_run_whose_program_failed_while_it_was_at_work_on_devices_is_left_to_b
     recorder.give_up(NOON, "the program failed: KeyError", open=True)
     standing = store.standing("run-1")
     assert (standing.state, standing.ended, standing.entries) == (RunState.RUNNING, False, 1)
+
+
+def test_a_run_that_another_process_has_ended_gets_no_record_of_this_one() -> None:
+    """It was frozen behind its last device, and somebody else found out how the run ends."""
+
+    def lost(record: RunRecord) -> None:
+        raise RunLost("another process carries the run on")
+
+    written: list[RunRecord] = []
+    ended = remembered(
+        SimpleNamespace(finish=lost),  # type: ignore[arg-type]
+        SimpleNamespace(write=written.append),  # type: ignore[arg-type]
+        SimpleNamespace(execute=ended_run),  # type: ignore[arg-type]
+        SimpleNamespace(emitter=SimpleNamespace(close=lambda: None, failure=None)),  # type: ignore[arg-type]
+        tuple,
+    )
+    assert written == []
+    assert (ended.error, ended.exit_code) == ("another process carries the run on", 1)

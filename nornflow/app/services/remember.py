@@ -57,6 +57,8 @@ def _kept(record: RunRecord, recorder: RunRecorder, records: RunRecords) -> RunR
     troubles: list[tuple[str, str]] = []
     try:
         recorder.finish(record)
+    except RunLost as error:  # how it ends is for another process to say, in the file too
+        return replace(record, error=error.message, hint=error.hint, exit_code=max(record.exit_code, error.exit_code))
     except StoreError as error:
         troubles.append((error.message, error.hint))
     try:
