@@ -164,7 +164,8 @@ class Conductor:
             end = self._change if begun else self._over
             end(entry, over)
         elif deaths >= MOST_DEATHS:
-            hint = f"see what it was doing: nornflow runs show {entry.run}" if begun else "see the log of its process"
+            log = f"see what they said: pipelines/{self._id}/{entry.id}-{entry.attempts}.log in the workspace, or a worker's log"
+            hint = f"see what it was doing: nornflow runs show {entry.run}" if begun else log
             over = replace(over, state=EntryState.FAILED, exit_code=1, hint=hint)
             self._change(entry, replace(over, error=f"{MOST_DEATHS} processes died over it"))
         else:

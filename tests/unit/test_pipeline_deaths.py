@@ -123,6 +123,17 @@ def test_a_run_that_kills_its_process_every_time_is_left_after_three_and_named()
     assert at_work(story) == ["b"]
 
 
+def test_processes_that_never_began_a_run_leave_their_log_and_its_place_is_told() -> None:
+    story = world(entry("a"))
+    lead = story.lead()
+    for _ in range(3):
+        lead.step()
+        story.of("a").alive = False
+    told = lead.step().entry("a")
+    assert (told.state.value, told.error) == ("failed", "3 processes died over it")
+    assert "pipelines/p/a-1.log" in told.hint
+
+
 def test_what_a_process_told_instead_of_beginning_is_the_end_of_its_entry() -> None:
     story = world(entry("a", retries=3))
     lead = story.lead()

@@ -8,6 +8,7 @@ from contextlib import closing
 
 from nornflow.app.build import Project
 from nornflow.app.services.asking import Voices
+from nornflow.app.services.history import cut_off
 from nornflow.errors import StateConflict, StepCancelled, UsageError
 from nornflow.model.confirm import UNITS
 from nornflow.model.pipeline import On
@@ -82,6 +83,10 @@ def await_runs(
                 )
             if not told:
                 voices.notice(f"waiting for {', '.join(left)}")
+                for run in sorted(cut_off(store) & left.keys()):
+                    voices.notice(
+                        f"run {run} was cut off, and ends only when somebody goes on with it: nornflow runs resume {run}"
+                    )
                 told = True
             if voices.switch.wait(LOOK):
                 raise StepCancelled("it was ended while it waited for another run", hint="nothing was begun")
