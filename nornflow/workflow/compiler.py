@@ -169,7 +169,7 @@ class _Compilation:
         steps, frames = spliced(steps, called, calls.files, before)
         if not self.caller.is_called:  # whoever calls looks at all of it
             waits.check_waits(steps, self.step_types, reader, confirmed="confirm" in keys)
-            waits.check_pause(keys.get("rollout", {}).get("pause_after"), reader)
+            waits.check_pause(keys.get("rollout", {}), reader)
         if len(steps) > MAX_STEPS:
             message = f"with those of the workflows that it calls the workflow has {len(steps):,} steps"
             reader.report(

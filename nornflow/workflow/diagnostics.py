@@ -86,6 +86,7 @@ _RULES = (
     Rule("NF405", "useless-validation", "A validation does not fit the type of its input"),
     Rule("NF406", "unsafe-cache", "A result may not be taken from an earlier run"),
     Rule("NF407", "useless-batch", "No device is ever left for a batch", _W),
+    Rule("NF408", "useless-pause", "Nobody is ever asked behind a batch", _W),
     Rule("NF411", "useless-confirm", "There is nothing to confirm: no step changes a device", _W),
     Rule("NF412", "kept-unconfirmed", "A change that is never taken back cannot wait for a confirmation"),
     Rule("NF413", "soak-beyond-confirm", "A batch soaks longer than it may stand without being confirmed"),

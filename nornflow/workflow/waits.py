@@ -40,11 +40,17 @@ def check_waits(steps: Sequence[Step], step_types: Mapping[str, StepType], reade
             report(step, message, "wait before the devices or behind them, or with `rollout: {pause_after: ...}`")
 
 
-def check_pause(pause: Any, reader: Reader) -> None:
+def check_pause(rollout: Mapping[str, Any], reader: Reader) -> None:
     """Report who is asked behind a batch where they can never say yes, or are never asked or reminded."""
+    pause, batches, path = rollout.get("pause_after", ()), rollout.get("batches", ("100%",)), ("rollout", "pause_after")
+    numbers = pause.get("batches", ()) if isinstance(pause, Mapping) else pause
+    late = [number for number in numbers if number >= len(batches)] if batches and batches[-1] == "100%" else []
+    if late:
+        message = f"nobody is asked behind batch {late[0]}: none follows"
+        reader.report("NF408", message, path, hint="name one that others follow: with `batches: [1, 100%]` that is 1")
     if not isinstance(pause, Mapping):
         return
-    path, users = ("rollout", "pause_after"), set(pause.get("users", ()))
+    users = set(pause.get("users", ()))
     if users and not pause.get("groups") and len(users) < pause.get("approvers", 1):
         message = f"{len(users)} users are named, and {pause.get('approvers', 1)} must approve"
         where = "approvers" if "approvers" in pause else "users"

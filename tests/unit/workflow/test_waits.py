@@ -38,7 +38,7 @@ def test_a_step_waits_neither_as_a_check_nor_for_each_item_nor_while_a_batch_is_
 
 
 def pausing(value: str) -> str:
-    return f"{HEAD}rollout: {{pause_after: {value}}}\nsteps:\n{CONFIGURE}"
+    return f"{HEAD}rollout: {{batches: [1], pause_after: {value}}}\nsteps:\n{CONFIGURE}"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,22 @@ def pausing(value: str) -> str:
 def test_a_pause_may_say_who_has_to_say_yes(compiled: Compiled, value: str, batches: set[int], pause: Any) -> None:
     rollout = compiled(pausing(value)).rollout
     assert (rollout.pause_after, rollout.pause) == (batches, pause)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "found"),
+    [
+        ("{pause_after: 1}", ["NF408"]),
+        ("{batches: [1, 100%], pause_after: [1, 2]}", ["NF408"]),
+        ("{batches: [1, 100%], pause_after: {batches: 7, approvers: 2}}", ["NF408"]),
+        ("{batches: [1, 100%], pause_after: 1}", []),
+        ("{batches: [1, 10%], pause_after: 9}", []),
+        ("{batches: [1], pause_after: 9}", []),
+    ],
+)
+def test_that_nobody_is_asked_behind_the_last_batch_is_said(faults: Faults, rollout: str, found: list[str]) -> None:
+    text = f"{HEAD}rollout: {rollout}\nsteps:\n{CONFIGURE}"
+    assert [code for code, _ in faults(text)] == found
 
 
 @pytest.mark.parametrize(
