@@ -62,7 +62,7 @@ def _answer(
 ) -> None:
     from nornflow.app.build import load_project
     from nornflow.app.services.deciding import About, decide, is_run
-    from nornflow.cli.output import show
+    from nornflow.cli.output import show, tell
     from nornflow.errors import UsageError
     from nornflow.model.approval import Answer
 
@@ -70,7 +70,7 @@ def _answer(
     if not Path(what).is_file() and is_run(project, what):
         if key is not None:
             raise UsageError("--verify is for plan files; a run has opened its plan already")
-        said = decide(project, what, Answer(word), comment, About(*about))
+        said = decide(project, what, Answer(word), comment, About(*about), lambda text: tell(f"note: {text}"))
         show(f"{word} {said.wait.about} of run {said.run} (plan {said.wait.plan[:12]}): {said.words}")
         if said.due:
             show(f"the run goes on: nornflow runs resume {said.run}, or a worker")
@@ -90,12 +90,12 @@ def _answer(
 def _answer_plan(project: Project, file: Path, comment: str, key: Path | None, word: Answer) -> None:
     from nornflow.app.services.approvals import answer
     from nornflow.app.services.plan_files import read_plan
-    from nornflow.cli.output import show
+    from nornflow.cli.output import show, tell
     from nornflow.cli.planned import warn_of_neighbours
     from nornflow.model.approval import Answer
 
     plan = read_plan(file, key)
-    said = answer(project, plan, word, comment)
+    said = answer(project, plan, word, comment, lambda text: tell(f"note: {text}"))
     show(f"{word} plan {plan.short} of {plan.plan.workflow}: {said}")
     if word is Answer.APPROVED:
         warn_of_neighbours(project, plan)

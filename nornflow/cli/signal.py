@@ -22,9 +22,9 @@ def command(run: str, name: str, data: str) -> None:
     from nornflow.app.build import load_project
     from nornflow.app.services.deciding import send_signal
     from nornflow.app.services.signal_data import signal_data
-    from nornflow.cli.output import show
+    from nornflow.cli.output import show, tell
 
-    said = send_signal(load_project(), run, name, signal_data(_read(data)))
+    said = send_signal(load_project(), run, name, signal_data(_read(data)), lambda text: tell(f"note: {text}"))
     if said is None:
         show(f"no step waits for the signal {name} yet; it is kept until one does")
         return

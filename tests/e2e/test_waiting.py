@@ -36,6 +36,15 @@ SEER = """
     def nornflow_observers():
         yield Seer()
     """
+LOOK = """
+    name: look
+    version: 1.0
+    steps:
+      - {id: look, type: netmiko.command, command: show version}
+      - {id: go, type: wait, signal: go, depends_on: [look]}
+      - {id: as, type: assert, depends_on: [go], condition: "steps.go.data.as == 'simulated-login'"}
+      - {id: tell, type: note, depends_on: [as], text: "as {{ steps.go.data.as }}"}
+    """
 As = Callable[[str], None]
 
 
@@ -58,6 +67,12 @@ def network(fleet: Callable[..., Fleet]) -> Fleet:
 @pytest.fixture
 def site(network: Fleet, project: Callable[..., ProjectFolder]) -> ProjectFolder:
     return site_of(project, network)
+
+
+def kept(site: ProjectFolder, question: str) -> list[str]:
+    """Return what stands in a column of the project's store."""
+    with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as database:
+        return [row[0] for row in database.execute(question)]
 
 
 class TestPeople:
@@ -171,9 +186,29 @@ class TestPeople:
         for _ in range(2):
             assert site.run("runs", "resume", latest(site)["id"]).exit_code == 4
         assert (site.path / "seen").read_text() == "wait.reminded look at r1\n"
-        site.run("approve", latest(site)["id"]).ok()
+        site.run("approve", latest(site)["id"], "--comment", "root has simulated-login").ok()
         site.run("runs", "resume", latest(site)["id"], "--yes").ok()
         assert written(network) == [1, 1, 1]
+        assert kept(site, "SELECT comment FROM wait_answers") == ["root has ********"]
+
+    def test_what_holds_a_login_is_kept_masked_or_sealed_and_comes_as_it_was(
+        self, site: ProjectFolder, network: Fleet
+    ) -> None:
+        site.write("look.yaml", LOOK)
+        site.run("plan", "ntp.yaml", "-o", "ntp.plan").ok()
+        site.run("reject", "ntp.plan", "--comment", "simulated-login is wrong").ok()
+        assert site.run("run", "look.yaml").exit_code == 4
+        run = latest(site)["id"]
+        site.run("runs", "signal", run, "go", "--data", '{"as": "simulated-login"}').ok()
+        assert "simulated-login" not in "".join(
+            kept(site, "SELECT comment FROM plan_answers") + kept(site, "SELECT data FROM signals")
+        )
+        (site.path / "inventory" / "hosts.yaml").rename(site.path / "hosts.yaml")
+        assert (
+            "logins of its devices are not masked" in site.run("runs", "signal", run, "go", "--data", "1").ok().stderr
+        )
+        (site.path / "hosts.yaml").rename(site.path / "inventory" / "hosts.yaml")
+        assert "as ********" in site.run("runs", "resume", run).ok().stdout
 
     def test_a_called_workflow_asks_others_than_its_author_and_each_step_somebody_else(
         self, site: ProjectFolder, become: As

@@ -14,6 +14,7 @@ from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.decided import kept_workflow
+from nornflow.app.services.logins import Tell, learn_logins, unheard
 from nornflow.app.services.provenance import ELSEWHERE, is_vouched, of_stranger, vouched
 from nornflow.app.services.spec import spec_of
 from nornflow.errors import PolicyDenied, UsageError
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from nornflow.store.sealed import SqlSealed
 
 
-def answer(project: Project, plan: SealedPlan, said: Answer, comment: str) -> Ballot:
+def answer(project: Project, plan: SealedPlan, said: Answer, comment: str, tell: Tell = unheard) -> Ballot:
     """Keep what the user of this process says of a plan, and return how its approvals stand then.
+
+    Logins of its devices are masked in the comment; `tell` says when they could not be learned.
 
     PolicyDenied when this user's word would not count, UsageError when nothing is remembered here.
     """
@@ -42,6 +45,8 @@ def answer(project: Project, plan: SealedPlan, said: Answer, comment: str) -> Ba
             f"{name} cannot approve plan {plan.short}: {why}",
             hint=somebody_else(why),
         )
+    if comment:
+        learn_logins(project, spec_of(plan.spec), tell)
     with closing(project.store()) as store:
         if said is Answer.APPROVED and profile.approvals.count and not vouched(store, project, plan):
             raise PolicyDenied(

@@ -12,7 +12,8 @@ from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.approvals import members, somebody_else
 from nornflow.app.services.decided import kept_workflow, step_types_for
-from nornflow.app.services.spec import spec_of
+from nornflow.app.services.logins import Tell, learn_logins, unheard
+from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import told, waits_at
 from nornflow.errors import PlanStale, PolicyDenied, StateConflict, UsageError
 from nornflow.model.approval import Answer, Approval
@@ -44,8 +45,10 @@ class Said:
     due: bool
 
 
-def decide(project: Project, beginning: str, said: Answer, comment: str, about: About) -> Said:
+def decide(project: Project, beginning: str, said: Answer, comment: str, about: About, tell: Tell = unheard) -> Said:
     """Keep what the user of this process says of what a run waits for, and return how that stands then.
+
+    Logins of the run's devices are masked in the comment; `tell` says when they could not be learned.
 
     PolicyDenied when this user's word does not count, StateConflict when it is decided or too late, PlanStale when the run
     does not apply the plan of that hash, UsageError when it is not clear what is meant.
@@ -62,6 +65,9 @@ def decide(project: Project, beginning: str, said: Answer, comment: str, about: 
                 f"run {run} applies plan {wait.plan[:SHORT]}, not {about.plan}",
                 hint=f"look at it first: nornflow runs plan {run}",
             )
+
+        if comment:
+            learn_logins(project, kept_spec(store.standing(run).spec, project.folder), tell)
 
         def judge(now_is: Wait, others: Sequence[Wait]) -> WaitEnd | None:
             why = barred(name, now_is, others, members)
@@ -91,8 +97,10 @@ def is_run(project: Project, beginning: str) -> bool:
         return True
 
 
-def send_signal(project: Project, beginning: str, name: str, data: Any) -> Said | None:
+def send_signal(project: Project, beginning: str, name: str, data: Any, tell: Tell = unheard) -> Said | None:
     """Send a run a signal with its data; None when nobody waits for it yet: then it is kept until a step does.
+
+    What holds a login of the run's devices is kept sealed; `tell` says when they could not be learned.
 
     UsageError when no step of the run's workflow can wait for it, StateConflict when the run has ended.
     """
@@ -103,6 +111,8 @@ def send_signal(project: Project, beginning: str, name: str, data: Any) -> Said 
         run = store.find(beginning)
         sql = _sql(store, run)
         _demand_known(project, store, run, name)
+        if data is not None:
+            learn_logins(project, kept_spec(store.standing(run).spec, project.folder), tell)
         ended = SqlWaits(sql).signal(run, name, data, user(), at)
         return None if ended is None else Said(run, ended, told(ended, at), due=True)
 
@@ -136,7 +146,8 @@ def _meant(run: str, waits: Sequence[Wait], about: About) -> Wait:
     still = [wait for wait in found if wait.open and wait.end is None]
     if len(still) > 1:
         choices = ", ".join(
-            f"--step {wait.step} --batch {wait.batch}" if wait.batch else f"--step {wait.step}" for wait in still
+            f"--step {wait.step} --batch {wait.batch}" if wait.batch else f"--step {wait.step}"
+            for wait in sorted(still, key=lambda wait: (wait.batch, wait.step))  # they may have begun side by side
         )
         raise UsageError(f"run {run} waits for more than one approval", hint=f"say which: {choices}")
     if still or found:
