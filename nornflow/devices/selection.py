@@ -11,7 +11,7 @@ from nornflow.errors import ExpressionError, InventoryError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.rollout import Targets
 from nornflow.workflow.expressions import Evaluator, host_names
-from nornflow.workflow.matching import matching
+from nornflow.workflow.matching import demand_names, matching
 
 
 def select(
@@ -27,9 +27,8 @@ def select(
     evaluated or names something that no host has.
     """
     chosen = list(hosts.values())
+    _demand_named(hosts, targets)
     if targets.hosts or targets.groups:
-        _must_exist("host", targets.hosts, hosts, str(targets.location))
-        _must_exist("group", targets.groups, {g for view in chosen for g in view.groups}, str(targets.location))
         chosen = [v for v in chosen if v.name in targets.hosts or any(g in targets.groups for g in v.groups)]
     for key, wanted in targets.filter.items():
         chosen = [view for view in chosen if host_names(view).get(key) == wanted]
@@ -38,6 +37,23 @@ def select(
     if limit:
         chosen = _limited(chosen, hosts, limit, evaluator, inputs)
     return tuple(view.name for view in chosen)
+
+
+def demand_known(hosts: Mapping[str, HostView], targets: Targets) -> None:
+    """Raise what `select` raises for targets that name a host, a group or a key which is nowhere in the inventory."""
+    _demand_named(hosts, targets)
+    if not targets.expression:
+        return
+    try:
+        demand_names(targets.expression, hosts)
+    except ExpressionError as error:
+        raise UsageError(f"{targets.location}: {error.message}", hint=error.hint) from None
+
+
+def _demand_named(hosts: Mapping[str, HostView], targets: Targets) -> None:
+    _must_exist("host", targets.hosts, hosts, str(targets.location))
+    groups = {group for view in hosts.values() for group in view.groups} if targets.groups else ()
+    _must_exist("group", targets.groups, groups, str(targets.location))
 
 
 def _matching(

@@ -126,6 +126,11 @@ class Text(Form):
         return {**made, "maxLength": self.longest}
 
 
+def _plainly(number: float) -> str:
+    """Return a bound as people write it: 2592000, and not 2.592e+06."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
 @record
 class Number(Form):
     """A number between two bounds, both included; `unit`, or that of its key in `units`, is only told to people."""
@@ -143,7 +148,7 @@ class Number(Form):
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return reader.wrong_type(value, path, kind)
         if not self.least <= value <= self.most:
-            expected = f"{self.least:g} to {self.most:g}" + (f" {unit}" if unit else "")
+            expected = f"{_plainly(self.least)} to {_plainly(self.most)}" + (f" {unit}" if unit else "")
             message = f"{name_of(path)} is out of range: {value}"
             reader.report("NF104", message, path, found=str(value), expected=expected)
             return MISSING

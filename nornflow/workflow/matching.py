@@ -23,8 +23,20 @@ def is_targeted(host: HostView, targets: Targets, inputs: Mapping[str, Any]) -> 
     names = host_names(host)
     if any(names.get(key) != wanted for key, wanted in targets.filter.items()):
         return False
-    evaluator = Evaluator(missing_is_null=True)
-    return not targets.expression or bool(evaluator.evaluate(targets.expression, {**names, "inputs": inputs}))
+    names["inputs"] = inputs  # a copy would not know what is null
+    return not targets.expression or bool(Evaluator(missing_is_null=True).evaluate(targets.expression, names))
+
+
+def demand_names(expression: str, hosts: Mapping[str, HostView]) -> None:
+    """Raise ExpressionError when an expression names something that none of all hosts has: it is misspelt."""
+    wanted = names_used(expression) - _ALWAYS
+    known = _ALWAYS | {key for view in hosts.values() for key in view.data} if wanted else _ALWAYS
+    for name in sorted(wanted - known):
+        near = get_close_matches(name, known, 1)
+        raise ExpressionError(
+            f"no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
+            hint=f"what devices have: {', '.join(sorted(known)[:20])}",
+        )
 
 
 def matching(
@@ -38,15 +50,8 @@ def matching(
 
     ExpressionError when it cannot be evaluated, or names something that none of all `hosts` has.
     """
+    demand_names(expression, hosts)
     evaluator = evaluator or Evaluator(missing_is_null=True)
-    wanted = names_used(expression) - _ALWAYS
-    known = _ALWAYS | {key for view in hosts.values() for key in view.data} if wanted else _ALWAYS
-    for name in sorted(wanted - known):
-        near = get_close_matches(name, known, 1)
-        raise ExpressionError(
-            f"no device has {name!r}{f', did you mean {near[0]!r}?' if near else ''}",
-            hint=f"what devices have: {', '.join(sorted(known)[:20])}",
-        )
     found = []
     for view in chosen:
         names = host_names(view)

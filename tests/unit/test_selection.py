@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from nornflow.devices.selection import select
+from nornflow.devices.selection import demand_known, select
 from nornflow.errors import InventoryError, NornFlowError, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.rollout import Targets
 from nornflow.workflow.expressions import Evaluator
+from nornflow.workflow.matching import is_targeted
 
 HOSTS = {
     "ams-1": HostView("ams-1", "192.0.2.1", "cisco_ios", ("core",), {"role": "core", "site": "ams", "vlans": [10]}),
@@ -70,3 +71,33 @@ def test_what_is_not_there_is_told_with_what_is_near(
     with pytest.raises(error) as caught:
         chosen(targets, limit)
     assert said in str(caught.value)
+
+
+def test_a_called_workflow_without_targets_misspells_nothing() -> None:
+    demand_known(HOSTS, Targets())
+    demand_known(HOSTS, Targets(hosts=("ams-1",), groups=("core",)))
+
+
+@pytest.mark.parametrize(
+    "expression", ["vlans == null", "role == 'access'", "'core' in groups", "site in inputs.sites"]
+)
+def test_a_called_workflow_is_for_the_devices_that_it_would_choose_alone(expression: str) -> None:
+    targets = Targets(expression=expression)
+    demand_known(HOSTS, targets)
+    found = [name for name, view in HOSTS.items() if is_targeted(view, targets, {"sites": ["fra"]})]
+    assert found == chosen(targets)
+
+
+@pytest.mark.parametrize(
+    ("targets", "error"),
+    [
+        (Targets(expression="rol == 'core'"), UsageError),
+        (Targets(hosts=("ams-1", "ams-3")), InventoryError),
+        (Targets(groups=("acces",)), InventoryError),
+    ],
+)
+def test_what_a_called_workflow_misspells_is_told_before_anything_is_done(
+    targets: Targets, error: type[NornFlowError]
+) -> None:
+    with pytest.raises(error, match="did you mean"):
+        demand_known(HOSTS, targets)

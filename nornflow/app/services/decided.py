@@ -26,7 +26,7 @@ from nornflow.app.services.spec import (
     text_of,
 )
 from nornflow.devices.inventory import Only
-from nornflow.devices.selection import select
+from nornflow.devices.selection import demand_known, select
 from nornflow.engine.images import Left, left_by
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
@@ -85,6 +85,8 @@ def asked_change(project: Project, request: Request) -> Change:
         targets = select(hosts, workflow.targets, request.limit, of_hosts, inputs)
         if not targets:
             raise UsageError("no device is targeted", hint="look at `targets:` and --limit")
+        for frame in workflow.frames.values():
+            demand_known(hosts, frame.targets)
     elif request.limit:
         raise UsageError("--limit is for workflows with steps on devices; this one has none")
     folder = request.file.parent.resolve()
