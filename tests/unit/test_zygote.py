@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,21 @@ def test_a_signal_to_all_of_a_group_is_heeded_by_the_runs_own_process_alone(
     woken.setblocking(False)
     with pytest.raises(BlockingIOError):
         woken.recv(1)
+
+
+def test_whoever_has_let_go_of_its_pipe_is_gone_when_the_zygote_is() -> None:
+    def slow(line: Line) -> None:
+        line.send(Born(os.getpid()))
+        line.receive()
+        line.close()
+        time.sleep(0.1)
+
+    zygote = Zygote(slow, lambda: None)
+    with closing(line := zygote.fork()):
+        pid = line.receive().pid
+        line.send(End())
+        with pytest.raises(EOFError):
+            line.receive()
+    assert Path(f"/proc/{pid}").exists()
+    zygote.end()
+    assert not Path(f"/proc/{pid}").exists()

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from multiprocessing.connection import Connection, Pipe
 
 from nornflow.app.processes.wire import Line
 
+ENDING = 2.0
+"""Seconds for which those that are ending are waited for; whoever is still there then is killed."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -60,7 +63,7 @@ def _serve(wanted: socket.socket, live: Callable[[Line], None], load: Callable[[
     while True:
         word, fds, _, _ = socket.recv_fds(wanted, 1, 1)
         if not word:
-            _reap()
+            _see_out()
             return
         if not os.fork():
             wanted.close()
@@ -75,6 +78,15 @@ def _reap(*_: object) -> None:
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+
+
+def _see_out() -> None:
+    """Wait for forked processes that are ending: they let go of their pipe a moment before they are gone, and are counted."""
+    end = time.monotonic() + ENDING
+    with suppress(ChildProcessError):
+        while time.monotonic() < end:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.001)
 
 
 def _heedless(*_: object) -> None:
