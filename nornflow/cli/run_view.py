@@ -97,6 +97,8 @@ def record_markdown(record: RunRecord) -> Iterator[str]:
         yield ""
         steps = ((step.step, step.state.value, step.result.error if step.result else "") for step in record.steps)
         yield from table(("step", "state", "what happened"), (map(escaped, row) for row in steps))
+    for wait in record.waits:
+        yield from ("", f"It waits: {escaped(told(wait))}. {escaped(wait.asked.text)}".rstrip())
 
 
 def record_junit(record: RunRecord, properties: Mapping[str, str] = NO_PROPERTIES) -> str:
@@ -113,6 +115,11 @@ def record_junit(record: RunRecord, properties: Mapping[str, str] = NO_PROPERTIE
         results = step.hosts.items() if step.result is None else [("", step.result)]
         for host, result in results:
             _case(suite, step.step, host, result, counts)
+    for wait in record.waits:  # neither well nor failed, and not to be overlooked
+        case = SubElement(suite, "testcase", classname=_xml(record.workflow), name=_xml(wait.about), time="0")
+        SubElement(case, "skipped", message=_xml(told(wait)))
+        counts["tests"] += 1
+        counts["skipped"] += 1
     if record.error and not counts["failures"]:
         case = SubElement(suite, "testcase", classname=_xml(record.workflow), name="run", time="0")
         SubElement(case, "failure", message=_xml(record.error)).text = _xml(record.hint)

@@ -255,6 +255,17 @@ class TestPeople:
         assert (refused.exit_code, "nothing is remembered here" in refused.stderr) == (2, True)
         assert has(network) == [False, False, False]
 
+    @pytest.mark.parametrize(
+        ("form", "told"),
+        [
+            ("markdown", "It waits: step ci waits for the signal ci-done, until "),
+            ("junit", '<testcase classname="pipeline" name="step ci" time="0">'),
+        ],
+    )
+    def test_a_form_for_machines_says_what_is_waited_for(self, site: ProjectFolder, form: str, told: str) -> None:
+        asked = site.run("run", "pipeline.yaml", "--format", form)
+        assert (asked.exit_code, told in asked.stdout) == (4, True)
+
     def test_what_is_no_file_and_no_run_is_told_as_such(self, site: ProjectFolder) -> None:
         nothing = site.run("approve", "20261122")
         assert (nothing.exit_code, "neither a plan file '20261122' nor a run" in nothing.stderr) == (2, True)
