@@ -26,7 +26,7 @@ def _text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     record = report.record
     yield f"run {record.id} by {record.user} under profile {record.profile}, begun {shown.moment(record.started_at)}"
-    if report.approvals:
+    if report.approvals and report.plan_hash:  # without devices there is no plan
         yield f"{'sealed plan' if report.sealed else 'plan'} {report.plan_hash}"
     for said in report.approvals:
         comment = f": {said.comment}" if said.comment else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class StoreAway(StoreError):
     """The database cannot be reached at this moment; whether what was asked for has been done is not known."""
 
 
+_NUL, _NO_CHARACTER = "\0", "\N{REPLACEMENT CHARACTER}"
 _EXTRA = "pip install 'nornflow-netops[postgresql]'"
 
 
@@ -70,6 +71,7 @@ def connect(url: URL) -> Engine:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
         event.listen(engine, "handle_error", _mark_gone)
         event.listen(engine, "connect", _bound_transactions)
+        event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
         return engine
     memory = url.database in (None, "", ":memory:")
     pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
@@ -114,6 +116,21 @@ def _is_gone(error: BaseException | None) -> bool:
     if state is None:
         return type(error).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
     return state.startswith(_GONE)
+
+
+def _without_nul(connection: Any, cursor: Any, statement: str, given: Any, context: Any, many: bool) -> tuple[str, Any]:
+    """Put the character for what is none in place of each NUL: devices and programs write them, PostgreSQL takes none."""
+    if many:
+        return statement, [_row_without_nul(row) for row in given]
+    return statement, _row_without_nul(given)
+
+
+def _row_without_nul(row: Any) -> Any:
+    values = row.values() if isinstance(row, Mapping) else row
+    if not any(type(value) is str and _NUL in value for value in values):
+        return row
+    clean = [value.replace(_NUL, _NO_CHARACTER) if type(value) is str else value for value in values]
+    return dict(zip(row, clean, strict=True)) if isinstance(row, Mapping) else tuple(clean)
 
 
 def _bound_transactions(connection: Any, record: object) -> None:

@@ -119,6 +119,20 @@ def test_one_no_decides_also_of_who_asked_for_it(table: SqlWaits, mine: RunWaits
         say(table, "dora")
 
 
+def test_a_nul_keeps_no_answer_and_no_signal_from_being_kept(
+    store: PatientRunStore, table: SqlWaits, mine: RunWaits
+) -> None:
+    """Devices and programs write such things; PostgreSQL takes none in a text."""
+    mine.ask("ci", 0, replace(SIGNAL, text="a\0b"), "h", NOON)
+    mine.ask("board", 0, BOARD, "h", NOON)
+    table.answer("run-1", 2, Approval("h", "bob", Answer.REJECTED, at(1), "no\0!", "here"), judge("bob", 1))
+    found = table.signal("run-1", "ci", {"x\0": "\0"}, "jenkins", at(1))
+    assert found is not None
+    assert (found.data, found.asked.text) == ({"x\0": "\0"}, "a\0b")
+    told = [stored.event.message.replace("\0", "\ufffd") for stored in store.events("run-1")]
+    assert told == ["no\ufffd!", "jenkins sent the signal ci"]
+
+
 def test_an_answer_about_another_plan_does_not_count(table: SqlWaits, mine: RunWaits) -> None:
     mine.ask("board", 0, BOARD, "h", NOON)
     say(table, "bob", plan="other")
