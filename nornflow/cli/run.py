@@ -8,6 +8,9 @@ import click
 
 from nornflow.cli.change_options import DETACH, FORM, LOCKED, change_options, overrides
 
+LONGEST = "1h"
+"""How long a run that comes after others waits for them when nobody says otherwise."""
+
 
 @click.command(name="run")
 @change_options
@@ -22,10 +25,9 @@ from nornflow.cli.change_options import DETACH, FORM, LOCKED, change_options, ov
 )
 @click.option(
     "--within",
-    default="1h",
-    show_default=True,
+    default="",
     metavar="TIME",
-    help="How long to wait for the runs of --after at most.",
+    help="How long to wait for the runs of --after at most (default: 1h).",
 )
 @DETACH
 @FORM
@@ -54,7 +56,10 @@ def command(
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.cli.screen import screen_for
+    from nornflow.errors import UsageError
 
+    if within and not awaited:
+        raise UsageError("--within is how long to wait for the runs of --after, and none is named", hint="--after RUN")
     project = load_project(config_file=config_file, overrides=overrides(workers))
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory, locked=locked or "")
@@ -73,7 +78,7 @@ def command(
         if awaited:
             from nornflow.app.services.awaiting import after_run, await_runs, seconds_of
 
-            await_runs(project, [after_run(word) for word in awaited], seconds_of(within), voices)
+            await_runs(project, [after_run(word) for word in awaited], seconds_of(within or LONGEST), voices)
         record = run_change(project, request, voices)
     show_record(record, form, project.redactor)
     return record.exit_code

@@ -63,6 +63,12 @@ def test_a_run_comes_after_another_one_or_not_at_all(project: MakeProject) -> No
     assert refused.exit_code == 1
     assert "is failed, and this one was to come after its success" in refused.stderr
     site.run("run", "say.yaml", "-i", "text=x", "--after", f"{failed}:failure", "--within", "5m").ok()
-    for words in (("--after", f"{failed}:whenever"), ("--after", "nope"), ("--after", failed, "--within", "soon")):
+    wrong = (
+        ("--after", f"{failed}:whenever"),
+        ("--after", "nope"),
+        ("--after", failed, "--within", "soon"),
+        ("--within", "5m"),
+    )
+    for words in wrong:
         assert site.run("run", "say.yaml", "-i", "text=x", *words).exit_code == 2
     assert runs(site) == [("fails", "failed"), ("say", "succeeded")]
