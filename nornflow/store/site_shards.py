@@ -13,7 +13,8 @@ from nornflow.record import record
 from nornflow.store.database import reading, told
 from nornflow.store.patience import Patience
 from nornflow.store.shard_tables import shard_orders, shard_tellings, shards
-from nornflow.store.tables import locks, runs
+from nornflow.store.tables import locks, runs, workers
+from nornflow.store.workers import GONE
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -328,15 +329,18 @@ class SitesDesk(_Desk):
             connection.execute(update(shards).where(*mine, shards.c.epoch == place.epoch).values(worker=""))
 
     def _held(self, connection: Connection, place: Place, *, lock: bool = True) -> tuple[int, Any]:
+        owner = workers.c.state.label("owner")
         wanted = (
-            select(shards.c.run, shards.c.state, shards.c.stop, shards.c.epoch, runs.c.fence)
+            select(shards.c.run, shards.c.state, shards.c.stop, shards.c.epoch, runs.c.fence, owner)
             .join(runs, runs.c.number == shards.c.run)
+            .join(workers, workers.c.id == runs.c.worker, isouter=True)
             .where(runs.c.id == place.run, shards.c.site == place.site, shards.c.fence == place.fence)
         )
         if lock:
             wanted = wanted.with_for_update(of=shards)  # the next process may not come in between
         row = connection.execute(wanted).one_or_none()
-        if row is None or row.epoch != place.epoch or row.fence != place.fence:
+        # an owner that is dead holds no device any more: what fails for that is no outcome, its follower finds out what is
+        if row is None or (row.epoch, row.fence) != (place.epoch, place.fence) or row.owner == GONE:
             raise RunLost(
                 f"this process does not work on run {place.run} at site {place.site} any more",
                 hint="another one was given its place; see: nornflow runs list",

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from nornflow.app.sites.owner import AtSites, entry_of
 from nornflow.engine.cancel import StopSwitch
@@ -26,7 +26,8 @@ from nornflow.store.patience import Patience
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.shard_tables import shard_orders, shard_tellings
 from nornflow.store.site_shards import OwnersDesk, Place, SitesDesk
-from nornflow.store.tables import journal
+from nornflow.store.tables import journal, workers
+from nornflow.store.workers import GONE, Workers
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RUN = "20261121-120000-abcdef"
@@ -138,6 +139,31 @@ def test_an_owner_that_was_followed_spoils_nothing_of_its_followers(
     with pytest.raises(RunLost):
         owner.written(RUN, 1, [told.number])
     assert owner.tellings(RUN) == [told]
+
+
+def test_sites_of_an_owner_that_is_dead_are_refused_before_anybody_follows_it(
+    store: SqlRunStore, owner: OwnersDesk, desk: SitesDesk
+) -> None:
+    """Its locks are free from that moment on: a device that is refused for that has not failed."""
+    there = Workers(store.engine)
+    store.take_over(RUN, 1, there.register())
+    owner.open(RUN, 2, ["ams"])
+    place = entered(desk)
+    owner.order(RUN, 2, "ams", 1, {"hosts": ["r1"]})
+    assert desk.wanted(place).orders
+    desk.tell(place, 1, [{"kind": "intent"}])
+    with store.engine.begin() as connection:
+        connection.execute(update(workers).values(state=GONE))
+    for refused in (
+        lambda: desk.demand(place, "r1", 1),
+        lambda: desk.tell(place, 2, [{"kind": "outcome"}]),
+        lambda: desk.answer(place, 1, {}),
+        lambda: desk.wanted(place),
+    ):
+        with pytest.raises(RunLost):
+            refused()
+    assert not desk.holds(place)
+    assert [each.body for each in owner.tellings(RUN)] == [{"kind": "intent"}]
 
 
 def test_what_is_told_keeps_its_order_and_is_gone_once_it_is_written_down(owner: OwnersDesk, desk: SitesDesk) -> None:
