@@ -23,8 +23,10 @@ from nornflow.store.tables import (
     runs,
     sealed_plans,
     step_results,
+    workers,
 )
 from nornflow.store.wait_tables import signals, wait_answers, waits
+from nornflow.store.workers import GONE
 
 _OF_RUN = (signals, wait_answers, waits, plan_runs, approvals, journal, events, step_results, run_steps, run_hosts)
 _WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts)
@@ -33,7 +35,8 @@ _WITH_FILES = (step_results, run_hosts, journal, plans, plan_images, plan_hosts)
 def forget(connection: Connection, before: datetime) -> Sequence[str]:
     """Remove the runs that ended before a moment, and the plans that were made before it; return the ids of the runs.
 
-    What ran in a pipeline that has not ended is kept: entries that are still to come may look at it.
+    What ran in a pipeline that has not ended is kept: entries that are still to come may look at it. Processes that were
+    killed, and have carried out nothing since that is still open, go too: the others took themselves out as they ended.
     """
     awaited = (
         select(pipeline_entries.c.run)
@@ -57,6 +60,8 @@ def forget(connection: Connection, before: datetime) -> Sequence[str]:
     gone = select(pipelines.c.number).where(pipelines.c.completed_at < before)
     connection.execute(delete(pipeline_entries).where(pipeline_entries.c.pipeline.in_(gone)))
     connection.execute(delete(pipelines).where(pipelines.c.completed_at < before))
+    open_still = select(runs.c.worker).where(runs.c.worker == workers.c.id, runs.c.completed_at.is_(None)).exists()
+    connection.execute(delete(workers).where(workers.c.state == GONE, workers.c.beat_at < before, ~open_still))
     return [row.id for row in old]
 
 
