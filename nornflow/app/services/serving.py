@@ -18,6 +18,7 @@ from nornflow.app.services.carrying import Came, Carried
 from nornflow.app.services.following import Follower
 from nornflow.app.services.going_on import due
 from nornflow.app.services.insisting import Insisting, is_lost
+from nornflow.app.services.once import Once
 from nornflow.app.services.pipeline_leaving import LeavingStarter
 from nornflow.app.services.pipeline_worker import Pipelines
 from nornflow.app.services.spec import kept_spec
@@ -68,7 +69,7 @@ class Worker:
         self._project, self._post, self._call = project, post, call
         self._grace, self._tell = grace, tell
         self._monotonic = monotonic
-        self._told: set[str] = set()
+        self._tell_once = Once(tell, monotonic)
         self._asked: dict[str, float] = {}
         self._surely = Insisting(call.hurry, self._tell_once)
         self._carriers = Carriers(carrier, call, self._tell_once, monotonic)
@@ -296,8 +297,3 @@ class Worker:
 
     def _tell_away(self, error: StoreError) -> None:
         self._tell_once(f"the store is away: {error.message}")
-
-    def _tell_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._tell(text)
