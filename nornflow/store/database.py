@@ -13,9 +13,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from sqlalchemy.pool import StaticPool
 
 from nornflow.errors import ConfigurationError, StoreError
-from nornflow.store.connections import UsedPool
 from nornflow.store.migrations import REVISIONS
 
+KEPT, MOST = 2, 15
+"""How many connections to a server a process keeps, and how many it takes at most for a moment: a server's bound counts all."""
 BUSY = 30.0
 """Seconds to wait for another process that writes, before giving up."""
 _SOCKET = {
@@ -65,7 +66,7 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         try:
             engine = create_engine(
-                url, poolclass=UsedPool, pool_use_lifo=True, pool_pre_ping=True, connect_args=_SOCKET
+                url, pool_size=KEPT, max_overflow=MOST - KEPT, pool_pre_ping=True, connect_args=_SOCKET
             )
         except ImportError:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
