@@ -21,7 +21,7 @@ from nornflow.errors import PolicyDenied, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.profile import Profile
 from nornflow.model.sealed import SealedPlan
-from nornflow.policy.approvals import Ballot, ballot, excluded
+from nornflow.policy.approvals import Ballot, ballot, eligible, excluded
 from nornflow.policy.lowering import with_steps
 from nornflow.store.nothing import NoStore
 from nornflow.store.processes import user
@@ -43,7 +43,7 @@ def answer(project: Project, plan: SealedPlan, said: Answer, comment: str, tell:
     if said is Answer.APPROVED and why:
         raise PolicyDenied(
             f"{name} cannot approve plan {plan.short}: {why}",
-            hint=somebody_else(why),
+            hint=f"an approval can come from {eligible(', '.join(profile.approvals.approvers), plan)}",
         )
     if comment:
         learn_logins(project, spec_of(plan.spec), tell)
@@ -88,13 +88,6 @@ def sealed_plans(store: RunStore) -> SqlSealed | None:
 
     assert isinstance(store, SqlRunStore)  # there is no other kind
     return SqlSealed(store)
-
-
-def somebody_else(why: str) -> str:
-    """Return what to do about an answer that does not count, and why it does not."""
-    return (
-        "ask one of those" if " is not among " in why else "somebody else has to: who made a change does not judge it"
-    )
 
 
 def members(group: str) -> Collection[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.clock import now
-from nornflow.app.services.approvals import members, somebody_else
+from nornflow.app.services.approvals import members
 from nornflow.app.services.decided import kept_workflow, step_types_for
 from nornflow.app.services.logins import Tell, learn_logins, unheard
 from nornflow.app.services.spec import kept_spec, spec_of
@@ -20,6 +20,7 @@ from nornflow.model.approval import Answer, Approval
 from nornflow.model.sealed import SHORT
 from nornflow.model.wait import Wait, WaitEnd, WaitKind
 from nornflow.policy.waits import barred, judged
+from nornflow.policy.waits import standing as ballot_on
 from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.workflow.diagnostics import did_you_mean, listing
@@ -75,7 +76,7 @@ def decide(project: Project, beginning: str, said: Answer, comment: str, about: 
             if why and (said is Answer.APPROVED or end is not WaitEnd.REJECTED):
                 raise PolicyDenied(
                     f"{name} cannot {'approve' if said is Answer.APPROVED else 'reject'} {wait.about} of run {run}: {why}",
-                    hint=somebody_else(why),
+                    hint=f"an answer can come from {ballot_on(now_is, at, members).eligible}",
                 )
             return end
 

@@ -105,7 +105,7 @@ class Worker:
             if not self._call.lost.is_set():
                 with suppress(
                     StoreAway
-                ):  # what it left is somebody else's at once, or when this worker is seen to be gone
+                ):  # then it is somebody else's when this worker is seen to be gone, and not at once
                     engine.recover([me.id])
         return not self._call.lost.is_set()
 
