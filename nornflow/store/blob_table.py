@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy import Column, Engine, Float, Index, LargeBinary, Table, Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from nornflow.store.blobs import YOUNG, Blobs, named, packed, unpacked
 from nornflow.store.database import glancing, reading, told
 from nornflow.store.tables import metadata
+from nornflow.store.upsert import upserted
 
 CHUNK = 500
 """How many names one statement has."""
@@ -42,8 +42,7 @@ class TableBlobs(Blobs):
     def put(self, text: str) -> str:
         """Keep a text and return its name; StoreError when it cannot be written."""
         name = named(text)
-        insert = (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(blobs)
-        row = insert.values(name=name, data=packed(text), used_at=self._clock())
+        row = upserted(self._engine, blobs).values(name=name, data=packed(text), used_at=self._clock())
         kept = row.on_conflict_do_update(index_elements=[blobs.c.name], set_={"used_at": row.excluded.used_at})
         with told(self._engine, "a large output could not be kept"), self._engine.begin() as connection:
             connection.execute(kept)

@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from nornflow.abc import ResultCache
 from nornflow.errors import StoreError
@@ -22,6 +21,7 @@ from nornflow.store.database import glancing, reading, told
 from nornflow.store.holders import CHUNK
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.tables import caches, locks
+from nornflow.store.upsert import upserted
 
 MOST = 10_000
 """How many results are kept when nobody says otherwise."""
@@ -104,7 +104,7 @@ class SqlResultCache(ResultCache):
 
     def _upsert(self) -> Any:
         """Return the statement that keeps a row, in the place of one of the same key: another process may be as far."""
-        insert = (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert(caches)
+        insert = upserted(self._engine, caches)
         others = {column.name: insert.excluded[column.name] for column in caches.columns if not column.primary_key}
         return insert.on_conflict_do_update(index_elements=[caches.c.key], set_=others)
 
