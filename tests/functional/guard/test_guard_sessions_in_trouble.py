@@ -120,9 +120,10 @@ def test_a_session_at_rest_costs_next_to_nothing_and_ends_at_once(
     with network.lease("r1", Mode.PLAN, ["device.read"]):
         host.get_connection(connection, network.nornir.config)
     (session,) = set(threading.enumerate()) - before
+    time.sleep(0.3)  # what is under way as it comes to rest is looked at too
     looks.clear()
     time.sleep(1.0)
-    assert len(looks) <= 3, "what was under way as the session came to rest; ten a second otherwise"
+    assert len(looks) < 5, "one every two seconds, and what still came; it were ten"
     close_host(host)
     session.join(1.0)
     assert not session.is_alive()
