@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
 from nornflow.model.event import Event, EventKind
 from nornflow.model.wait import WaitEnd, WaitKind
 from nornflow.store.journal import remark
+from nornflow.store.rows import Rows
 from nornflow.store.wait_tables import signals, waits
-
-if TYPE_CHECKING:
-    from nornflow.store.rows import Rows
 
 
 def send_signal(

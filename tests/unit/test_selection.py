@@ -73,9 +73,19 @@ def test_what_is_not_there_is_told_with_what_is_near(
     assert said in str(caught.value)
 
 
-def test_a_called_workflow_without_targets_misspells_nothing() -> None:
-    demand_known(HOSTS, Targets())
-    demand_known(HOSTS, Targets(hosts=("ams-1",), groups=("core",)))
+@pytest.mark.parametrize("targets", [Targets(), Targets(hosts=("ams-1",), groups=("core",))])
+def test_targets_of_a_called_workflow_that_are_all_there_misspell_nothing(targets: Targets) -> None:
+    demand_known(HOSTS, targets)
+    assert chosen(targets), "and alone it would choose some"
+
+
+def test_what_targets_of_a_called_workflow_misspell_is_told_as_when_it_runs_alone() -> None:
+    for targets in (Targets(hosts=("ams-3",)), Targets(groups=("acces",)), Targets(expression="rol == 'core'")):
+        with pytest.raises(NornFlowError) as called:
+            demand_known(HOSTS, targets)
+        with pytest.raises(NornFlowError) as alone:
+            chosen(targets)
+        assert str(called.value) == str(alone.value)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -32,8 +31,12 @@ def test_what_is_taken_is_kept_as_it_was_sent(value: object) -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_taken_or_refused(raw: bytes) -> None:
-    with suppress(UsageError):
-        signal_data(raw)
+    found, hint = None, ""
+    try:
+        found = signal_data(raw)
+    except UsageError as refused:
+        hint = refused.hint
+    assert hint or found == json.loads(raw.decode("utf-8-sig")), "it was refused without saying what to do, or changed"
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
