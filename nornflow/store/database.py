@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ _MOST_IDLE = "5s"
 
 What it has locked would keep everybody else waiting, the locks of devices included.
 """
+_MIGRATING = threading.Lock()
+"""Alembic keeps the migration of a process in its modules: two at a time, even of two databases, would mix their tables."""
+_UPGRADE = 0x6E6F7275  # of PostgreSQL's advisory lock: controllers that start together upgrade one after the other
 
 
 class StoreAway(StoreError):
@@ -208,7 +212,9 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
+    with _MIGRATING, engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before, REVISIONS[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -86,3 +88,24 @@ def test_a_run_that_had_not_ended_is_said_not_to_be_one_to_go_on_with(url: str, 
         (standing,) = store.unended()
         assert (standing.run, standing.worker, standing.fence) == ("run-0", "", 0)
         assert store.standing("run-0").spec == {}
+
+
+def test_controllers_that_start_together_upgrade_it_once(url: str, tmp_path: Path) -> None:
+    of_the_first_schema(url, tmp_path, "succeeded").dispose()
+    script = (
+        "import sys; from pathlib import Path; from nornflow.store.database import upgrade;"
+        "from nornflow.store.opening import open_engine; engine = open_engine(sys.argv[1], Path(sys.argv[2]));"
+        "print('ready', flush=True); sys.stdin.readline(); print(upgrade(engine)[1])"
+    )
+    command = [sys.executable, "-c", script, url, str(tmp_path)]
+    pipe = subprocess.PIPE
+    controllers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+    for controller in controllers:
+        assert controller.stdout is not None
+        assert controller.stdout.readline() == "ready\n"
+    for controller in controllers:
+        assert controller.stdin is not None
+        controller.stdin.write("go\n")
+        controller.stdin.flush()
+    ended = [controller.communicate(timeout=60) for controller in controllers]
+    assert ended == [(f"{REVISIONS[-1]}\n", "")] * 3

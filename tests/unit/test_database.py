@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError
 
 import nornflow.store.migrations
@@ -21,7 +22,7 @@ from nornflow.model.run import HostState, RunState, StepRecord, StepResult
 from nornflow.redaction import Redactor, Secret
 from nornflow.store import queue_tables as queue_tables  # its tables are of the same metadata
 from nornflow.store.blobs import LIMIT, Blobs
-from nornflow.store.database import connect, parsed, told
+from nornflow.store.database import connect, parsed, reading, told
 from nornflow.store.migrations import REVISIONS
 from nornflow.store.opening import open_store
 from nornflow.store.pipeline_tables import pipelines
@@ -85,6 +86,23 @@ class TestSchema:
         for thread in threads:
             thread.join(60)
         assert len(made) == 6
+
+    def test_stores_that_are_made_at_the_same_time_get_each_its_own_tables(self, tmp_path: Path) -> None:
+        """A reader that finds no file makes a store in memory while a worker beside it makes the file."""
+        start, tables = threading.Barrier(6), list[set[str]]()
+
+        def come(number: int) -> None:
+            start.wait(30)
+            folder = tmp_path / str(number)
+            with closing(open_store("", folder, create=number % 2 == 0)) as store, reading(store.engine) as connection:
+                tables.append(set(inspect(connection).get_table_names()))
+
+        threads = [threading.Thread(target=come, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert tables == [{*pipelines.metadata.tables, "alembic_version"}] * 6
 
     def test_a_file_of_somebody_else_is_refused(self, tmp_path: Path) -> None:
         execute(tmp_path, "CREATE TABLE theirs (x)")
