@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nornflow.abc import PipelineStore, Starter
-from nornflow.engine.orchestration import fates, to_begin
+from nornflow.engine.orchestration import fates, not_again, stopping, to_begin
 from nornflow.errors import StateConflict
 from nornflow.model.event import EventKind
 from nornflow.model.pipeline import (
@@ -187,12 +187,14 @@ class Conductor:
         wanted, now = self._pipeline.entry(entry.id), self._stage.clock()
         failed = told.state in (EntryState.FAILED, EntryState.TIMED_OUT) and told.exit_code not in _HOPELESS
         record = self._stage.desk.record(self._id)
-        if failed and entry.attempts <= wanted.retries and record.wish is None and not self._late(record):
-            due = now + timedelta(seconds=wanted.delay)
-            later = replace(told, state=EntryState.DELAYED, due_at=due, ending=Ending.NOT, completed_at=None)
-            self._change(entry, later)
-        else:
+        if not (failed and entry.attempts <= wanted.retries and record.wish is None and not self._late(record)):
             self._change(entry, replace(told, completed_at=now))
+        elif why := stopping(self._pipeline, {one.id: one for one in record.entries}).get(entry.id):
+            self._change(entry, replace(told, completed_at=now, error=not_again(told.error, why)))
+        else:
+            due, late = now + timedelta(seconds=wanted.delay), told.state is EntryState.TIMED_OUT
+            ending = Ending.TIMEOUT if late else Ending.NOT
+            self._change(entry, replace(told, state=EntryState.DELAYED, due_at=due, ending=ending, completed_at=None))
 
     # what shall end early
 
@@ -256,7 +258,8 @@ class Conductor:
             if not found:
                 return
             for name, (state, why) in found.items():
-                old, code = entries[name], 1 if state in BADLY else 0
+                old = entries[name]
+                code = (old.exit_code or 1) if state in BADLY else 0
                 over = replace(old, state=state, error=why, completed_at=self._stage.clock(), exit_code=code)
                 self._change(old, over)
 

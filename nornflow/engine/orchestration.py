@@ -38,22 +38,37 @@ def answering(pipeline: Pipeline, entries: Entries) -> frozenset[str]:
         found |= more
 
 
+def stopping(pipeline: Pipeline, entries: Entries) -> Mapping[str, str]:
+    """Return why entries are not begun any more, or not once more, because another has ended badly; by their ids."""
+    failed = next((one for one in entries.values() if one.state in BADLY), None)
+    if failed is None or not pipeline.stops:
+        return {}
+    why = f"{failed.id} is {failed.state.value}, and `on_failure` is stop"
+    excepted = answering(pipeline, entries)
+    return {name: why for name in entries if name not in excepted}
+
+
+def not_again(error: str, why: str) -> str:
+    """Return what is said of an entry whose last attempt failed so, and which is not tried once more."""
+    return f"{error}; it is not tried again: {why}".removeprefix("; ")
+
+
 def fates(pipeline: Pipeline, entries: Entries, since: float) -> Mapping[str, Fate]:
-    """Return how pending entries end that will never be begun, and why.
+    """Return how entries end that will never be begun, or not once more, and why.
 
     `since` is how many seconds ago the pipeline was begun. Entries of a sequential pipeline are judged when those before
     them are over.
     """
-    failed = next((one for one in entries.values() if one.state in BADLY), None)
-    excepted = answering(pipeline, entries) if failed is not None else frozenset()
+    stopped = stopping(pipeline, entries)
     found: dict[str, Fate] = {}
     for entry in pipeline.entries:
-        if entries[entry.id].state is EntryState.PENDING:
-            how = _condition(entry, entries, since)
-            if how is None and pipeline.stops and failed is not None and entry.id not in excepted:
-                how = EntryState.SKIPPED, f"{failed.id} is {failed.state.value}, and `on_failure` is stop"
+        mine, why = entries[entry.id], stopped.get(entry.id, "")
+        if mine.state is EntryState.PENDING:
+            how = _condition(entry, entries, since) or ((EntryState.SKIPPED, why) if why else None)
             if how is not None:
                 found[entry.id] = how
+        elif mine.state is EntryState.DELAYED and why:
+            found[entry.id] = mine.ended_as, not_again(mine.error, why)
         if pipeline.mode is Mode.SEQUENTIAL and not entries[entry.id].over:
             break
     return found

@@ -175,7 +175,8 @@ class EntryRecord:
     """Where an entry stands and what came of it.
 
     `run` is that of the last attempt, `attempts` counts them, `deaths` the processes that died over the last one and
-    `worker` is the one that began its run. `due_at` is when the next attempt is made, `ending` why the run was told to end.
+    `worker` is the one that began its run. `due_at` is when the next attempt is made, `ending` why the run was told to end;
+    of one that is delayed, whether its time was over.
     """
 
     id: str
@@ -197,6 +198,11 @@ class EntryRecord:
     def over(self) -> bool:
         """Tell whether nothing more becomes of it."""
         return self.state not in ENTRY_MOVES
+
+    @property
+    def ended_as(self) -> EntryState:
+        """Return how the last attempt of one that is delayed has ended."""
+        return EntryState.TIMED_OUT if self.ending is Ending.TIMEOUT else EntryState.FAILED
 
     @property
     def at_work(self) -> bool:

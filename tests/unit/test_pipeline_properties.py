@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory_pipelines import NOON, MemoryPipelines, Process, World
-from nornflow.engine.orchestration import next_moment
+from nornflow.engine.orchestration import next_moment, stopping
 from nornflow.model.pipeline import After, Entry, EntryState, Mode, On, Pipeline, PipelineState
 from nornflow.model.pool import Asked, fits, total
 from nornflow.model.run import RUN_MOVES, RunState
@@ -51,6 +51,8 @@ def check(world: World, seen: set[str], waited: Collection[str] = ()) -> None:
     assert len(working) <= (1 if pipeline.mode is Mode.SEQUENTIAL else pipeline.max_parallel)
     if pipeline.mode is Mode.RESOURCE_OPTIMIZED:
         assert fits(total(one.asks.wants for one in working), {}, POOLS)
+    stopped = stopping(pipeline, {one.id: one for one in world.record.entries})
+    assert not [one for one in stopped if states[one] == "delayed"], "none of these is tried once more"
     for process in world.processes:
         if process.entry in seen:
             continue

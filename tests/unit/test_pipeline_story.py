@@ -113,7 +113,7 @@ def test_a_pipeline_may_be_one_chain_of_all_the_entries_that_a_file_can_have() -
 
 
 def test_a_failed_attempt_is_made_again_after_a_while_but_not_what_would_fail_in_the_same_way() -> None:
-    story = world(entry("a", retries=2, delay=30), entry("b", retries=2))
+    story = world(entry("a", retries=2, delay=30), entry("b", retries=2), stops=False)
     lead = story.lead()
     lead.step()
     story.through("a", RunState.FAILED)
@@ -130,6 +130,58 @@ def test_a_failed_attempt_is_made_again_after_a_while_but_not_what_would_fail_in
     assert first != second
     story.through("a")
     assert lead.step().state is PipelineState.FAILED, "b failed"
+
+
+def test_an_entry_that_is_delayed_is_not_tried_again_when_another_has_failed_meanwhile() -> None:
+    story = world(
+        entry("a", retries=3, delay=30),
+        entry("slow", retries=3, delay=30, timeout=10),
+        entry("b"),
+        entry("c", retries=1),
+    )
+    lead = story.lead()
+    lead.step()
+    story.through("a", RunState.FAILED)
+    assert story.begin(story.of("slow"))
+    story.seconds = 10
+    lead.step()
+    story.end(story.of("slow"), RunState.CANCELLED)
+    lead.step()
+    assert story.states() == {"a": "delayed", "slow": "delayed", "b": "running", "c": "running"}
+    story.through("b", RunState.FAILED)
+    lead.step()
+    assert story.states() == {"a": "failed", "slow": "timed_out", "b": "failed", "c": "running"}
+    assert story.record.entry("a").error == ("it failed; it is not tried again: b is failed, and `on_failure` is stop")
+    story.through("c", RunState.FAILED)
+    assert lead.step().state is PipelineState.FAILED, "nor is one that fails then"
+    assert story.begun == ["a", "slow", "b", "c"]
+
+
+def test_what_answers_to_a_failure_is_tried_again_though_something_has_failed() -> None:
+    story = world(entry("a"), entry("repair", After("a", On.FAILURE), retries=1, delay=5))
+    lead = story.lead()
+    lead.step()
+    story.through("a", RunState.FAILED)
+    lead.step()
+    story.through("repair", RunState.FAILED)
+    lead.step()
+    assert story.states() == {"a": "failed", "repair": "delayed"}
+    story.seconds = 5
+    lead.step()
+    assert at_work(story) == ["repair"]
+
+
+def test_with_continue_an_entry_that_is_delayed_is_tried_again_whatever_fails() -> None:
+    story = world(entry("a", retries=1, delay=5), entry("b"), stops=False)
+    lead = story.lead()
+    lead.step()
+    story.through("a", RunState.FAILED)
+    story.through("b", RunState.FAILED)
+    lead.step()
+    assert story.states() == {"a": "delayed", "b": "failed"}
+    story.seconds = 5
+    lead.step()
+    assert at_work(story) == ["a"]
 
 
 def test_attempts_have_an_end() -> None:
