@@ -36,9 +36,12 @@ def list_pools(form: str) -> None:
 
 
 def _lines(pool: PoolView, width: int) -> Iterator[str]:
-    yield f"{pool.name:<{width}}  {pool.used:g}/{pool.total:g}"
+    from nornflow.model.quantity import written
+
+    yield f"{pool.name:<{width}}  {written(pool.name, pool.used)}/{written(pool.name, pool.total)}"
     for share in pool.holders:
-        yield f"{'':{width}}  {share.amount:g} held by {share.process}"
+        yield f"{'':{width}}  {written(pool.name, share.amount)} held by {share.process}"
     for place, share in enumerate(pool.waiting, 1):
         passed = f", passed {share.passed} times" if share.passed else ""
-        yield f"{'':{width}}  {place}. {share.amount:g} wanted by {share.process}, priority {share.priority}{passed}"
+        wants = f"{written(pool.name, share.amount)} wanted by {share.process}"
+        yield f"{'':{width}}  {place}. {wants}, priority {share.priority}{passed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from nornflow.model.quantity import amount_of, parts_of, written
 from nornflow.record import record
 
 Amounts = Mapping[str, float]
@@ -11,13 +12,10 @@ Amounts = Mapping[str, float]
 
 DEFAULT_POOLS: Amounts = {"cpu": 8, "memory": 16384, "bandwidth": 1000, "storage": 100}
 """What there is in all of the resources that every site has, unless the settings say otherwise."""
-RESOURCE_UNITS = {"cpu": "cores", "memory": "MiB", "bandwidth": "Mbit/s", "storage": "GiB"}
-"""What they are counted in."""
 POOL_NAME = r"[a-z][a-z0-9_-]{0,63}"
 """How a resource can be called."""
 MOST_PASSED = 10
 """How many later requests may be served before one that waits; then nobody is until it is served."""
-_PRECISION = 6  # digits: tenths of a core add up to a whole one
 
 
 @record
@@ -44,18 +42,19 @@ class Request:
 
 
 def total(requests: Iterable[Amounts]) -> dict[str, float]:
-    """Return how much it is together."""
-    found: dict[str, float] = {}
+    """Return how much it is together, exactly: tenths of a core add up to a whole one, and bytes to bytes."""
+    found: dict[str, int] = {}
     for wants in requests:
         for name, amount in wants.items():
-            found[name] = round(found.get(name, 0.0) + amount, _PRECISION)
-    return found
+            found[name] = found.get(name, 0) + parts_of(name, amount)
+    return {name: amount_of(name, parts) for name, parts in found.items()}
 
 
 def fits(wants: Amounts, taken: Amounts, pools: Amounts) -> bool:
     """Tell whether there is enough of everything beside what is taken."""
     return all(
-        round(taken.get(name, 0.0) + amount, _PRECISION) <= pools.get(name, 0.0) for name, amount in wants.items()
+        parts_of(name, taken.get(name, 0)) + parts_of(name, amount) <= parts_of(name, pools.get(name, 0))
+        for name, amount in wants.items()
     )
 
 
@@ -99,5 +98,5 @@ def passed_by(request: Request, pools: Amounts, taken: Amounts, waiting: Sequenc
 
 
 def shown(amounts: Amounts) -> str:
-    """Return amounts as people read them: `cpu 2, memory 512`."""
-    return ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
+    """Return amounts as people read them: `cpu 2, memory 512Mi`."""
+    return ", ".join(f"{name} {written(name, amount)}" for name, amount in amounts.items())

@@ -131,7 +131,7 @@ def _value_problems(
         expected = (
             found["msg"].replace("Input should be ", "expected ").replace("Extra inputs are", "an unknown key is")
         )
-        shown = "" if found["type"] in {"missing", "extra_forbidden"} else f"found {_shown(found['input'])}, "
+        shown = "" if found["type"] in {"missing", "extra_forbidden", "amount"} else f"found {_shown(found['input'])}, "
         yield Problem(origins[path].place if path else "", f"{'.'.join(location)}: {shown}{expected}")
 
 

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic_core import PydanticCustomError
 
 from nornflow.model.pool import DEFAULT_POOLS, POOL_NAME
+from nornflow.model.quantity import measure_of, read_amount
 from nornflow.record import record
 
 Whole = Annotated[int, Field(strict=True)]
 _PoolName = Annotated[str, Field(pattern=f"^{POOL_NAME}$")]
-_Share = Annotated[float, Field(ge=0, le=1_000_000_000)]
+
+
+def _share(value: Any) -> Any:
+    """Return how much there is of a resource, of which the name comes with what was written; a unit is understood."""
+    if not isinstance(value, _Written):
+        return value
+    name, text = value.name, value.value
+    if not isinstance(text, str) or _NUMBER.fullmatch(text):  # all that variables hold is text
+        return text
+    try:
+        return read_amount(name, text)
+    except ValueError as error:
+        hint = f" ({error})" if str(error) else ""
+        expected = measure_of(name).accepted
+        raise PydanticCustomError(
+            "amount",
+            "found {text}, expected {expected}{hint}",
+            {"text": repr(text[:60]), "expected": expected, "hint": hint},
+        ) from error
+
+
+@record
+class _Written:
+    """What was written for the pool of a name."""
+
+    name: str
+    value: Any
+
+
+_NUMBER = re.compile(r"\s*-?[0-9]+(\.[0-9]+)?\s*")
+_Share = Annotated[float, Field(ge=0, le=1_000_000_000), BeforeValidator(_share)]
 
 
 @record
@@ -210,7 +243,8 @@ class Settings(_Frozen):
     pools: dict[_PoolName, _Share] = Field(
         default=dict(DEFAULT_POOLS),
         description="how much there is of what workflows ask for with `resources`, in all processes together: cores of cpu,"
-        " MiB of memory, Mbit/s of bandwidth, GiB of storage, and whatever the site counts itself, by its name",
+        " MiB of memory, Mbit/s of bandwidth, GiB of storage, or a number with its unit (64Gi, 10Gbps), and whatever the site"
+        " counts itself, by its name",
     )
     sites: SiteSettings = Field(default=SiteSettings(), description="which devices belong to which site")
     durable: DurableSettings = Field(
@@ -224,7 +258,9 @@ class Settings(_Frozen):
     @field_validator("pools", mode="before")
     @classmethod
     def _with_the_usual_pools(cls, value: Any) -> Any:
-        return {**DEFAULT_POOLS, **value} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        return {**DEFAULT_POOLS, **{name: _Written(str(name), written) for name, written in value.items()}}
 
     @property
     def project(self) -> Path:

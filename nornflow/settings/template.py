@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from nornflow.model.quantity import written
 from nornflow.redaction import MASK
 from nornflow.settings.model import Settings
 
@@ -75,11 +76,18 @@ def plain_text(value: Any) -> str:
 def shown(settings: Settings) -> dict[str, Any]:
     """Return all settings as plain values, with secrets masked: in options of an inventory plugin and in store.url."""
     values: dict[str, Any] = plain(settings)
+    values["pools"] = {name: _amount(name, amount) for name, amount in settings.pools.items()}
     values["store"]["url"] = _URL_PASSWORD.sub(rf"\1:{MASK}", values["store"]["url"])
     inventory = values["inventory"]
     if isinstance(inventory, dict):
         inventory["options"] = _masked(inventory["options"])
     return values
+
+
+def _amount(name: str, amount: float) -> float | str:
+    """Return how much there is of a resource as a number of what it is counted in, with its unit where that is not whole."""
+    text = written(name, amount)
+    return amount if amount == int(amount) or text[-1].isdigit() else text
 
 
 def _masked(value: Any) -> Any:

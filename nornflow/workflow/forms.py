@@ -133,22 +133,20 @@ def _plainly(number: float) -> str:
 
 @record
 class Number(Form):
-    """A number between two bounds, both included; `unit`, or that of its key in `units`, is only told to people."""
+    """A number between two bounds, both included; `unit` is only told to people."""
 
     least: float
     most: float
     whole: bool = False
     unit: str = ""
-    units: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, value: Any, path: Path, reader: Reader) -> Any:
         """Return the number, checked for its bounds."""
-        unit = self.unit or self.units.get(str(path[-1]), "")
-        kind = ("a whole number" if self.whole else "a number") + (f" of {unit}" if unit else "")
+        kind = ("a whole number" if self.whole else "a number") + (f" of {self.unit}" if self.unit else "")
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return reader.wrong_type(value, path, kind)
         if not self.least <= value <= self.most:
-            expected = f"{_plainly(self.least)} to {_plainly(self.most)}" + (f" {unit}" if unit else "")
+            expected = f"{_plainly(self.least)} to {_plainly(self.most)}" + (f" {self.unit}" if self.unit else "")
             message = f"{name_of(path)} is out of range: {value}"
             reader.report("NF104", message, path, found=str(value), expected=expected)
             return MISSING

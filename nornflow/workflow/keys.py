@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nornflow.model.pool import POOL_NAME, RESOURCE_UNITS
+from nornflow.model.pool import POOL_NAME
+from nornflow.workflow.amounts import Resources
 from nornflow.workflow.forms import Anything, Boolean, Choice, Duration, Number, OneOf, Text
 from nornflow.workflow.shapes import Key, ListOf, MapOf, Record
 
@@ -206,7 +207,7 @@ SNAPSHOT = Record(
     what="a mapping such as {take: [...], unexplained: fail}",
 )
 _TIMEOUT = Number(1, DAY, unit="seconds")
-RESOURCES = MapOf(Number(0, 1_000_000_000, units=RESOURCE_UNITS), POOL_NAME, "cpu", 50)
+RESOURCES = Resources(POOL_NAME)
 PRIORITY = Number(-1000, 1000, whole=True)
 
 WORKFLOW = Record(

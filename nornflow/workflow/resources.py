@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nornflow.model.pool import Amounts, shown, too_much
+from nornflow.model.quantity import written
 from nornflow.workflow.diagnostics import did_you_mean
 
 
@@ -11,7 +12,7 @@ def impossible(wants: Amounts, pools: Amounts) -> tuple[str, str] | None:
     for name, amount in too_much(wants, pools).items():
         if name in pools:
             return (
-                f"{name} {amount:g} is asked for, and there is {pools[name]:g} in all",
+                f"{name} {written(name, amount)} is asked for, and there is {written(name, pools[name])} in all",
                 "ask for less, or set `pools`",
             )
         near = did_you_mean(name, pools)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from nornflow.cli.main import cli
+from nornflow.workflow.amounts import Resources
 from nornflow.workflow.expressions import NAMES, Evaluator
 from nornflow.workflow.filters import FILTERS
 from nornflow.workflow.forms import Duration, Form, Number, OneOf, Text
@@ -60,6 +61,8 @@ def kind(form: Form) -> str:
             return f"list of {kind(item)}" + (" (or one)" if alone else "")
         case MapOf(value=value):
             return f"mapping of names to {kind(value)}"
+        case Resources():
+            return "mapping of names to amounts"
         case Record():
             return "mapping"
         case _:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from nornflow.cli.main import cli
 from nornflow.model.pipeline import EntryState, Mode, PipelineState
+from nornflow.workflow.amounts import Resources
 from nornflow.workflow.forms import Choice, Duration, Form, Number, OneOf, Text
 from nornflow.workflow.pipeline_keys import ENTRY, PIPELINE
 from nornflow.workflow.pipeline_names import PIPELINE_KEYS, RUN_KEYS
@@ -43,6 +44,8 @@ def kind(form: Form) -> str:
             return f"list of {kind(item)}" + (" (or one)" if alone else "")
         case MapOf(value=value):
             return f"mapping of names to {kind(value)}"
+        case Resources():
+            return "mapping of names to amounts"
         case Record():
             return "mapping"
     return "anything"

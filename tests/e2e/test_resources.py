@@ -18,14 +18,14 @@ MakeProject = Callable[..., ProjectFolder]
 NEEDS = """
 name: NAME
 version: 1.0
-resources: {licences: 2, cpu: 1}
+resources: {licences: 2, cpu: 1, memory: 1.5Gi}
 steps: [{id: wait, type: script, script: "echo > ../../../../NAME; while [ ! -e ../../../../over ]; do sleep 0.05; done"}]
 """
 
 
 def test_runs_wait_for_resources_and_people_see_for_which(project: MakeProject) -> None:
     files = {f"{name}.yaml": NEEDS.replace("NAME", name) for name in ("one", "two")}
-    site = project({**files, "nornflow.yaml": "profile: elevated\npools: {licences: 3}\n"})
+    site = project({**files, "nornflow.yaml": "profile: elevated\npools: {licences: 3, memory: 16G}\n"})
     with running(site, "run", "one.yaml", "--yes") as one, running(site, "run", "two.yaml", "--yes") as two:
         assert soon(lambda: (site.path / "one").exists() or (site.path / "two").exists(), 60)
         assert soon(lambda: any(pool["waiting"] for pool in pools(site)), 60, every=0.2)
@@ -33,8 +33,10 @@ def test_runs_wait_for_resources_and_people_see_for_which(project: MakeProject) 
         assert (found["licences"]["used"], found["licences"]["total"]) == (2, 3)
         assert (found["cpu"]["used"], found["cpu"]["total"]) == (1, 8)
         assert len(found["licences"]["waiting"]) == 1
-        assert "place 1 in the queue for licences 2, cpu 1" in site.run("runs", "list").ok().stdout
-        assert "licences   2/3" in site.run("pools", "list").ok().stdout
+        assert "place 1 in the queue for licences 2, cpu 1, memory 1.5Gi" in site.run("runs", "list").ok().stdout
+        shown = site.run("pools", "list").ok().stdout
+        assert "licences   2/3" in shown
+        assert "memory     1.5Gi/16G" in shown
         over(site)
         assert ended(one)[0] == ended(two)[0] == 0
     assert all(pool["used"] == 0 for pool in pools(site))

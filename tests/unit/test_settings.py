@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from nornflow.errors import ConfigurationError
 from nornflow.model.diagnostic import Severity
+from nornflow.model.pool import DEFAULT_POOLS
 from nornflow.settings import InventoryPlugin, Settings, advise, load_settings
 
 Load = Callable[..., Settings]
@@ -288,6 +289,43 @@ def test_a_limit_leaves_other_profiles_alone_and_no_variable_lifts_it(load: Load
         load(files, environ={"NORNFLOW_PROFILE_LIMIT": "elevated"})
     with pytest.raises(ConfigurationError, match="described already"):
         load(files, environ={"NORNFLOW_PROFILES__BOARD": '{"extends": "elevated"}'})
+
+
+def test_pools_are_told_with_their_units(load: Load) -> None:
+    pools = load(
+        {"project/nornflow.yaml": "pools: {memory: 64Gi, storage: 10G, bandwidth: 10Gbps, cpu: 4000m}\n"}
+    ).pools
+    assert pools == {"memory": 65536, "storage": 10**10 / 2**30, "bandwidth": 10_000, "cpu": 4}
+    assert load(
+        {"project/nornflow.yaml": ""}, environ={"NORNFLOW_POOLS__MEMORY": "2Gi", "NORNFLOW_POOLS__CPU": "2.5"}
+    ).pools == {
+        **DEFAULT_POOLS,
+        "memory": 2048,
+        "cpu": 2.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pool", "told"),
+    [
+        (
+            "memory: 5 gb",
+            "nornflow.yaml:2:3: pools.memory: found '5 gb', expected a number of MiB, or one with its unit",
+        ),
+        ("memory: 5 gb", "(did you mean 5G?)"),
+        (
+            "bandwidth: 5MBps",
+            "found '5MBps', expected a number of Mbit/s, or one with its unit (bps, kbps, Mbps, Gbps, Tbps)",
+        ),
+        ("licences: 3Gi", "nornflow.yaml:2:3: pools.licences: found '3Gi', expected a number without a unit"),
+        ("storage: 0.0001k", "(it is finer than what is counted)"),
+        ("storage: -1", "nornflow.yaml:2:3: pools.storage: found -1, expected greater than or equal to 0"),
+    ],
+)
+def test_a_pool_with_another_unit_is_refused_with_its_place_and_those_that_are_known(
+    load: Load, pool: str, told: str
+) -> None:
+    assert told in refused(load, f"pools:\n  {pool}\n")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "CPU", "licences\\e[2J"])

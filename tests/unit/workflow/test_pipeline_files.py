@@ -97,20 +97,57 @@ def test_a_fault_is_told_with_its_place(text: str, told: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "told"),
+    ("resources", "wants"),
     [
-        ("{memory: 1Gi}", "must be a number of MiB, not the text '1Gi'"),
-        ("{bandwidth: 10M}", "must be a number of Mbit/s, not the text '10M'"),
-        ("{licences: one}", "must be a number, not the text 'one'"),
-        ("{cpu: 8.0000001}", None),
+        (
+            "{memory: 1Gi, storage: 500Mi, bandwidth: 100Mbps}",
+            {"memory": 1024, "storage": 500 / 1024, "bandwidth": 100},
+        ),
+        ("{memory: 10G, cpu: 500m}", {"memory": 10**10 / 2**20, "cpu": 0.5}),
+        ("{memory: 16Gi}", {"memory": 16384}),
+        ("{cpu: 8.0000001}", {"cpu": 8.0000001}),
     ],
 )
-def test_amounts_are_numbers_of_what_they_are_counted_in_and_as_exact_as_the_pools(
-    resources: str, told: str | None
+def test_amounts_are_numbers_of_what_they_are_counted_in_or_have_their_unit(
+    resources: str, wants: dict[str, float]
 ) -> None:
     made, found = check(f"entries: [{{id: a, workflow: a.yaml, resources: {resources}}}]\n")
-    assert (made is not None) is (told is None), found
-    assert told is None or found[0].endswith(told), found
+    assert made is not None, found
+    assert made.entry("a").asks.wants == wants
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        ("{memory: 17Gi}", "2:48 NF609 entry 'a': memory 17Gi is asked for, and there is 16Gi in all"),
+        (
+            "{bandwidth: 1000001kbps}",
+            "2:48 NF609 entry 'a': bandwidth 1000001kbps is asked for, and there is 1Gbps in all",
+        ),
+        ("{memory: 1GiB}", "2:57 NF106 `entries[0].resources.memory` is not an amount of memory: '1GiB'"),
+        ("{memory: 500m}", "2:57 NF106 `entries[0].resources.memory` is not an amount of memory: '500m'"),
+        ("{memory: -1Gi}", "2:57 NF106 `entries[0].resources.memory` is not an amount of memory: '-1Gi'"),
+        ("{memory: '1024'}", "2:57 NF106 `entries[0].resources.memory` is not an amount of memory: '1024'"),
+        ("{storage: 1000P}", None),
+        ("{storage: 2000P}", "2:58 NF104 `entries[0].resources.storage` is out of range: 2000P"),
+        ("{licences: 3Gi}", "2:59 NF106 `entries[0].resources.licences` is not an amount of licences: '3Gi'"),
+        ("{licences: one}", "2:59 NF106 `entries[0].resources.licences` is not an amount of licences: 'one'"),
+        ("{memory: true}", "2:57 NF103 `entries[0].resources.memory` must be a number of MiB, not the boolean true"),
+    ],
+)
+def test_an_amount_that_is_none_or_is_not_there_is_refused_with_its_place(resources: str, told: str | None) -> None:
+    made, found = check(f"entries: [{{id: a, workflow: a.yaml, resources: {resources}}}]\n")
+    assert made is None
+    assert told is None or found == [told]
+
+
+def test_a_unit_that_is_not_known_is_told_with_those_that_are() -> None:
+    text = "name: window\nentries: [{id: a, workflow: a.yaml, resources: {bandwidth: 10 Mbit/s, memory: 5MB}}]\n"
+    _, found = check_pipeline(load("p.yaml", text=text), lambda file: WORKFLOWS[file])
+    assert [(one.hint, one.expected) for one in found] == [
+        ("did you mean 10Mbps?", "a number of Mbit/s, or one with its unit (bps, kbps, Mbps, Gbps, Tbps)"),
+        ("did you mean 5M?", "a number of MiB, or one with its unit (Ki, Mi, Gi, Ti, Pi, k, M, G, T, P)"),
+    ]
 
 
 def test_an_entry_after_itself_is_told_of_the_others() -> None:
@@ -142,12 +179,19 @@ def test_the_schema_takes_what_the_compiler_takes_and_knows_no_other_key() -> No
         text="""
 name: window
 entries:
-  - {id: a, workflow: a.yaml, after: b, resources: {cpu: 0.5}, timeout: 5m}
+  - {id: a, workflow: a.yaml, after: b, resources: {cpu: 0.5, memory: 1.5Gi, licences: 1}, timeout: 5m}
   - {id: b, workflow: a.yaml, after: [c, {run: d, on: failure, within: 60}], retries: 1, delay: 0}
 """,
     ).data
     assert list(validator.iter_errors(good)) == []
-    for wrong in ({"depends_on": "b"}, {"after": {"run": "b", "on": "always"}}, {"retries": 99}):
+    for wrong in (
+        {"depends_on": "b"},
+        {"after": {"run": "b", "on": "always"}},
+        {"retries": 99},
+        {"resources": {"memory": "1GiB"}},
+        {"resources": {"licences": "1Gi"}},
+        {"resources": {"CPU": 1}},
+    ):
         bad = {**good, "entries": [{**good["entries"][0], **wrong}]}
         assert list(validator.iter_errors(bad)), wrong
 
