@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from engine_stage import Stage, network
 from nornflow.engine.journal import approved_data
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.event import EventKind
@@ -23,7 +24,6 @@ from nornflow.policy.lockout import LockoutGate
 from nornflow.policy.lowering import raised
 from nornflow.policy.profiles import load_profiles
 from nornflow.testing.fakes import FakeDevice
-from tests.support.engine_stage import Stage, network
 
 CUT = Risk("configure", "interface Vlan10 / shutdown", "Vlan10 carries 192.0.2.2")
 DOUBT = replace(CUT, certain=False)
