@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -24,11 +25,17 @@ class PostgresError(NornFlowError):
     reason = "postgresql"
 
 
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to whoever asks for any (Linux from 32768): nobody gets one whose server is stopped."""
+
+
+def free_port(rng: random.Random | None = None) -> int:
+    """Return a TCP port of PORTS that nobody uses at this moment."""
+    for port in (rng or random.SystemRandom()).sample(PORTS, 100):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise PostgresError("no TCP port was free", hint="stop some of what listens on 127.0.0.1")
 
 
 @contextmanager

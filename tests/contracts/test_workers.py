@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -189,6 +190,12 @@ def test_a_process_is_unsure_of_itself_before_others_can_be_sure_of_its_death(wo
     assert not mine.unsure
 
 
+def beaten_since(mine: Workers) -> Callable[[], bool]:
+    """Return what tells whether a beat has reached the store since this call."""
+    called = time.monotonic()
+    return lambda: time.monotonic() - called > mine.silent_for
+
+
 def test_a_beat_does_not_wait_for_what_hangs(engine):
     """Neither for the connections of the process, all of which may be in use, nor for a look at what others want."""
     mine, hanging, over = Workers(engine), threading.Event(), threading.Event()
@@ -201,14 +208,12 @@ def test_a_beat_does_not_wait_for_what_hangs(engine):
     with Pulse(mine, lost=lambda: None, every=0.02, look=0.01) as pulse:
         pulse.watch(hang)
         assert hanging.wait(10)
-        before = mine.silent_for
-        assert soon(lambda: mine.silent_for < before), "no further beat came"
+        assert soon(beaten_since(mine)), "no further beat came"
         with ExitStack() as all_connections:
             if engine.dialect.name == "postgresql":
                 for _ in range(15):
                     all_connections.enter_context(engine.connect())
-            before = mine.silent_for
-            assert soon(lambda: mine.silent_for < before), "no further beat came"
+            assert soon(beaten_since(mine)), "no further beat came"
         over.set()
 
 
@@ -279,8 +284,7 @@ def test_the_pulse_beats_and_tells_once_when_others_have_taken_us_for_dead(engin
     with Pulse(mine, lost=lambda: lost.append("lost"), every=0.02, look=0.01) as pulse:
         pulse.watch(looked.set)
         assert looked.wait(10)
-        before = mine.silent_for
-        assert soon(lambda: mine.silent_for < before), "no further beat came"
+        assert soon(beaten_since(mine)), "no further beat came"
         assert soon(lambda: watcher.gone(mine.id))
         assert soon(lambda: lost == ["lost"])
     assert lost == ["lost"]

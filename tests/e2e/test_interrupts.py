@@ -84,7 +84,8 @@ def test_the_record_tells_when_nobody_was_asked(site: ProjectFolder) -> None:
 
 
 def test_a_terminal_that_goes_away_stops_the_run_and_leaves_a_record(site: ProjectFolder, network: Fleet) -> None:
-    network.fault("r1", "slow", after=1)
+    network.timing.latency = 0.02
+    network.fault("r1", "slow", after=50, at="192.0.2.11")  # a second, in which the signal is heard
     with terminal(site, "--yes") as run:
         run.until("batch 1 of 2")
         run.process.send_signal(signal.SIGHUP)
@@ -126,7 +127,7 @@ def test_a_device_that_never_answers_does_not_hold_up_the_end(site: ProjectFolde
         run.interrupt()
         run.until("stopping after")
         run.interrupt()
-        assert run.end(6) == 1  # paramiko alone waits 15 s for the banner
+        assert run.end(12) == 1  # paramiko alone waits 15 s for the banner
         assert "Traceback" not in run.seen
     assert fates(site) in ({"r1": end, "r2": "cancelled"} for end in ("skipped", "cancelled"))
 

@@ -59,8 +59,8 @@ def test_hung_devices_do_not_stop_the_healthy_ones(how: str, fleet: MakeFleet, p
     assert fates(record) == {"timed_out": HUNG, "ok": HEALTHY}
     assert [host.state.value for host in record.hosts[:HUNG]] == ["timed_out"] * HUNG
     assert took < 30 + 6 * HUNG / 50  # waves of 6 s with 50 workers, and the healthy ones
-    assert soon(lambda: not threads() - before, 3.0), threads() - before
-    assert soon(lambda: not network.open_sessions(), 3.0), network.open_sessions()
+    assert soon(lambda: not threads() - before, 10.0), threads() - before
+    assert soon(lambda: not network.open_sessions(), 10.0), network.open_sessions()
 
 
 def test_a_device_that_takes_too_long_over_many_steps_ends_at_its_host_timeout(
@@ -78,7 +78,7 @@ def test_a_device_that_takes_too_long_over_many_steps_ends_at_its_host_timeout(
     states = {host.host: host.state.value for host in record.hosts}
     assert states == {"r1": "ok", "r2": "timed_out", "r3": "ok"}
     assert "host_timeout" in record.hosts[1].error
-    assert soon(lambda: not network.open_sessions(), 3.0)
+    assert soon(lambda: not network.open_sessions(), 10.0)
 
 
 def test_the_time_of_the_whole_run_ends_a_session_that_hangs(fleet: MakeFleet, project: MakeProject) -> None:
@@ -90,8 +90,8 @@ def test_the_time_of_the_whole_run_ends_a_session_that_hangs(fleet: MakeFleet, p
     assert record.state is RunState.TIMED_OUT
     assert {host.host: host.state.value for host in record.hosts}["r2"] == "cancelled"
     assert record.error == "the time of the whole run was over"
-    assert soon(lambda: not threads() - before, 3.0)
-    assert soon(lambda: not network.open_sessions(), 3.0)
+    assert soon(lambda: not threads() - before, 10.0)
+    assert soon(lambda: not network.open_sessions(), 10.0)
 
 
 def test_a_device_that_hangs_while_it_is_planned_is_timed_out_and_the_others_are_changed(

