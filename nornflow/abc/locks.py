@@ -63,8 +63,11 @@ class DeviceLocks(ABC):
         """Raise LockLost, saying who has the device now, unless the run holds it under this token."""
 
     @abstractmethod
-    def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
-        """Unlock what the run holds under these tokens; return the devices that it had lost, each with how."""
+    def release(self, run: str, tokens: Mapping[str, int], untouched: Collection[str] = ()) -> Mapping[str, str]:
+        """Unlock what the run holds under these tokens; return the devices that it had lost, each with how.
+
+        Of those that it has left `untouched` in all its processes nobody learns, whoever resumes a run, that it held them.
+        """
 
     @abstractmethod
     def found(self, run: str, devices: Collection[str]) -> None:

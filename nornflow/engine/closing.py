@@ -89,4 +89,6 @@ def as_it_waits(record: RunRecord, waits: Sequence[Wait]) -> RunRecord:
         else host
         for host in record.hosts
     )
-    return replace(record, waits=tuple(waits), exit_code=StillWaiting.exit_code, hosts=hosts)
+    # what failed so far may yet be mended, and is told where it failed
+    code = StillWaiting.exit_code
+    return replace(record, waits=tuple(waits), exit_code=code, hosts=hosts, error="", hint="")

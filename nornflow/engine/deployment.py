@@ -49,8 +49,7 @@ class Deployment:
         self._first, self._body, self._last = device_phases(workflow.steps)
         self._waiting = Waiting(tools, plan_hash, self._hopeless)
         self._stepping = Stepping(working, tools, self._waiting, resumed=resumed)
-        self._rescue = rescue_groups(workflow.steps)
-        self._rescuers = frozenset().union(*self._rescue.values())
+        self._rescuers = frozenset().union(*rescue_groups(workflow.steps).values())
         without = self._ledger.unplanned | self._ledger.left_out.keys()
         hosts = [host for host in targets if host not in without]
         self._given_up = GivenUp(self._body, working, tools)
@@ -93,7 +92,7 @@ class Deployment:
             for check in self._workflow.checks if not self._recovered.over else ():
                 self._progress.forget(check, ())  # what a process before this one found is looked at anew
             self._stepping.walk(self._first, ())
-            if not self._run_failed() and not self._recovered.over:
+            if not self._stepping.failed_for_good() and not self._recovered.over:
                 self._batches.go()
             self._progress.batch = 0
             self._come_to_an_end()
@@ -127,10 +126,9 @@ class Deployment:
         edges = self._workflow.step(step).after if step else ()
         if step in self._rescuers or any(edge.on in (On.FAILED, On.FINISHED) for edge in edges):
             return False
-        steps, hosts = self._progress.mending(self._rescue)
-        if self._progress.failure(None, but=steps) is not None:
+        if self._stepping.failed_for_good():
             return True
-        return self._progress.batch > 0 and not hosts and self._batches.too_many_failed()
+        return self._progress.batch > 0 and not self._stepping.being_mended() and self._batches.too_many_failed()
 
     def _run_failed(self) -> bool:
         return self._progress.failure(None) is not None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from nornflow.engine import queue_words as words
+from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.turns import DeviceFence, Turns
 from nornflow.errors import DevicesHeld, NornFlowError, StoreError
@@ -36,6 +37,7 @@ class Turn:
         self._told_lost: set[str] = set()
         self._telling = threading.Lock()
         self._told: object = None
+        self._untouched: frozenset[str] = frozenset()
 
     def come_to_work(self) -> bool:
         """Take a place under the profile and the resources that the run asks for, waiting for them, always in this order.
@@ -135,6 +137,10 @@ class Turn:
             self._tell_lost(host, result.error)
         return results
 
+    def rest(self, begun: Collection[str]) -> None:
+        """Note that the run waits, and that it has `begun` something on these devices alone: others may have the rest."""
+        self._untouched = frozenset(self._tokens.keys() - set(begun))
+
     def close(self) -> None:
         """Give back what the run holds, and tell of the locks that it had lost without coming to know."""
         turns = self._tools.turns
@@ -143,7 +149,7 @@ class Turn:
         tokens, self._tokens = self._tokens, {}
         with suppress(StoreError):  # the store is away, or we count as dead: all of it goes with this process
             if tokens:
-                for device, how in turns.locks.release(self._info.id, tokens).items():
+                for device, how in turns.locks.release(self._info.id, tokens, self._untouched).items():
                     self._tell_lost(device, f"{device}: the run had lost its lock: {how}")
             turns.slots.release(self._info.id)
             if turns.pools is not None and turns.asked.wants:
@@ -209,6 +215,13 @@ def devices_to_lock(plan: Plan, steps: Sequence[Step], targets: Sequence[str]) -
         return False
 
     return tuple(host for host in targets if writes(host))
+
+
+def touched(progress: Progress) -> set[str]:
+    """Return the devices to which the run has come to change them, whether or not there was something to change."""
+    configuring = [step.id for step in progress.workflow.steps if step.configures]
+    done = {host for step in configuring for host in list(progress.host_results.get(step, {}))}
+    return done | progress.pre_images.keys() | {host for _, host in progress.past.open}
 
 
 def demand_none_of(begun: Collection[str], left_out: Mapping[str, StepResult]) -> None:

@@ -66,7 +66,7 @@ def given_up(holder: Holder, run: str) -> StepResult:
     whose = f"nornflow runs show {holder.run}" if holder.run else f"nornflow runs logs {run}"
     return StepResult(
         HostState.STALE,
-        error=f"{holder}, after this run was cut off: this run does not touch it any more",
+        error=f"{holder}, after this run had begun: this run does not touch it any more",
         reason=LockLost.reason,
         hint=f"see what was done there ({whose}), read the device, and run the change again for it: --limit {holder.device}",
     )

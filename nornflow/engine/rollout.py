@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from nornflow.engine.batches import Batching
 from nornflow.engine.confirmation import Confirmation
@@ -117,7 +117,8 @@ class InBatches:
             try:
                 self._stepping.walk(self._body, going)
             except Suspended:
-                self._take_back_failed(batch)  # they do not stay as they are for days
+                # they do not stay as they are for days, but those that a rescue is about
+                self._take_back_failed(batch, but=self._stepping.being_mended())
                 raise
             self._snapshots.after(going)
         self._take_back_failed(batch)
@@ -176,7 +177,7 @@ class InBatches:
         return not (self._tools.switch.stopping or self._failed_at_all())
 
     def _failed_at_all(self) -> bool:
-        return self._run_failed() or self.too_many_failed()
+        return self._stepping.failed_for_good() or self.too_many_failed()
 
     def _soak(self, batch: Batch, soak: Callable[[float], bool]) -> None:
         rollout, tools = self._rollout, self._tools
@@ -211,16 +212,13 @@ class InBatches:
         """Tell whether a process before this one had come to the pause behind the batch."""
         return batch.number in self._rollout.pause_after and self._waiting.is_paused(batch.number)
 
-    def _take_back_failed(self, batch: Batch) -> None:
-        failed = [host for host in batch.hosts if self._failed(host)]
+    def _take_back_failed(self, batch: Batch, but: Collection[str] = ()) -> None:
+        failed = [host for host in batch.hosts if host not in but and self._failed(host)]
         if failed and self._workflow.on_failure is OnFailure.ROLLBACK and self._tools.emitter.failure is None:
             self._roll_back(failed)
 
     def _failed(self, host: str) -> bool:
         return self._progress.failure(host) is not None
-
-    def _run_failed(self) -> bool:
-        return self._progress.failure(None) is not None
 
     def too_many_failed(self) -> bool:
         """Tell whether more devices failed than the rollout bears; `on_failure: continue` bears any until the end."""

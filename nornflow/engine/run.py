@@ -25,7 +25,7 @@ from nornflow.engine.ending import (
     within,
 )
 from nornflow.engine.graph import device_phases
-from nornflow.engine.locking import Turn, demand_none_of, devices_to_lock, in_order
+from nornflow.engine.locking import Turn, demand_none_of, devices_to_lock, in_order, touched
 from nornflow.engine.outputs import workflow_outputs
 from nornflow.engine.record import Ledger
 from nornflow.engine.recovery import Earlier, Recovered, Recovery
@@ -122,6 +122,7 @@ class Run:
                 self._work_through()
             except Suspended as suspended:
                 waits = suspended.waits
+                self._turn.rest(touched(self._progress))
             except NornFlowError as error:
                 self._stay_open(error)
                 self._error = error
@@ -345,6 +346,4 @@ class Run:
         why = why_it_ended(self.state, self._targets, self._progress, self._ledger, self._thresholds, wish)
         what = Ended(self.state, self._error, *why, self._outputs, started)
         record = record_of(self._info, self._workflow, self._inputs, self._targets, self._working, self._tools, what)
-        if self._earlier is not None:
-            record = replace(record, resumed_by=self._earlier.resumed_by)
-        return record
+        return record if self._earlier is None else replace(record, resumed_by=self._earlier.resumed_by)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -64,6 +64,15 @@ class Stepping:
         """
         walk(steps, lambda step: self._execute(step, batch), self._ended, self._held or self._tools.switch)
         self._waiting.demand_nothing()
+
+    def failed_for_good(self) -> bool:
+        """Tell whether a step of the run failed, and its rescue block, if any, cannot mend that any more."""
+        steps, _ = self._progress.mending(self._groups)
+        return self._progress.failure(None, but=steps) is not None
+
+    def being_mended(self) -> Collection[str]:
+        """Return the devices on which a step failed whose rescue block may still mend that."""
+        return self._progress.mending(self._groups)[1]
 
     def finish(self, step: Step, hosts: Sequence[str]) -> None:
         """Finish what a process before this one was at on these devices, though the run is stopped by now."""

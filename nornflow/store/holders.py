@@ -26,6 +26,14 @@ def note(
         connection.execute(insert(lock_holders), rows)
 
 
+def never_had(connection: Connection, run: str, devices: Collection[str]) -> None:
+    """Take out that a run held devices to which it did nothing."""
+    names = sorted(devices)
+    for start in range(0, len(names), CHUNK):
+        mine = lock_holders.c.run == run, lock_holders.c.device.in_(names[start : start + CHUNK])
+        connection.execute(delete(lock_holders).where(*mine))
+
+
 def left_by_others(connection: Connection, run: str, devices: Collection[str]) -> dict[str, str | None]:
     """Return which of these devices another run that has not ended has held, with the worker that holds each now, if any."""
     rows = connection.execute(

@@ -13,7 +13,7 @@ from nornflow.errors import LockLost, RunLost, UsageError
 from nornflow.model.event import Event, EventKind
 from nornflow.model.lock import Claim, DeviceClaim, DeviceLock, Holder
 from nornflow.store.database import glancing, reading, told
-from nornflow.store.holders import CHUNK, had_since, left_by_others, note, pass_by
+from nornflow.store.holders import CHUNK, had_since, left_by_others, never_had, note, pass_by
 from nornflow.store.journal import remark
 from nornflow.store.rows import Rows
 from nornflow.store.tables import lock_requests, locks, workers
@@ -186,7 +186,7 @@ class SqlDeviceLocks(DeviceLocks):
                     return False
         return True
 
-    def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
+    def release(self, run: str, tokens: Mapping[str, int], untouched: Collection[str] = ()) -> Mapping[str, str]:
         """Unlock what is still held under these tokens."""
         lost: dict[str, str] = {}
         with told(self._engine, f"run {run} could not unlock its devices"), self._engine.begin() as connection:
@@ -198,6 +198,7 @@ class SqlDeviceLocks(DeviceLocks):
             for start in range(0, len(mine), CHUNK):
                 part = locks.c.device.in_(mine[start : start + CHUNK])
                 connection.execute(update(locks).where(part).values(run=None, worker=None, since=None))
+            never_had(connection, run, untouched)
             for device in sorted(tokens.keys() - set(mine)):
                 row = connection.execute(_lock_of(device)).mappings().one_or_none()
                 if row is not None and (row["run"], row["token"], row["broken_by"]) == (None, tokens[device], None):

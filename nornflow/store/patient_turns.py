@@ -41,9 +41,9 @@ class PatientLocks(DeviceLocks):
         """Raise LockLost unless the run holds the device: nothing is sent while nobody can tell."""
         self._patience(lambda: (self._locks.demand(run, device, token),))
 
-    def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
+    def release(self, run: str, tokens: Mapping[str, int], untouched: Collection[str] = ()) -> Mapping[str, str]:
         """Unlock what the run holds."""
-        return self._patience(lambda: self._locks.release(run, tokens))
+        return self._patience(lambda: self._locks.release(run, tokens, untouched))
 
     def found(self, run: str, devices: Collection[str]) -> None:
         """Note what the run found; to note it twice does no harm."""

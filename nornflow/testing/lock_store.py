@@ -156,6 +156,17 @@ class LockStoreContract:
         assert other.locks.had_since("run-2", ["r1", "r3"])["r1"].run == "run-1"
         assert other.locks.had_since("run-9", ["r1", "r2", "r3"]) == {}
 
+    def test_of_a_device_that_a_waiting_run_has_left_untouched_nobody_learns_that_it_was_held(
+        self, process: Callable[[], LockingProcess]
+    ) -> None:
+        """What it did to the others is as it was."""
+        one, other = process(), process()
+        assert one.locks.release("run-1", taken(one, "run-1", "r1", "r2"), {"r2"}) == {}
+        other.locks.release("run-2", taken(other, "run-2", "r1", "r2"), {"r1"})
+        taken(one, "run-1", "r1", "r2")
+        assert one.locks.had_since("run-1", ["r1", "r2"]) == {}
+        assert one.locks.had_since("run-2", ["r1", "r2"])["r2"].run == "run-1"
+
     def test_an_answer_that_was_lost_on_its_way_can_be_asked_for_again(
         self, process: Callable[[], LockingProcess]
     ) -> None:

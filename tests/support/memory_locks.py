@@ -63,9 +63,11 @@ class MemoryLocks(DeviceLocks):
         if self._held.get(device) != token:
             raise LockLost(f"{device} is not held")
 
-    def release(self, run: str, tokens: Mapping[str, int]) -> Mapping[str, str]:
+    def release(self, run: str, tokens: Mapping[str, int], untouched: Collection[str] = ()) -> Mapping[str, str]:
         for device in tokens:
             del self._held[device]
+        for device in untouched:
+            self.history[device] = [each for each in self.history[device] if each.run != run]
         return {}
 
     def found(self, run: str, devices: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine_stage import Stage, changing, fates
+from memory_locks import MemoryLocks
 from memory_waits import MemoryWaits
 from mortal import Script, Story, network, sent
 from nornflow.model.event import EventKind
@@ -331,3 +332,32 @@ def test_people_are_told_what_is_waited_for_and_what_came_of_it() -> None:
 
 def _fields(wait: Wait) -> dict[str, object]:
     return {name: getattr(wait, name) for name in Wait.__slots__}
+
+
+class TestOthersMeanwhile:
+    def test_runs_that_wait_before_their_devices_do_not_take_them_from_each_other(self) -> None:
+        locks = MemoryLocks()
+        story = Story(before_devices, network(2), turns=locks.turns)
+        segment(story)
+        assert locks.history == {"r1": [], "r2": []}  # nobody else has to know that it held them
+        locks.come_by("hotfix", "r1")
+        story.devices["r2"].config += "logging host 192.0.2.99\n"
+        story.waits.say("bob", "board")
+        story.waits.say("carol", "board")
+        record = segment(story)
+        assert fates(record) == {"r1": "changed", "r2": "stale"}  # what stands there decides, as when a plan is applied
+        assert [host.error for host in record.hosts][
+            1
+        ] == "r2: the configuration is not the one that was planned against"
+
+    def test_a_device_that_is_changed_already_is_left_to_who_has_had_it(self) -> None:
+        locks = MemoryLocks()
+        story = Story(within_batches, network(2), turns=locks.turns)
+        segment(story)
+        assert {device: len(had) for device, had in locks.history.items()} == {"r1": 1, "r2": 0}
+        locks.come_by("hotfix", "r1", "r2")
+        for user in ("bob", "carol"):
+            story.waits.say(user, "board", 1)
+        record = segment(story)
+        assert fates(record) == {"r1": "stale", "r2": "skipped"}
+        assert "held r1 at 2026-11-21" in record.hosts[0].error
