@@ -66,9 +66,10 @@ def command(
     if detach:
         from nornflow.app.services.submitting import submit_change
         from nornflow.cli.left import demand_here, show_left
+        from nornflow.cli.output import tell
 
         demand_here(workers, form, after=bool(awaited))
-        show_left(submit_change(project, request, yes=yes), form)
+        show_left(submit_change(project, request, yes=yes, notice=tell), form)
         return 0
     with (
         screen_for(answer=form == "text", mask=project.redactor.text, yes=yes) as screen,

@@ -31,7 +31,7 @@ def command(files: tuple[Path, ...], form: str, target: Path | None, config_file
     from nornflow.cli.plugins import warn_of_plugins
     from nornflow.errors import UsageError
     from nornflow.workflow.export import export_workflow
-    from nornflow.workflow.reports import report
+    from nornflow.workflow.reports import each_once, report
 
     project = load_project(config_file=config_file)
     warn_of_plugins(project.plugin_host)
@@ -39,7 +39,7 @@ def command(files: tuple[Path, ...], form: str, target: Path | None, config_file
     if target is not None and len(paths) != 1:
         raise UsageError(f"--export writes one workflow, and {len(paths)} were named")
     checked = [validate_run(path, project) for path in paths]
-    results = [result for result, _ in checked]
+    results = each_once([result for result, _ in checked])
     said = report(results, form).removesuffix("\n")
     document = checked[0][1]
     if target is not None and results[0].ok and document is not None:

@@ -127,6 +127,7 @@ class Calls:
         if workflow is None:
             self._broken(shown, diagnostics, place)
             return None
+        self.reader.diagnostics += diagnostics  # warnings, each with its own file
         self.texts |= {str(path): document.source, **workflow.called}
         self.files[draft.id] = path
         return workflow if self._fits(document, place) else None

@@ -47,7 +47,11 @@ def compile_workflow(
     library: Library = Library(),  # noqa: B008 - it is frozen
 ) -> Workflow:
     """Return the compiled workflow; raises InvalidDocument with every diagnostic when one of them is an error."""
-    workflow, diagnostics = check_workflow(document, step_types, checks, profiles, filters, absent, library)
+    return demanded(*check_workflow(document, step_types, checks, profiles, filters, absent, library))
+
+
+def demanded(workflow: Workflow | None, diagnostics: Sequence[Diagnostic]) -> Workflow:
+    """Return what `check_workflow` compiled; raises InvalidDocument with every diagnostic when one of them is an error."""
     if workflow is None:
         errors = [one for one in diagnostics if one.severity is Severity.ERROR]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -75,14 +79,16 @@ def check_workflow(
     that an installed plugin would bring why it does not. `library` has the workflows that this one calls: their steps are
     steps of the workflow that is returned.
     """
-    home = library.home(document)
+    home, file = library.home(document), document.file
     caller = Caller(library, home, (Link((home / FilePath(document.file).name).resolve()),))
     workflow, reader = _Compilation(document, step_types, profiles, filters, absent, caller).run()
     found = list(dict.fromkeys(reader.diagnostics))
     if workflow is not None:
         for check in checks:
             found.extend(_plugin_check(check, workflow, document))
-    found.sort(key=lambda one: (one.location.line, one.location.column, one.code))
+    found.sort(
+        key=lambda one: (one.location.file != file, one.location.file, one.location.line, one.location.column, one.code)
+    )
     broken = any(one.severity is Severity.ERROR for one in found)
     return (None if broken else workflow), tuple(found)
 

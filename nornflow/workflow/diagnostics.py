@@ -160,12 +160,13 @@ def render_text(diagnostics: Iterable[Diagnostic]) -> str:
     for one in diagnostics:
         file = one.location.file
         if file not in files:
-            files[file] = _lines(file)
+            files[file] = lines_of(file)
         parts.append(excerpt(one, files[file]))
     return "\n".join(parts)
 
 
-def _lines(file: str) -> list[str]:
+def lines_of(file: str) -> list[str]:
+    """Return the lines of a file, for quoting one; none when it cannot be read, or is too large for that."""
     path = Path(file)
     try:
         if not path.is_file() or path.stat().st_size > _QUOTABLE:

@@ -29,6 +29,11 @@ def excerpt(one: Diagnostic, lines: Sequence[str]) -> str:
     return "\n".join(made) + "\n"
 
 
+def plainly(one: Diagnostic) -> str:
+    """Return a diagnostic in one line: its place, what is wrong, and the way out."""
+    return "; ".join([f"{one.location}: {one.severity.value}[{one.code}]: {one.message}", *way_out(one)])
+
+
 def clean(text: str) -> str:
     """Return text for a terminal: characters that steer it are shown as escapes."""
     return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)

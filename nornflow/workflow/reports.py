@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
@@ -12,8 +13,8 @@ from xml.sax.saxutils import escape, quoteattr
 from nornflow.model.diagnostic import Diagnostic, Severity
 from nornflow.model.workflow import Workflow
 from nornflow.record import record
-from nornflow.workflow.diagnostics import RULES
-from nornflow.workflow.excerpts import clean, excerpt, way_out
+from nornflow.workflow.diagnostics import RULES, lines_of
+from nornflow.workflow.excerpts import clean, excerpt, plainly, way_out
 
 FORMATS = ("text", "json", "sarif", "junit", "github")
 _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -37,6 +38,21 @@ class FileResult:
         return not any(one.severity is Severity.ERROR for one in self.diagnostics)
 
 
+def each_once(results: Sequence[FileResult]) -> list[FileResult]:
+    """Return the results with what is said of a called file told once: with that file, where it is among them."""
+    told = {one for each in results for one in each.diagnostics if one.location.file == each.file}
+    found = []
+    for each in results:
+        new = [
+            one
+            for one in each.diagnostics
+            if one.severity is Severity.ERROR or one.location.file == each.file or one not in told
+        ]
+        told.update(new)
+        found.append(replace(each, diagnostics=tuple(new)))
+    return found
+
+
 def report(results: Sequence[FileResult], form: str = "text") -> str:
     """Return the results in one of the formats text, json, sarif, junit, github; ends with a newline unless empty."""
     writers = {"text": _text, "json": _json, "sarif": _sarif, "junit": _junit, "github": _github}
@@ -46,8 +62,12 @@ def report(results: Sequence[FileResult], form: str = "text") -> str:
 def _text(results: Sequence[FileResult]) -> str:
     parts: list[str] = []
     for result in results:
-        lines = result.source.split("\n")
-        parts.extend(excerpt(one, lines) for one in result.diagnostics)
+        lines = {result.file: result.source.split("\n")}
+        for one in result.diagnostics:
+            file = one.location.file
+            if file not in lines:  # a workflow that this one calls
+                lines[file] = lines_of(file)
+            parts.append(excerpt(one, lines[file]))
         parts.append(_summary(result))
     return "\n".join(parts) + "\n" if parts else ""
 
@@ -147,16 +167,12 @@ def _junit(results: Sequence[FileResult]) -> str:
         others = [one for one in result.diagnostics if one.severity is not Severity.ERROR]
         if errors:
             message = quoteattr(_xml(f"{errors[0].code}: {errors[0].message}"))
-            body = "\n".join(_plain(one) for one in errors)
+            body = "\n".join(plainly(one) for one in errors)
             lines.append(f'      <failure type="{errors[0].code}" message={message}>{escape(_xml(body))}</failure>')
         if others:
-            lines.append(f"      <system-out>{escape(_xml(chr(10).join(map(_plain, others))))}</system-out>")
+            lines.append(f"      <system-out>{escape(_xml(chr(10).join(map(plainly, others))))}</system-out>")
         lines.append("    </testcase>")
     return "\n".join([*lines, "  </testsuite>", "</testsuites>"]) + "\n"
-
-
-def _plain(one: Diagnostic) -> str:
-    return "; ".join([f"{one.location}: {one.severity.value}[{one.code}]: {one.message}", *way_out(one)])
 
 
 def _xml(text: str) -> str:

@@ -51,6 +51,41 @@ def test_a_workflow_that_asks_for_more_than_there_is_cannot_be_run(project: Path
     assert "--> large.yaml:5:12" in done.stdout
 
 
+DOUBTFUL = """name: part
+version: 1.0
+steps:
+  - {id: a, type: note, text: x}
+  - {id: b, type: note, text: y, depends_on: a, when: "steps.a.nope == 1"}
+"""
+
+
+def test_warnings_of_files_that_are_called_are_told_once_with_their_own_place(project: Path) -> None:
+    (project / "parts").mkdir()
+    (project / "parts" / "deep.yaml").write_text(DOUBTFUL)
+    middle = "name: middle\nversion: 1.0\nsteps: [{id: deep, type: workflow, file: deep.yaml}]\n"
+    (project / "parts" / "middle.yaml").write_text(middle)
+    calls = "".join(f"  - {{id: {name}, type: workflow, file: parts/middle.yaml}}\n" for name in "ab")
+    (project / "main.yaml").write_text(f"name: main\nversion: 1.0\nsteps:\n{calls}")
+    alone = call("validate", "main.yaml")
+    assert alone.return_value == 0
+    assert alone.stdout.count("warning[NF311]: step 'a' has no `nope`") == 1
+    assert "  --> parts/deep.yaml:5:55\n   |\n 5 |   - {id: b, type: note," in alone.stdout
+    assert "main.yaml: ok (main 1.0, 8 steps), 1 warning\n" in alone.stdout
+    data = json.loads(call("validate", "main.yaml", "parts", "--format", "json").stdout)
+    told = {each["file"]: [(one["file"], one["line"]) for one in each["diagnostics"]] for each in data["files"]}
+    assert told == {
+        "main.yaml": [],
+        "parts/deep.yaml": [("parts/deep.yaml", 5)],
+        "parts/middle.yaml": [],
+    }
+    (project / "nornflow.yaml").write_text("profile: elevated\n")
+    planned = call("plan", "main.yaml", "--format", "json")
+    assert planned.stderr.count("parts/deep.yaml:5:55: warning[NF311]: step 'a' has no `nope`") == 1
+    assert json.loads(planned.stdout)
+    ran = call("run", "main.yaml", "--yes")
+    assert ran.stderr.count("parts/deep.yaml:5:55: warning[NF311]") == 1
+
+
 def test_a_folder_stands_for_the_workflows_in_it(project: Path) -> None:
     (project / "more").mkdir()
     (project / "more" / "one.yml").write_text(GOOD)

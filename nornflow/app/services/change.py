@@ -47,7 +47,7 @@ class Applied:
 
 def plan_change(project: Project, request: Request, voices: Voices) -> PlannedChange:
     """Plan a change: devices are read, nothing is written. Raises what `nornflow plan` shows as an error."""
-    return plan_made_ready(project, asked_change(project, request), voices)
+    return plan_made_ready(project, asked_change(project, request, voices.notice), voices)
 
 
 def plan_made_ready(project: Project, change: Change, voices: Voices) -> PlannedChange:
@@ -66,7 +66,7 @@ def run_change(project: Project, request: Request, voices: Voices) -> RunRecord:
 
     StoreError, before any device is asked, when the store cannot be written.
     """
-    return carry_out(project, asked_change(project, request), voices, locked=request.locked)
+    return carry_out(project, asked_change(project, request, voices.notice), voices, locked=request.locked)
 
 
 @record

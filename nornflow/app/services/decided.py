@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +31,14 @@ from nornflow.engine.images import Left, left_by
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
+from nornflow.model.diagnostic import Diagnostic
 from nornflow.model.profile import Profile
 from nornflow.model.workflow import Workflow
 from nornflow.policy.lowering import with_steps
 from nornflow.record import record
-from nornflow.workflow.compiler import compile_workflow
+from nornflow.workflow.compiler import check_workflow, demanded
 from nornflow.workflow.document import Document
+from nornflow.workflow.excerpts import plainly
 from nornflow.workflow.expressions import Evaluator
 from nornflow.workflow.frames import Passing, unrolled
 from nornflow.workflow.inputs import AS_WORDS, resolve_inputs
@@ -64,10 +66,12 @@ class Change:
             self.devices.close()
 
 
-def asked_change(project: Project, request: Request) -> Change:
-    """Work out what was asked for; raises what is wrong with it."""
+def asked_change(project: Project, request: Request, notice: Callable[[str], object] = lambda text: None) -> Change:
+    """Work out what was asked for; raises what is wrong with it. `notice` hears what may be wrong with its files."""
     document = load(request.file)
-    workflow = compiled(project, document)
+    workflow, diagnostics = checked(project, document)
+    for one in diagnostics:
+        notice(plainly(one))
     profile = chosen_profile(project, request.profile, workflow)
     inputs = resolve_inputs(
         workflow.inputs,
@@ -205,7 +209,17 @@ def compiled(
     library: Library | None = None,
 ) -> Workflow:
     """Compile a workflow with what is installed, or with these step types; InvalidDocument with every mistake."""
-    return compile_workflow(
+    return checked(project, document, types, library)[0]
+
+
+def checked(
+    project: Project,
+    document: Document,
+    types: Mapping[str, StepType] | None = None,
+    library: Library | None = None,
+) -> tuple[Workflow, Sequence[Diagnostic]]:
+    """Compile a workflow as `compiled` does, and return it with the warnings that there are, also of files that it calls."""
+    workflow, diagnostics = check_workflow(
         document,
         project.step_types if types is None else types,
         checks=project.checks,
@@ -213,6 +227,7 @@ def compiled(
         filters=project.filters,
         library=library or project.library,
     )
+    return demanded(workflow, diagnostics), diagnostics
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from nornflow.model.workflow import Workflow
 from nornflow.workflow.document import Document
 from nornflow.workflow.loader import load
 from nornflow.workflow.pipelines import check_pipeline
-from nornflow.workflow.reports import FileResult
+from nornflow.workflow.reports import FileResult, each_once
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class CheckedPipeline:
     @property
     def results(self) -> Sequence[FileResult]:
         """Return the files with what there is to say of each; workflows of which there is nothing are left out."""
-        return [self.file, *(one for one in self.workflows.values() if one.diagnostics)]
+        return [self.file, *(one for one in each_once(list(self.workflows.values())) if one.diagnostics)]
 
 
 def checked_pipeline(project: Project, path: Path) -> CheckedPipeline:

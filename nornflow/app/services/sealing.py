@@ -44,7 +44,7 @@ def seal_change(
 ) -> tuple[PlannedChange, SealedPlan]:
     """Plan a change and write it into a plan file; PolicyDenied, and no file, when a gate would not let it be applied."""
     demand_place(file, key)
-    return seal_made(project, asked_change(project, request), voices, file, key)
+    return seal_made(project, asked_change(project, request, voices.notice), voices, file, key)
 
 
 def seal_again(

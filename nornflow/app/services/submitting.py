@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -65,9 +65,14 @@ class _Sealed:
     approvals: Sequence[Approval]
 
 
-def submit_change(project: Project, request: Request, *, yes: bool) -> Left:
-    """Leave a change to workers; UsageError when it needs an answer that nobody could give there, or no worker could do it."""
-    change = asked_change(project, request)
+def submit_change(
+    project: Project, request: Request, *, yes: bool, notice: Callable[[str], object] = lambda text: None
+) -> Left:
+    """Leave a change to workers; UsageError when it needs an answer that nobody could give there, or no worker could do it.
+
+    `notice` hears what may be wrong with its files.
+    """
+    change = asked_change(project, request, notice)
     try:
         if any(step.configures for step in change.workflow.steps) and not yes:
             raise UsageError(
