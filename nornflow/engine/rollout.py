@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from nornflow.engine.batches import Batching
 from nornflow.engine.confirmation import Confirmation
@@ -14,7 +15,7 @@ from nornflow.engine.stepping import Stepping, Working
 from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, Waiting, why
-from nornflow.errors import RunLeft
+from nornflow.errors import ExpressionError, RunLeft
 from nornflow.model.event import EventKind
 from nornflow.model.plan import Batch
 from nornflow.model.run import BatchRecord
@@ -198,15 +199,30 @@ class InBatches:
         elsewhere = rollout.pause is not None or self._was_asked_about(batch)
         answer = None if elsewhere else self._tools.question(text)
         if answer is None and self._waiting.possible:
-            wait = self._waiting.paused(batch.number, rollout.pause or Awaited(WaitKind.APPROVAL, approvers=0), text)
-            answer = wait.end is WaitEnd.APPROVED
-            self._ledger.stopped = "" if answer else why(wait)
+            answer = self._is_approved(batch, text)
         elif answer is None:
             self._ledger.stopped = "nobody could be asked to go on: nothing is remembered here (store.url: none)"
         elif not answer:
             self._ledger.stopped = f"nobody said yes to: {text}"
         if not answer:
             self._tools.switch.finish_batch()
+
+    def _is_approved(self, batch: Batch, text: str) -> bool:
+        """Tell whether whoever has to say yes behind a batch has; `text` is what they are asked where nothing else is said."""
+        try:
+            wait = self._waiting.paused(batch.number, lambda: self._asked(text))
+        except ExpressionError as error:
+            self._ledger.stopped = f"nobody could be asked to go on: the text of `pause_after`: {error.message}"
+            return False
+        approved = wait.end is WaitEnd.APPROVED
+        self._ledger.stopped = "" if approved else why(wait)
+        return approved
+
+    def _asked(self, text: str) -> Awaited:
+        pause = self._rollout.pause or Awaited(WaitKind.APPROVAL, approvers=0)
+        if pause.text:
+            text = str(self._tools.renderer.render(pause.text, self._progress.names(None)))
+        return replace(pause, text=text)
 
     def _was_asked_about(self, batch: Batch) -> bool:
         """Tell whether a process before this one had come to the pause behind the batch."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -95,9 +94,9 @@ class Waiting:
             self._tell(wait)
         raise StepError(f"step {step} waits for one moment after the other, and has missed all", hint="see its keys")
 
-    def paused(self, batch: int, asked: Awaited, text: str) -> Wait:
+    def paused(self, batch: int, asked: Callable[[], Awaited]) -> Wait:
         """Return how the pause behind a batch has ended; Suspended when it has not."""
-        wait = self._known("", batch) or self._asked("", batch, replace(asked, text=asked.text or text))
+        wait = self._known("", batch) or self._asked("", batch, asked())
         wait = self._looked_at(wait)
         if wait.end is None:
             raise Suspended(wait)

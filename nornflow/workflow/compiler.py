@@ -171,6 +171,14 @@ class _Compilation:
             self._check_step(draft, checker, Scope(always, names, before[step], step, step in once))
         taken = [self._look(draft, keys, checker, names) for draft in looking.values()]
         self._check_top(keys, checker, Scope(always, names, frozenset(by_id), "the end", True))
+        pause, changing = (
+            keys.get("rollout", {}).get("pause_after"),
+            {one.id for one in steps if one.scope is StepScope.DEVICE},
+        )
+        if isinstance(pause, Mapping):
+            ended = changing.union(*(before[step] for step in changing))
+            behind = Scope(always, names, ended, "the pause behind a batch", True)
+            checker.template(pause.get("text"), ("rollout", "pause_after", "text"), behind)
         called = {step: one for step, one in calls.found.items() if one is not None}
         steps, frames = spliced(steps, called, calls.files, before)
         if not self.caller.is_called:  # whoever calls looks at all of it

@@ -114,7 +114,7 @@ _PAUSE = Record(
         "groups": Key(_USERS, "groups of the system whose members may approve"),
         "users": Key(_USERS, "users who may approve; anybody when both are empty"),
         "different_each_batch": Key(Boolean(), "whether nobody may approve more than one batch", default=False),
-        "text": Key(Text(longest=10_000), "what they are asked"),
+        "text": Key(Text(longest=10_000), "what they are asked; templates are rendered when they are"),
         "expires": Key(Duration(1, 366 * DAY, days=True), "how long they have; then no further batch is begun"),
         "remind": Key(
             Duration(1, 366 * DAY, days=True), "after how long, again and again, they are reminded by an event"

@@ -173,7 +173,9 @@ class TestPeople:
         pausing = f"""
             name: ntp
             version: 1.0
-            rollout: {{batches: [1, 100%], pause_after: {{batches: [1], approvers: 0, text: look at r1, remind: 1h}}}}
+            rollout:
+              batches: [1, 100%]
+              pause_after: {{batches: 1, approvers: 0, text: "look at {{{{ steps.configure.changed_hosts[0] }}}}", remind: 1h}}
             steps: [{{id: configure, type: netmiko.config, lines: [{LINE}]}}]
         """
         site.write("ntp.yaml", pausing)

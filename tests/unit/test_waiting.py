@@ -204,6 +204,20 @@ class TestPauses:
         story.waits.say("bob", "", 1)
         assert segment(story).state is RunState.SUCCEEDED
 
+    def test_templates_in_what_they_are_asked_are_rendered_when_they_are(self) -> None:
+        text = "{{ steps.configure.changed_hosts | join(', ') }} of {{ workflow.name }}: go on?"
+        story = Story(self.pausing(Awaited(WaitKind.APPROVAL, text)), network(2))
+        record = segment(story)
+        assert [wait.asked.text for wait in record.waits] == ["r1 of test: go on?"]
+        assert [wait.asked.text for wait in segment(story).waits] == ["r1 of test: go on?"]
+
+    def test_a_text_that_cannot_be_rendered_asks_nobody_and_begins_no_further_batch(self) -> None:
+        story = Story(self.pausing(Awaited(WaitKind.APPROVAL, "{{ steps.configure.nothing }}")), network(2))
+        record = segment(story)
+        assert (record.state, fates(record)) == (RunState.CANCELLED, {"r1": "changed", "r2": "skipped"})
+        assert "the text of `pause_after`" in record.error
+        assert story.waits.kept == {}
+
     def test_no_answer_in_time_is_a_no(self) -> None:
         story = Story(self.pausing(Awaited(WaitKind.APPROVAL, expires=600)), network(2))
         segment(story)

@@ -89,7 +89,14 @@ def test_that_nobody_is_asked_behind_the_last_batch_is_said(faults: Faults, roll
         ("{batches: [0, 1]}", ["NF104"]),
         ("{batches: 1, expires: 1h, remind: 1h}", ["NF104"]),
         ("{batches: 1, expires: 1h, remind: 30m}", []),
+        ("{batches: 1, text: '{{ steps.configure.changed_hosts }} {{ run.id }}'}", []),
+        ("{batches: 1, text: '{{ steps.configure.changed_host }}'}", ["NF311"]),
+        ("{batches: 1, text: '{{ steps.last.ok }}'}", ["NF307"]),
+        ("{batches: 1, text: '{{ host.name }}'}", ["NF302"]),
+        ("{batches: 1, text: '{{ inputs.no }}'}", ["NF305"]),
+        ("{batches: 1, text: '{{ 1 + }}'}", ["NF308"]),
     ],
 )
 def test_what_makes_no_sense_of_a_pause_is_refused(faults: Faults, value: str, found: list[str]) -> None:
-    assert [code for code, _ in faults(pausing(value))] == found
+    last = "  - {id: last, type: shell, depends_on: configure, command: x}\n"
+    assert [code for code, _ in faults(pausing(value) + last)] == found
