@@ -52,14 +52,20 @@ class PipelineScreen(Observer):
 def view_json(view: PipelineView) -> dict[str, Any]:
     """Return a pipeline as JSON types; `queue` of an entry says where its run waits, null when it does not.
 
-    `left` of an entry says what keeps its run from a worker, `leader` who leads the pipeline.
+    `left` of an entry says what keeps its run from a worker, `leader` who leads the pipeline, `untaken` why no worker does.
     """
     shown: dict[str, Any] = plain(view.record)
     for entry in shown["entries"]:
         place = view.places.get(entry["run"])
         entry["queue"] = {"place": place.place, "of": place.of} if place else None
         entry["left"] = view.queued.get(entry["run"], "")
-    return {**shown, "exit_code": view.record.exit_code, "cut_off": view.cut_off, "leader": view.leader}
+    return {
+        **shown,
+        "exit_code": view.record.exit_code,
+        "cut_off": view.cut_off,
+        "leader": view.leader,
+        "untaken": view.untaken,
+    }
 
 
 def list_lines(views: Sequence[PipelineView]) -> Iterator[str]:
@@ -70,6 +76,7 @@ def list_lines(views: Sequence[PipelineView]) -> Iterator[str]:
         rest = f"  led by {one.worker}" if view.leader else ""
         if not view.leader and not one.over:
             rest = "  a worker takes it up" if view.followed else "  waits for a worker" if not one.worker else rest
+            rest = f"  {view.untaken}" if view.untaken else rest
             rest = f"  cut off: nornflow pipeline resume {one.id}" if view.cut_off and not view.followed else rest
         yield f"{one.id}  {one.state:<10} {one.name}  {one.user}  {one.mode}  {over}/{len(one.entries)} entries{rest}"
     if not views:
@@ -122,9 +129,13 @@ def _after(view: PipelineView) -> Iterator[str]:
             yield f"{waits} it goes on by itself"
         elif not view.leader:
             yield "a worker takes it up in a moment"
-    elif one.state is PipelineState.WAITING:
+        return
+    if view.untaken:
+        yield view.untaken
+    if one.state is PipelineState.WAITING:
         yield f"{waits}: {resume}"
     elif view.cut_off:
         yield f"the process that led it is dead: {resume}"
     else:
-        yield f"it waits for a worker (nornflow worker --runs); to lead it from here: {resume}"
+        which = "with them" if view.untaken else "(nornflow worker --runs)"
+        yield f"it waits for a worker {which}; to lead it from here: {resume}"

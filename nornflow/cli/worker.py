@@ -47,6 +47,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
     from nornflow.app.build import load_project
     from nornflow.app.services.call import Call
     from nornflow.app.services.carrier import Carrier
+    from nornflow.app.services.pipeline_spec import settings_of
     from nornflow.app.services.sealing import demands
     from nornflow.app.services.serving import Worker
     from nornflow.cli.interrupt import hearing
@@ -72,7 +73,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
             call.drain.set()
 
     options = ("--config", str(config_file.resolve())) if config_file else ()
-    post = Post(places, concurrency, demands(project))
+    post = Post(places, concurrency, demands(project), str(project.folder.resolve()), settings_of(project))
     carrier = partial(Carrier, folder=project.folder, options=options)
     with hearing(heard):
         worker = Worker(project, post, call, carrier, grace=grace, tell=lambda text: tell(project.redactor.text(text)))

@@ -55,11 +55,16 @@ class Submitted:
 
 @record
 class Post:
-    """What a worker takes on: runs of these sites (and `runs`), so many of each at once, with these versions."""
+    """What a worker takes on: runs of these sites (and `runs`), so many of each at once, with these versions.
+
+    `home` is the folder of its project, `settings` are those that the runs of pipelines depend on which it leads.
+    """
 
     places: tuple[str, ...]
     concurrency: int
     versions: Mapping[str, str] = field(default_factory=dict)
+    home: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def queues(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine, delete, select, update
 
@@ -33,7 +33,9 @@ class Posts:
 
     def take(self, worker: str, post: Post) -> None:
         """Say what a worker takes on."""
-        self._set(worker, queues=json.dumps(list(post.places)), concurrency=post.concurrency, versions=_text(post))
+        leads = _text({"home": post.home, "settings": dict(post.settings)})
+        queues, versions = json.dumps(list(post.places)), _text(post.versions)
+        self._set(worker, queues=queues, concurrency=post.concurrency, versions=versions, leads=leads)
 
     def all(self) -> Sequence[Posted]:
         """Return every worker at a post, also those known to be dead that nobody has followed yet."""
@@ -43,7 +45,12 @@ class Posts:
         return [
             Posted(
                 view(row),
-                Post(tuple(json.loads(row["queues"])), row["concurrency"], json.loads(row["versions"])),
+                Post(
+                    tuple(json.loads(row["queues"])),
+                    row["concurrency"],
+                    json.loads(row["versions"]),
+                    **json.loads(row["leads"]),
+                ),
                 bool(row["draining"]),
             )
             for row in rows
@@ -84,5 +91,5 @@ class Posts:
             connection.execute(update(workers).where(workers.c.id == worker).values(**values))
 
 
-def _text(post: Post) -> str:
-    return json.dumps(dict(post.versions), sort_keys=True)
+def _text(values: Mapping[str, object]) -> str:
+    return json.dumps(dict(values), sort_keys=True)

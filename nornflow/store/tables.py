@@ -228,13 +228,15 @@ workers = Table(
     Column("concurrency", Integer, nullable=False, server_default="0"),
     Column("versions", Text, nullable=False, server_default=""),
     Column("draining", SmallInteger, nullable=False, server_default="0"),
+    Column("leads", Text, nullable=False, server_default="{}"),
 )
 """Processes that carry out runs. `beat` counts up while one lives; `born` is its start in kernel ticks since `boot`.
 
 Whether a process lives is never read from `beat_at`, which is for people: clocks jump, counters do not.
 
 One that takes runs from queues has `queues` (a JSON list), how many runs of each it takes at once, and the `versions` (JSON)
-that it runs with; `draining` 1 says that it shall take no more.
+that it runs with; `draining` 1 says that it shall take no more. `leads` (JSON) has the folder of its project (`home`) and the
+`settings` with which it leads pipelines.
 """
 
 locks = Table(

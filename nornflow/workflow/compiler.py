@@ -176,7 +176,7 @@ class _Compilation:
             {one.id for one in steps if one.scope is StepScope.DEVICE},
         )
         if isinstance(pause, Mapping):
-            ended = changing.union(*(before[step] for step in changing))
+            ended = frozenset(changing).union(*(before[step] for step in changing))
             behind = Scope(always, names, ended, "the pause behind a batch", True)
             checker.template(pause.get("text"), ("rollout", "pause_after", "text"), behind)
         called = {step: one for step, one in calls.found.items() if one is not None}

@@ -19,6 +19,7 @@ from nornflow.app.services.pipeline_file import usable_pipeline
 from nornflow.app.services.pipeline_spec import PipelineSpec, settings_of
 from nornflow.app.services.pipeline_stage import stage_of
 from nornflow.app.services.pipeline_starter import ProcessStarter
+from nornflow.app.services.pipeline_takers import takers, why_untaken
 from nornflow.app.services.waiting import remind
 from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald
@@ -41,7 +42,6 @@ from nornflow.store.pipelines import SqlPipelines
 from nornflow.store.posts import Posts
 from nornflow.store.processes import user
 from nornflow.store.runs import SqlRunStore
-from nornflow.store.workers import Workers
 from nornflow.workflow.inputs import resolve_inputs
 
 TICK = 0.25
@@ -83,15 +83,11 @@ def detach_pipeline(project: Project, request: PipelineRequest) -> tuple[Pipelin
     pipeline, spec = _asked(project, request)
     with closing(of_pipelines(project.store())) as store:
         record = _new(pipeline, "")
-        SqlPipelines(store).begin(record, spec.portable().kept())
-        there = has_workers(store)
-    return record, "" if there else "no worker is there; the pipeline waits for one"
-
-
-def has_workers(store: SqlRunStore) -> bool:
-    """Tell whether there are workers that may take up what nobody leads."""
-    looker = Workers(store.engine)
-    return any(not each.draining and not looker.is_dead(each.worker.id) for each in Posts(store.engine).all())
+        kept = spec.portable().kept()
+        SqlPipelines(store).begin(record, kept)
+        posts = takers(store)
+    why = why_untaken(kept, record, posts) if posts else "no worker is there"
+    return record, f"{why}; the pipeline waits for one" if why else ""
 
 
 def starter(project: Project, pipeline: str, request: PipelineRequest) -> ProcessStarter:
@@ -147,9 +143,10 @@ def resume_pipeline(
                     hint=f"nornflow pipeline show {record.id}, or nornflow pipeline cancel {record.id}",
                 )
             spec = PipelineSpec.read(desk.spec(record.id))
-            if not spec.is_of(project.folder):
+            if not spec.is_of(str(project.folder.resolve())):
                 raise UsageError(f"pipeline {record.id} was begun in {spec.project}", hint="resume it in that folder")
-            spec.demand_unchanged(project, record.id)
+            if record.wish is None:  # one that is to end begins no run any more
+                spec.demand_unchanged(project, record.id)
             fence = desk.take_over(record.id, record.fence, me.id)
             request = replace(request, yes=request.yes or spec.yes)
             return _Lead(project, desk, store, me, voices, request, wait).lead(spec.made, record, fence)

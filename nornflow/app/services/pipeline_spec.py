@@ -56,22 +56,21 @@ class PipelineSpec:
         home = Path(self.project)
         return replace(self, folder=below(self.folder, home), inventory=below(self.inventory, home), project=HERE)
 
-    def is_of(self, project: Path) -> bool:
-        """Tell whether it was begun in this project's folder, or is portable."""
-        return self.project in (HERE, str(project.resolve()))
+    def is_of(self, folder: str) -> bool:
+        """Tell whether it was begun in the project of this folder, or is portable."""
+        return self.project in (HERE, folder)
 
-    def changes(self, project: Project) -> list[str]:
-        """Return what the settings say otherwise here than where it was begun, in words; its runs would be others."""
-        now = settings_of(project)
+    def changes(self, now: Mapping[str, str]) -> list[str]:
+        """Return what these settings say otherwise than those that it was begun with, in words; its runs would be others."""
         return [
-            f"the {name}: it was {was} and would be {now[name]}"
+            f"the {name}: it was {was} and would be {now.get(name, 'unknown')}"
             for name, was in self.settings.items()
-            if was != now[name]
+            if was != now.get(name)
         ]
 
     def demand_unchanged(self, project: Project, pipeline: str) -> None:
         """Raise UsageError when its runs would be others here: under another profile, or on the devices of another inventory."""
-        if changes := self.changes(project):
+        if changes := self.changes(settings_of(project)):
             raise UsageError(
                 f"the settings are not those that pipeline {pipeline} was begun with: {'; '.join(changes)}",
                 hint="workers have the settings of their project; where a process leads it give those of then (`--config FILE`)",

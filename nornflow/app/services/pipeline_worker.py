@@ -14,8 +14,9 @@ from datetime import datetime
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.pipeline_leaving import LeavingStarter
-from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipeline_spec import PipelineSpec, settings_of
 from nornflow.app.services.pipeline_stage import stage_of
+from nornflow.app.services.pipeline_takers import why_not
 from nornflow.engine.conductor import Conductor
 from nornflow.engine.herald import Herald
 from nornflow.engine.orchestration import next_moment
@@ -54,7 +55,9 @@ class Pipelines:
         self._starter, self._herald, self._tell = starter, herald, tell
         self._desk = SqlPipelines(store)
         self._led: dict[str, _Led] = {}
+        self._home, self._settings = str(project.folder.resolve()), settings_of(project)
         self._foreign: set[str] = set()
+        self._unfit: set[str] = set()
 
     def look(self, due: Collection[str], submitted: Mapping[str, Submitted]) -> None:
         """Lead every pipeline that nobody leads, and do what can be done for those that are led here. StoreError.
@@ -84,23 +87,37 @@ class Pipelines:
         self._led.clear()
 
     def _take_up(self, record: PipelineRecord) -> None:
-        spec = None if record.id in self._foreign else self._spec(record.id)
+        if record.id in self._foreign or (record.id in self._unfit and record.wish is None):
+            return
+        spec = self._spec(record)
         if spec is None:
-            self._foreign.add(record.id)
             return
         with suppress(StateConflict):  # another worker was quicker, or it has ended
             fence = self._desk.take_over(record.id, record.fence, self._workers.id)
             self._tell(f"pipeline {record.id} ({record.name}) is led here")
             self._led[record.id] = _Led(spec.made, self._conductor(spec.made, record, fence), fence)
 
-    def _spec(self, pipeline: str) -> PipelineSpec | None:
-        """Return what a pipeline was begun with; None for one of another project's folder, or that is not understood."""
+    def _spec(self, record: PipelineRecord) -> PipelineSpec | None:
+        """Return what a pipeline was begun with.
+
+        None for one of another project's folder, one that is not understood, and one that was begun with other settings:
+        under those of here its runs would be others, so it is left to a worker that has them.
+        """
         try:
-            spec = PipelineSpec.read(self._desk.spec(pipeline))
+            spec = PipelineSpec.read(self._desk.spec(record.id))
         except UsageError as error:
-            self._tell(f"pipeline {pipeline} is not led here: {error.message}")
+            self._foreign.add(record.id)
+            self._tell(f"pipeline {record.id} is not led here: {error.message}")
             return None
-        return spec if spec.is_of(self._project.folder) else None
+        if not spec.is_of(self._home):
+            self._foreign.add(record.id)
+        elif why_not(spec, record, self._home, self._settings):
+            self._unfit.add(record.id)
+            changes = "; ".join(spec.changes(self._settings))
+            self._tell(f"pipeline {record.id} is not led here, its settings are others: {changes}")
+        else:
+            return spec
+        return None
 
     def _conductor(self, pipeline: Pipeline, record: PipelineRecord, fence: int) -> Conductor:
         emit = self._herald.emitter(record.id, now)

@@ -14,5 +14,6 @@ REVISIONS = (
     "workers_0011",
     "sites_0012",
     "blobs_0013",
+    "leads_0014",
 )
 """Every revision, oldest first; the last one is what this NornFlow works with. Kept here so that a run need not load Alembic."""
