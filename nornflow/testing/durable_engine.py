@@ -175,8 +175,7 @@ class DurableEngineContract:
         zombie = workers.start("zombie", "ams")
         engine.submit(Job("j1", "ams", "count", {"gate": "a"}))
         until(lambda: "zombie j1 two" in paper.lines)
-        time.sleep(0.1)  # it writes to no file while it is stopped
-        zombie.send_signal(signal.SIGSTOP)
+        site.freeze(zombie)
         with engine.serve(Duty("heir", ["ams"], 2), works_of(site.folder, "heir")):
             engine.recover(["zombie"])
             until(lambda: "heir j1 two" in paper.lines)

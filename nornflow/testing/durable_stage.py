@@ -36,6 +36,10 @@ class Site(ABC):
         It knows the works of `works_of`, and says `up` when it serves.
         """
 
+    def freeze(self, process: subprocess.Popen[str]) -> None:
+        """Stop a process; in between two of its transactions where it would keep everybody from the database otherwise."""
+        process.send_signal(signal.SIGSTOP)
+
 
 @dataclass
 class Paper:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy import text
 
 import durable_worker
 from durable_worker import engine_of
+from freezing import freeze
 from nornflow.abc.durable import Ctx, DurableEngine, Duty
 from nornflow.model.job import Job, JobState
 from nornflow.store.database import StoreAway, connect, parsed, upgrade
@@ -43,6 +45,12 @@ class Database(Site):
 
     def words(self) -> Sequence[str]:
         return python(Path(durable_worker.__file__), self.kind, self.url, str(self.folder))
+
+    def freeze(self, process: subprocess.Popen[str]) -> None:
+        if self.url.startswith("sqlite"):
+            freeze(process, self.folder / "store.db")
+        else:
+            super().freeze(process)
 
     def close(self) -> None:
         self._stack.close()

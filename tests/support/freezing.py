@@ -14,19 +14,24 @@ from pathlib import Path
 
 @contextmanager
 def frozen(process: subprocess.Popen[str], database: Path) -> Iterator[None]:
-    """Stop a process that is not writing to this SQLite file at the moment; it goes on when the block ends.
+    """Stop a process that is not writing to this SQLite file at the moment; it goes on when the block ends."""
+    try:
+        freeze(process, database)
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+def freeze(process: subprocess.Popen[str], database: Path) -> None:
+    """Stop a process that is not writing to this SQLite file at the moment.
 
     One that is stopped in the middle of a transaction keeps everybody from the file: it is let go on and stopped again.
     """
     os.kill(process.pid, signal.SIGSTOP)
-    try:
-        while _being_written(database):
-            os.kill(process.pid, signal.SIGCONT)
-            time.sleep(0.01)
-            os.kill(process.pid, signal.SIGSTOP)
-        yield
-    finally:
+    while _being_written(database):
         os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.01)
+        os.kill(process.pid, signal.SIGSTOP)
 
 
 def _being_written(database: Path) -> bool:

@@ -159,7 +159,7 @@ def test_a_large_file_is_refused_by_its_size_without_being_read(tmp_path: Path) 
     with pytest.raises(InvalidDocument, match="too large") as caught:
         load(path)
     assert [one.code for one in caught.value.diagnostics] == ["NF002"]
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < 1
 
 
 def test_a_text_may_be_given_more_room() -> None:
