@@ -146,10 +146,18 @@ class Project:
         self.redactor.add(key, "the key of the journal")
         return Vault.of_environment(self.workspace, variable, key)
 
-    def store(self, *, create: bool = True, patient: bool = True, patience: Patience | None = None) -> RunStore:
+    def store(
+        self,
+        *,
+        create: bool = True,
+        patient: bool = True,
+        patience: Patience | None = None,
+        given_up: Callable[[], bool] | None = None,
+    ) -> RunStore:
         """Open the store of runs; StoreError when it cannot be used. Readers (`create=False`) leave no file behind.
 
-        A patient one waits for a database that goes away later, as long as `store.patience` says, or with `patience`.
+        A patient one waits for a database that goes away later, as long as `store.patience` says and nobody has `given_up`, or
+        with `patience`.
         """
         if not self.remembers:
             from nornflow.store.nothing import NoStore
@@ -165,6 +173,7 @@ class Project:
             self.vault,
             create=create,
             patience=patience or (settings.patience if patient else 0),
+            given_up=given_up,
         )
 
     def durable(self, engine: Engine | None = None, patience: Patience | None = None) -> DurableEngine:

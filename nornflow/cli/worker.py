@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
     left is gone on with by another worker, and nothing is sent to a device twice.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.call import Call
+    from nornflow.app.services.call import LAST, Call
     from nornflow.app.services.carrier import Carrier
     from nornflow.app.services.pipeline_spec import settings_of
     from nornflow.app.services.sealing import demands
@@ -73,8 +74,14 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
             call.drain.set()
 
     options = ("--config", str(config_file.resolve())) if config_file else ()
+
+    def end() -> None:
+        tell(f"ended {LAST:.0f} s after the last call, in the middle of something that hangs", colour="red")
+        os._exit(1)  # what it started sees its line cut
+
     post = Post(places, concurrency, demands(project), str(project.folder.resolve()), settings_of(project))
     carrier = partial(Carrier, folder=project.folder, options=options)
     with hearing(heard):
+        call.end_in_time(grace, end)
         worker = Worker(project, post, call, carrier, grace=grace, tell=lambda text: tell(project.redactor.text(text)))
         return 0 if worker.work() else 1

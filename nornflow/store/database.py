@@ -74,6 +74,9 @@ def connect(url: URL) -> Engine:
             )
         except ImportError:
             raise StoreError("the driver for PostgreSQL is not installed", hint=_EXTRA) from None
+        from nornflow.store.heard import attend  # with the driver, which not everybody has
+
+        attend(engine)
         event.listen(engine, "handle_error", _mark_gone)
         event.listen(engine, "connect", _bound_transactions)
         event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
@@ -101,7 +104,10 @@ def brisk(engine: Engine, seconds: float) -> Engine:
         "keepalives_count": max(1, round(seconds) - 1),
         "tcp_user_timeout": round(seconds * 1000),
     }
+    from nornflow.store.heard import attend
+
     found = create_engine(engine.url, connect_args=options, pool_size=1, max_overflow=0)
+    attend(found, seconds, knock=False)
     event.listen(found, "handle_error", _mark_gone)
     event.listen(found, "connect", _bound_transactions)
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,11 +74,12 @@ def open_store(
     *,
     create: bool = True,
     patience: float | Patience = 0,
+    given_up: Callable[[], bool] | None = None,
 ) -> PatientRunStore:
     """Return the store of runs; StoreError when it cannot be reached or its schema is not ours.
 
     A new SQLite file gets its tables at once; an empty PostgreSQL database waits for `nornflow db upgrade`. With patience
-    (seconds) the store waits for a database that goes away later.
+    (seconds) the store waits for a database that goes away later, unless that is given up.
     """
     engine = open_engine(url, workspace, create=create)
     try:
@@ -89,4 +92,6 @@ def open_store(
         raise
     if not isinstance(patience, Patience):
         patience = Patience(patience, waiting=logging.getLogger(__name__).warning)
+    if given_up is not None:
+        patience = replace(patience, given_up=given_up)
     return PatientRunStore(engine, blobs_of(engine, workspace), redactor, vault, patience=patience)

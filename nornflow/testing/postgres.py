@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -94,6 +95,21 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """End the server: `fast` ends sessions in the middle of what they do, `immediate` is a crash."""
         self._control("stop", "-w", "-m", mode)
+
+    def freeze(self) -> None:
+        """Stop all its processes: what is sent is acknowledged, connections are accepted, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, number)  # first: it starts no other one then
+        for each in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(each), number)
 
     def _control(self, *words: str) -> None:
         self._run("pg_ctl", "-D", str(self._data), *words)

@@ -157,6 +157,30 @@ def test_a_worker_drains_and_leaves_what_it_has_no_time_for(made: Callable[..., 
     assert sites.project.run("workers", "drain", "nobody").exit_code == 2
 
 
+def test_a_database_that_answers_nothing_keeps_no_worker_from_its_end(
+    made: Callable[..., Sites], server: PostgresServer, fleet: Fleet
+) -> None:
+    """It is frozen: it takes what is said to it. What the worker started dies with it, and the run is gone on with."""
+    sites = made(f"store: {{url: '{server.url}'}}\ndurable: {{engine: dbos}}\n")
+    sites.project.run("db", "upgrade").ok()
+    fleet.fault("r1", "hang", at="logging host")
+    first = sites.worker("--site", "ams")
+    run = sites.leave("ams")
+    until(lambda: "logging host" in fleet["r1"].last_command, sites)
+    server.freeze()
+    try:
+        first.terminate()
+        until(lambda: "taking no further run" in sites.log(0), sites)
+        first.terminate()
+        assert first.wait(60) in (0, 1), "ended by itself, or by its last resort"
+    finally:
+        server.wake()
+    fleet.heal("r1")
+    sites.worker("--site", "ams")
+    sites.ends(run, seconds=60)
+    assert {each: Counter(sites.written(each)) for each in ("r1", "r2")} == {"r1": LINES, "r2": LINES}
+
+
 def test_a_run_that_kills_its_process_each_time_is_parked_and_the_rest_goes_on(made: Callable[..., Sites]) -> None:
     sites = made(files={"tasks/poison.py": POISON, "bad.yaml": BAD})
     bad = sites.project.run("run", "bad.yaml", "--yes", "--detach").ok().stdout.strip()

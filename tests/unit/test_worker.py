@@ -90,9 +90,10 @@ def at_work(
     may: threading.Semaphore | None = None,
     places: int = 1,
 ) -> Iterator[Worker]:
-    """Have a worker of ams at work, whose clock goes 20 seconds further whenever it looks."""
+    """Have a worker of ams at work, whose clock goes 20 seconds further whenever it looks; it leaves all soon after its end."""
     project = load_project(site.path)
     post, call, clock = Post(("ams",), places, demands(project)), Call(), itertools.count(0, 20)
+    call.end_in_time(0.2, lambda: None)
     worker = Worker(
         project,
         post,

@@ -26,23 +26,27 @@ LOOK = 0.5
 class Alive:
     """This process as a worker: its id, the table of workers, and the pulse that others may watch along with.
 
-    Without a store (`store.url: none`) it has neither, and an empty id.
+    Without a store (`store.url: none`) it has neither, and an empty id. `given_up` tells whether the store is still waited for.
     """
 
     def __init__(self, store: RunStore, silence: float) -> None:
         self.workers: Workers | None = None
         self.pulse: Pulse | None = None
         self.id = ""
+        self.given_up: Callable[[], bool] = lambda: False
         self._error: RunLost | None = None
         self._tell: list[Callable[[StoreError], None]] = []
         if isinstance(store, NoStore):
             return  # and the database is not loaded
+        from nornflow.store.patience import PatientRunStore
         from nornflow.store.pulse import Pulse
         from nornflow.store.runs import SqlRunStore
         from nornflow.store.workers import Workers
 
         if isinstance(store, SqlRunStore):
             self.workers = Workers(store.engine, silence=silence)
+            if isinstance(store, PatientRunStore):
+                self.given_up = store.patience.given_up
             self.pulse = Pulse(self.workers, lost=self._lost)
             self.id = self.workers.register()
 
@@ -109,7 +113,7 @@ def turns_of(me: Alive, project: Project, when_held: str = "", asked: Asked = NO
     from nornflow.store.slots import SqlSlots
 
     settings, engine = project.settings, me.workers.engine
-    patience = Patience(settings.store.patience)
+    patience = Patience(settings.store.patience, given_up=me.given_up)
     return Turns(
         PatientLocks(SqlDeviceLocks(engine, me.workers), patience),
         PatientSlots(SqlSlots(engine, me.workers), patience),

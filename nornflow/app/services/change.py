@@ -99,7 +99,8 @@ def carry_out(
     from nornflow.app.services.waiting import waits_of
 
     run = commission.run if commission else new_run_id(now())
-    with shared_out(project, change) as shards, closing(project.store()) as store, alive(store, project) as me:
+    opened = partial(project.store, given_up=lambda: voices.switch.rollbacks.aborted)  # the last Ctrl-C of three
+    with shared_out(project, change) as shards, closing(opened()) as store, alive(store, project) as me:
         for dead in dead_runs(store, me):
             voices.notice(told_of(store, dead))
         recorder = RunRecorder(store, run)

@@ -69,7 +69,8 @@ def resume_run(
     """
     from nornflow.app.sites.owning import at_sites, collect, sites_of  # the database: not every run needs it
 
-    with closing(project.store()) as store, alive(store, project) as me:
+    opened = project.store(given_up=lambda: voices.switch.rollbacks.aborted)  # the last Ctrl-C of three
+    with closing(opened) as store, alive(store, project) as me:
         standing = store.standing(store.find(wanted.run))
         _demand_unended(standing)
         _demand_dead(standing, me, wait)

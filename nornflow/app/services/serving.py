@@ -51,6 +51,8 @@ SELDOM = 15.0
 class Worker:
     """One process at its post, from `work` until it is told to end; `tell` says in a line what happens.
 
+    Whoever calls it sees to it that `hurry` follows in time (`Call.end_in_time`); `grace` is how long that takes, for people.
+
     A run is carried on by a process of its own (`carrier` starts one), so that one that kills its process kills no other. One
     more process is kept ready, which has loaded what runs need before there is one for it.
     """
@@ -124,13 +126,11 @@ class Worker:
                 self._pipelines.release()
         with suppress(StoreError):  # it is for people who look
             self._posts.retire(me.id)
-        end = self._monotonic() + self._grace
         if serving.at_work:
             self._tell(f"draining: {len(serving.at_work)} runs are at work, and have {self._grace:.0f} s")
         self._carriers.leave()
         while (serving.at_work or self._starter.busy) and not self._call.hurry.wait(LOOK / 5):
-            if self._monotonic() > end:
-                self._call.hurry.set()
+            pass
         self._carriers.kill()
         self._starter.close()
 
