@@ -48,7 +48,7 @@ def command(run: str, level: str | None, until_end: bool, form: str) -> None:
     found = cancel_run(project, run, Level(level), until_end=until_end)
     if found.waits:
         with screen_for(answer=False, mask=project.redactor.text) as screen, stopping_on_interrupt() as switch:
-            found = end_waiting(project, found, screen.voices(switch))
+            found = end_waiting(project, found, screen.voices(switch), until_end=until_end)
     if form == "json":
         show_json({**plain(found), "ended": found.ended})
     elif found.ended:

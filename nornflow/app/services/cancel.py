@@ -99,12 +99,30 @@ def cancel_run(
     """
     from nornflow.store.runs import SqlRunStore
     from nornflow.store.wishes import Wishes
-    from nornflow.store.workers import Workers
 
     with closing(project.store(create=False)) as store:
         run = store.find(beginning)
         assert isinstance(store, SqlRunStore)  # no other one finds a run
         wish = Wishes(store.engine).ask(run, Wish(level, user(), clock(), "nornflow runs cancel")).wish
+    return followed(project, run, wish, until_end=until_end, wait=wait, monotonic=monotonic, clock=clock)
+
+
+def followed(
+    project: Project,
+    run: str,
+    wish: Wish,
+    *,
+    until_end: bool = False,
+    wait: Callable[[float], object] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    clock: Callable[[], datetime] = now,
+) -> Cancelled:
+    """Return what becomes of a wish that is kept, as `cancel_run` does."""
+    from nornflow.store.runs import SqlRunStore
+    from nornflow.store.workers import Workers
+
+    with closing(project.store(create=False)) as store:
+        assert isinstance(store, SqlRunStore)  # it keeps the wish
         workers, began, seen = Workers(store.engine, silence=project.settings.store.silence), monotonic(), 0
         heard = False
         while True:

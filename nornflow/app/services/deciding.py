@@ -15,9 +15,11 @@ from nornflow.app.services.decided import kept_workflow, step_types_for
 from nornflow.app.services.logins import Tell, learn_logins, unheard
 from nornflow.app.services.spec import kept_spec, spec_of
 from nornflow.app.services.waiting import told, waits_at
+from nornflow.engine.waiting import why
 from nornflow.errors import PlanStale, PolicyDenied, StateConflict, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.sealed import SHORT
+from nornflow.model.step import Step
 from nornflow.model.wait import Wait, WaitEnd, WaitKind
 from nornflow.policy.waits import barred, judged
 from nornflow.policy.waits import standing as ballot_on
@@ -162,12 +164,18 @@ def _meant(run: str, waits: Sequence[Wait], about: About) -> Wait:
 
 
 def _demand_known(project: Project, store: RunStore, run: str, name: str) -> None:
-    """Raise UsageError when the workflow says which signals it waits for, and this one is not among them."""
+    """Raise UsageError when the workflow says which signals it waits for, and this one is not among them.
+
+    StateConflict when each step that it names for this one has waited already, outside of batches: none will do so again.
+    """
+    from nornflow.store.waits import SqlWaits
+
     spec = spec_of(store.standing(run).spec)
     types = step_types_for(project, spec)
     workflow = kept_workflow(project, spec, types)
     waiting = [step for step in workflow.steps if types[step.type].waits(step.params)]
     named = list(dict.fromkeys(str(step.params["signal"]) for step in waiting if step.params.get("signal")))
+    _demand_wanted(run, name, waiting, SqlWaits(_sql(store, run)).of(run))
     if (
         name in named
         or any(map(has_template, named))
@@ -184,3 +192,18 @@ def _demand_known(project: Project, store: RunStore, run: str, name: str) -> Non
             if named
             else "no step of it waits",
         )
+
+
+def _demand_wanted(run: str, name: str, waiting: Sequence[Step], waits: Sequence[Wait]) -> None:
+    over = {wait.step: wait for wait in waits if not wait.batch and wait.end is not None}
+    last = next((wait for wait in reversed(over.values()) if wait.asked.signal == name), None)
+    if last is None or (last.open and last.end is WaitEnd.EXPIRED):
+        return  # of one that came too late the store says until when it was waited for
+    for step in waiting:
+        signal = str(step.params.get("signal") or name)  # a plugin's step has its own ways to say it
+        if step.id not in over and (signal == name or has_template(signal)):
+            return
+    raise StateConflict(
+        f"no step of run {run} waits for the signal {name} any more: {why(last)}",
+        hint=f"each signal ends one wait; what this one brought: nornflow runs show {run}",
+    )

@@ -10,8 +10,9 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.cancel import Cancelled
+from nornflow.app.services.cancel import Cancelled, followed
 from nornflow.app.services.resume import Wanted, resume_run
+from nornflow.errors import StateConflict, UsageError
 
 
 def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
@@ -31,7 +32,16 @@ def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
     return [run for run in found if not owners.get(run) or workers.gone(owners[run])]
 
 
-def end_waiting(project: Project, found: Cancelled, voices: Voices) -> Cancelled:
-    """End a run that waits without a process, as somebody wishes: take back what has to be. Raises as `resume_run`."""
-    record = resume_run(project, Wanted(found.run), voices)
+def end_waiting(project: Project, found: Cancelled, voices: Voices, *, until_end: bool = False) -> Cancelled:
+    """End a run that waits without a process, as somebody wishes: take back what has to be. Raises as `resume_run`.
+
+    A worker may be quicker: then what becomes of it there is returned, as `cancel_run` does.
+    """
+    try:
+        record = resume_run(project, Wanted(found.run), voices)
+    except (StateConflict, UsageError):
+        after = followed(project, found.run, found.wish, until_end=until_end)
+        if after.waits:  # nobody goes on with it
+            raise
+        return after
     return replace(found, state=record.state, heard=True)

@@ -1,0 +1,78 @@
+"""What commands say of runs that wait when they come too late, twice, or together with a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nornflow.app.services import going_on
+from nornflow.errors import StateConflict
+from nornflow.testing.project import ProjectFolder
+from waiting_site import PIPELINE, latest
+
+TWICE = """
+    name: twice
+    version: 1.0
+    steps:
+      - {id: one, type: wait, signal: go}
+      - {id: two, type: wait, signal: go, depends_on: [one]}
+      - {id: end, type: wait, signal: end, depends_on: [two]}
+    """
+
+
+@pytest.fixture
+def site(project: Callable[..., ProjectFolder]) -> ProjectFolder:
+    return project({"pipeline.yaml": PIPELINE, "twice.yaml": TWICE})
+
+
+def begun(site: ProjectFolder, workflow: str) -> str:
+    """Begin a run that waits and return its id."""
+    assert site.run("run", workflow, "--yes").exit_code == 4
+    run: str = latest(site)["id"]
+    return run
+
+
+class TestSignals:
+    def test_each_ends_one_wait_and_one_too_many_is_refused(self, site: ProjectFolder) -> None:
+        run = begun(site, "twice.yaml")
+        assert "step one of run" in site.run("runs", "signal", run, "go").ok().stdout
+        assert "it is kept until one does" in site.run("runs", "signal", run, "go").ok().stdout  # for step two
+        assert site.run("runs", "resume", run).exit_code == 4
+        refused = site.run("runs", "signal", run, "go")
+        assert refused.exit_code == 1
+        assert (
+            f"no step of run {run} waits for the signal go any more: step two: the signal go has come" in refused.stderr
+        )
+        site.run("runs", "signal", run, "end").ok()
+        site.run("runs", "resume", run).ok()
+
+
+class TestCancel:
+    def test_a_worker_that_ends_the_run_first_is_no_error(
+        self, site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = begun(site, "pipeline.yaml")
+        resume = going_on.resume_run
+
+        def quicker(*given: Any) -> Any:
+            resume(*given)
+            raise StateConflict(f"run {run} was taken over by a worker meanwhile")
+
+        monkeypatch.setattr(going_on, "resume_run", quicker)
+        ended = site.run("runs", "cancel", run, "--after-batch", "--format", "json").ok().json()
+        assert (ended["state"], ended["ended"], ended["heard"]) == ("cancelled", True, True)
+
+    def test_what_keeps_everybody_from_ending_it_is_told(
+        self, site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = begun(site, "pipeline.yaml")
+
+        def hindered(*given: Any) -> Any:
+            raise StateConflict(f"run {run} cannot go on")
+
+        monkeypatch.setattr(going_on, "resume_run", hindered)
+        told = site.run("runs", "cancel", run, "--after-batch")
+        assert (told.exit_code, told.stdout) == (1, "")
+        assert f"run {run} cannot go on" in told.stderr
