@@ -44,6 +44,7 @@ class Deployment:
         self._progress = working.progress
         self._works = working.works
         self._ledger = working.ledger
+        self._progress.batch_of = self._ledger.batch_of
         self._tools = tools
         self._recovered = recovered
         self._first, self._body, self._last = device_phases(workflow.steps)

@@ -89,9 +89,9 @@ class Progress:
         self.pre_images: dict[str, PreImage] = {}
         self.taken_back: set[str] = set()
         """Devices on which a step failed and took its own change back at once."""
+        self.batch_of: Mapping[str, int] = {}
         self.plans: Mapping[str, HostPlan] = {}
         """What is applied to each device, with the way back that was rehearsed."""
-        self.batch_of: dict[str, int] = {}
         self.armed: dict[str, Armed] = {}
         """Devices whose change has, or had, to be confirmed."""
         self.holds: dict[str, Hold] = {}
@@ -137,7 +137,7 @@ class Progress:
                 self.host_results.setdefault(step.id, {}).update(results)
 
     def result(self, step_id: str, host: str | None) -> StepResult | None:
-        """Return a step's result as the host (or, without one, the run) sees it."""
+        """Return a step's result as the host (or, without one, the run) sees it: within a batch that is about its devices."""
         if self._scope[step_id] is Scope.RUN or step_id in self.results:
             return self.results.get(step_id)
         per_host = self.host_results.get(step_id)
@@ -145,6 +145,10 @@ class Progress:
             return None
         if host is not None:
             return per_host.get(host)
+        if self.batch:
+            per_host = {name: one for name, one in list(per_host.items()) if self.batch_of.get(name) == self.batch}
+            if not per_host:
+                return None
         return _summary(per_host, self.over)
 
     def forget(self, step: Step, hosts: Sequence[str]) -> None:

@@ -21,6 +21,13 @@ TWICE = """
       - {id: end, type: wait, signal: end, depends_on: [two]}
     """
 
+CALLS = """
+    name: calls
+    version: 1.0
+    steps:
+      - {id: part, type: workflow, file: pipeline.yaml}
+    """
+
 
 @pytest.fixture
 def site(project: Callable[..., ProjectFolder]) -> ProjectFolder:
@@ -63,6 +70,18 @@ class TestCancel:
         monkeypatch.setattr(going_on, "resume_run", quicker)
         ended = site.run("runs", "cancel", run, "--after-batch", "--format", "json").ok().json()
         assert (ended["state"], ended["ended"], ended["heard"]) == ("cancelled", True, True)
+
+    def test_files_that_changed_meanwhile_keep_nobody_from_ending_it(self, site: ProjectFolder) -> None:
+        site.write("calls.yaml", CALLS)
+        run = begun(site, "calls.yaml")
+        site.write("pipeline.yaml", PIPELINE.replace("build", "is another one"))
+        refused = site.run("runs", "resume", run)  # it waits
+        assert (refused.exit_code, "waits for the signal ci-done" in refused.stderr) == (4, True)
+        site.run("runs", "signal", run, "ci-done", "--data", '{"build": 7}').ok()
+        refused = site.run("runs", "resume", run)
+        assert refused.exit_code == 2
+        assert "cannot go on: something is not what it was when it was begun" in refused.stderr
+        assert f"run {run} has ended: cancelled" in site.run("runs", "cancel", run, "--after-device").ok().stdout
 
     def test_what_keeps_everybody_from_ending_it_is_told(
         self, site: ProjectFolder, monkeypatch: pytest.MonkeyPatch

@@ -69,3 +69,37 @@ def mended(stage: Stage) -> Stage:
     stage.step("configure", "fake.configure", lines=["ntp server 192.0.2.9", "logging host 192.0.2.3"])
     stage.step("go", "fake.await", Edge("configure", On.FAILED), awaited=GO)
     return stage.step("mend", "fake.configure", "go", lines=["ntp server 192.0.2.77"])
+
+
+def test_each_batch_is_mended_by_itself() -> None:
+    story = Story(undone_when_refused, network(2))
+    segment(story)
+    for batch, router in ((1, "r1"), (2, "r2")):
+        story.waits.say("bob", "board", batch, yes=False)
+        assert (segment(story).state, story.waits.open) == (RunState.WAITING, [("go", batch)])
+        assert sum(sent(story)[router].values()) == 1
+        story.waits.signal("go")
+        record = segment(story)
+    assert record.state is RunState.SUCCEEDED
+    assert {host: sum(lines.values()) for host, lines in sent(story).items()} == {"r1": 2, "r2": 2}
+    assert not any("192.0.2.9" in device.config for device in story.devices.values())
+
+
+def test_what_is_done_once_to_mend_a_device_is_done_in_its_batch() -> None:
+    """In the second batch the failure of its only device counts, and not that the device before it was mended."""
+
+    def script(stage: Stage) -> Stage:
+        mended(stage)
+        stage.workflow["rollout"] = Rollout(batches=(Amount(1), Amount(1)))
+        return stage
+
+    story = Story(script, network(2))
+    for device in story.devices.values():
+        device.rejects = ("logging",)
+    for batch in (1, 2):
+        record = segment(story)
+        assert (record.state, story.waits.open) == (RunState.WAITING, [("go", batch)])
+        story.waits.signal("go")
+    record = segment(story)
+    assert fates(record) == {"r1": "changed", "r2": "changed"}
+    assert record.state is RunState.SUCCEEDED

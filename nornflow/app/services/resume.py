@@ -30,8 +30,9 @@ from nornflow.errors import StateConflict, StillWaiting, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind, Standing
-from nornflow.model.run import RunRecord
+from nornflow.model.run import RunRecord, RunState
 from nornflow.model.step import Scope
+from nornflow.model.wish import Level, Wish
 from nornflow.record import record
 from nornflow.store.processes import user
 from nornflow.store.recorder import RunRecorder
@@ -83,7 +84,7 @@ def resume_run(
         _demand_plan(standing, entries)
         if wanted.recover:
             _demand_unconfirmed(standing, entries)
-        change = _unchanged(project, standing, entries, recover=wanted.recover)
+        change = _unchanged(project, standing, entries, only_ends=wanted.recover or _only_ends(standing))
         try:
             _demand_step(change, wanted.again)
             demand_possible(project, change.spec.asks)
@@ -190,10 +191,22 @@ def _demand_unconfirmed(standing: Standing, entries: Sequence[Entry]) -> None:
         )
 
 
-def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry], *, recover: bool) -> Change:
+def _ended_by(standing: Standing) -> str:
+    """Return which command ends a run that waits, to begin another one in its place."""
+    waits = standing.state is RunState.WAITING
+    return f" (nornflow runs cancel {standing.run} --after-device ends this one)" if waits else ""
+
+
+def _only_ends(standing: Standing) -> bool:
+    """Tell whether a run waits, and somebody wishes that it does no step any more."""
+    wish = Wish.read(standing.wish)
+    return standing.state is RunState.WAITING and wish is not None and wish.level.height > Level.AFTER_BATCH.height
+
+
+def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry], *, only_ends: bool) -> Change:
     """Return the change as it was begun; UsageError, naming it, when something that is still needed is another now.
 
-    Whoever only recovers does no step any more, so no file of one is needed.
+    Whoever only recovers the run, or ends it, does no step any more, so no file of one is needed.
     """
     spec = kept_spec(standing.spec, project.folder)
     change, today = kept_change(project, spec)
@@ -201,12 +214,13 @@ def _unchanged(project: Project, standing: Standing, entries: Sequence[Entry], *
     if spec.sealed:  # a device that is not there any more is stale, and the others are changed
         gone = {host: HostView(host) for host in spec.targets if host not in change.hosts}
         change = replace(change, hosts={**change.hosts, **gone})
-    differences = spec.changes(today, steps if recover else _done(change, entries))
+    differences = spec.changes(today, steps if only_ends else _done(change, entries))
     if differences:
         change.close()
         raise UsageError(
             f"run {standing.run} cannot go on: something is not what it was when it was begun: {'; '.join(differences)}",
-            hint="bring that back, or begin a new run; devices that were at work are compared with what they should be",
+            hint=f"bring that back, or begin a new run{_ended_by(standing)}; devices that were at work are compared with what "
+            "they should be",
         )
     return change
 
