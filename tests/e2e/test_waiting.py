@@ -42,7 +42,8 @@ LOOK = """
     steps:
       - {id: look, type: netmiko.command, command: show version}
       - {id: go, type: wait, signal: go, depends_on: [look]}
-      - {id: as, type: assert, depends_on: [go], condition: "steps.go.data.as == 'simulated-login'"}
+      - {id: again, type: wait, signal: go, depends_on: [go]}
+      - {id: as, type: assert, depends_on: [again], condition: "steps.go.data.as == 'simulated-login'"}
       - {id: tell, type: note, depends_on: [as], text: "as {{ steps.go.data.as }}"}
     """
 As = Callable[[str], None]
