@@ -91,7 +91,7 @@ class DeviceStep:
         return {host: results[host] for host in hosts}
 
     def _again(self, host: str, result: StepResult) -> bool:
-        return worth_retrying(result) and self._progress.times.over(host) is None
+        return worth_retrying(result) and self._progress.times.over(host, self._step.id) is None
 
     def _end(self, host: str, result: StepResult) -> None:
         if host not in self._kept:
@@ -106,7 +106,7 @@ class DeviceStep:
             skipped = self._work.skipped(host)
         except NornFlowError as error:
             return self._work.soften(self._work.failed(error, host))
-        late = self._progress.times.over(host) if skipped is None else None
+        late = self._progress.times.over(host, self._step.id) if skipped is None else None
         return skipped if late is None else self._work.soften(self._work.failed(late, host))
 
     def _attempt(self, hosts: Sequence[str], attempt: int, last: bool) -> dict[str, StepResult]:
@@ -130,7 +130,7 @@ class DeviceStep:
         assert devices is not None  # a round has devices
         self._attempt_number, self._last_attempt = attempt, round.last
         self._done = {}
-        limits, switch = self._progress.times.left(hosts), self._cancellation
+        limits, switch = self._progress.times.left(hosts, self._step.id), self._cancellation
         answers = devices.run(
             self._step.id, hosts, self._unit, timeout=self._work.timeout, limits=limits, cancellation=switch
         )
@@ -171,7 +171,7 @@ class DeviceStep:
         except NornFlowError as error:
             result = self._work.failed(error, session.host.name)
         ended, seconds = self._tools.clock(), self._tools.monotonic() - began  # a clock may be set back
-        self._progress.times.use(session.host.name, seconds)
+        self._progress.times.use(session.host.name, seconds, self._step.id)
         result = replace(result, started_at=started, completed_at=ended, duration=seconds)
         if not result.failed:
             self._done[session.host.name] = result

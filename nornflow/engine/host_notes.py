@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TypeVar
 
+from nornflow.engine.deadlines import Used
 from nornflow.engine.plan_notes import PlanNotes, StepPlan
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.model.confirm import Armed, Hold
@@ -34,7 +35,7 @@ class HostNotes:
     armed: Armed | None = None
     hold: Hold | None = None
     held_save: tuple[str, str, str] | None = None
-    used: float = 0.0
+    used: Used = field(default_factory=dict)
 
 
 def take_notes(progress: Progress, planned: StepPlan | None, host: str, *, planner: bool = False) -> HostNotes:
@@ -74,7 +75,7 @@ def put_notes(progress: Progress, planned: StepPlan | None, host: str, notes: Ho
         _put(progress.past.open, (step.id, host), notes.open.get(step.id))
     for group, there in ((progress.taken_back, notes.taken_back), (progress.past.rolling, notes.rolling)):
         (group.add if there else group.discard)(host)
-    progress.times.use(host, max(0.0, notes.used - progress.times.used(host)))
+    progress.times.know(host, notes.used)
 
 
 def _put(where: dict[K, T], key: K, what: T | None) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from nornflow.abc import Journal
+from nornflow.engine.deadlines import Used
 from nornflow.engine.emit import Emitter
 from nornflow.engine.plan_notes import StepPlan
 from nornflow.engine.progress import PreImage
@@ -81,18 +82,18 @@ class Logbook:
         *,
         final: bool,
         taken_back: bool = False,
-        used: float = 0.0,
+        used: Used | None = None,
     ) -> None:
         """A step has ended on a device, for good or (not `final`) one attempt of it; `image` when it changed something.
 
         `taken_back` says that the step failed and took its own change back; `used` are the seconds that were worked on the
-        device so far, where they are limited.
+        device so far, by what limits them.
         """
         data: dict[str, Any] = {"result": compact(result), "final": final}
         if taken_back:
             data["taken_back"] = True
         if used:
-            data["used"] = round(used, 3)
+            data["used"] = _rounded(used)
         if image is not None:
             data["image"] = {"expected": image.expected, "saved": image.saved, "commit": image.commit}
             if image.steps and image.text != image.found.get(image.steps[0]):
@@ -103,9 +104,10 @@ class Logbook:
         """A step of the run is about to be done."""
         self._before(Entry(EntryKind.BEGUN, step, data={"batch": batch}))
 
-    def result(self, step: str, batch: int, result: StepResult) -> None:
-        """A step of the run has ended."""
-        self._after(Entry(EntryKind.RESULT, step, data={"batch": batch, "result": compact(result)}), wait=True)
+    def result(self, step: str, batch: int, result: StepResult, used: Used | None = None) -> None:
+        """A step of the run has ended; `used` as of a device."""
+        data = {"batch": batch, "result": compact(result), **({"used": _rounded(used)} if used else {})}
+        self._after(Entry(EntryKind.RESULT, step, data=data), wait=True)
 
     def rollback(self, host: str) -> None:
         """A device is about to be taken back."""
@@ -213,3 +215,7 @@ def host_plan_data(host: HostPlan) -> dict[str, Any]:
     rehearsed = {} if host.rollback is None else {"rollback": compact(host.rollback)}
     risks = {"risks": [compact(risk) for risk in host.risks]} if host.risks else {}
     return {**compact(host), "steps": [compact(step) for step in host.steps], **rehearsed, **risks}
+
+
+def _rounded(used: Used) -> dict[str, float]:
+    return {name: round(seconds, 3) for name, seconds in used.items()}

@@ -99,7 +99,7 @@ class Progress:
         self.held_saves: dict[str, tuple[str, str, str]] = {}
         """By device, what is done once its change is confirmed: step, connection and the command that saves."""
         self.past = Past()
-        self.times = HostTimes(workflow.rollout.host_timeout)
+        self.times = HostTimes(workflow)
         self.batch = 0
         """The batch that is at work; 0 before the first one and after the last."""
         self.over = False

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from nornflow.abc import Cancellation
+from nornflow.engine.deadlines import ONCE, ROLLOUT, Used
 from nornflow.engine.images import image_after, image_before
 from nornflow.engine.journal import armed_of, result_of
 from nornflow.engine.plan_notes import StepPlan
@@ -161,10 +162,7 @@ class Recovery:
         image_after(self._progress.pre_images, entry)
         result = result_of(entry.data["result"])
         step = self._workflow.step(entry.step)
-        times = self._progress.times
-        times.use(
-            entry.host, max(0.0, entry.data.get("used", 0.0) - times.used(entry.host))
-        )  # it says all of it so far
+        self._progress.times.know(entry.host, _used(entry))
         self._progress.past.open.pop((entry.step, entry.host), None)
         if entry.data.get("taken_back"):
             self._progress.taken_back.add(entry.host)
@@ -181,6 +179,7 @@ class Recovery:
         key, result = (entry.step, int(entry.data["batch"])), result_of(entry.data["result"])
         self._progress.past.begun.discard(key)
         self._progress.past.ended.add(key)
+        self._progress.times.know(ONCE, _used(entry))
         self._progress.record(self._workflow.step(entry.step), result)
         self._time(entry.step, result)
 
@@ -224,6 +223,12 @@ class Recovery:
         else:
             known.started = min(known.started, result.started_at)
             known.ended = max(known.ended or result.completed_at, result.completed_at)
+
+
+def _used(entry: Entry) -> Used:
+    """Return the seconds that were worked so far; a NornFlow before this one knew those of the rollout alone."""
+    used = entry.data.get("used", {})
+    return used if isinstance(used, dict) else {ROLLOUT: float(used)}
 
 
 class AtWork(Cancellation):

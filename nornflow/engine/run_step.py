@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.cached import CachedStep
+from nornflow.engine.deadlines import ONCE
 from nornflow.engine.held_batch import HeldBatch
 from nornflow.engine.progress import Progress
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Waiting
 from nornflow.engine.work import StepWork
-from nornflow.errors import NornFlowError, StepCancelled
+from nornflow.errors import NornFlowError, StepCancelled, StepTimeout
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Mode
 from nornflow.model.run import HostState, StepResult
@@ -89,7 +90,7 @@ class RunStep:
         attempt = 1
         while True:
             result = replace(self._attempt(), attempts=attempt)
-            if retry is None or attempt == attempts or not worth_retrying(result):
+            if retry is None or attempt == attempts or not self._again(result):
                 break
             self._tools.emitter.emit(
                 EventKind.STEP_RETRY, result.error, step=self._step.id, attempt=attempt + 1, of=attempts
@@ -100,9 +101,22 @@ class RunStep:
         self._cached.keep({"": result})
         return self._cached.named("", result)
 
+    def _again(self, result: StepResult) -> bool:
+        return worth_retrying(result) and self._progress.times.over(ONCE, self._step.id) is None
+
     def _attempt(self) -> StepResult:
+        times, step, began = self._progress.times, self._step.id, self._tools.monotonic()
         try:
-            return self._until(self._work.act_aside(Mode.APPLY, self._cancellation, self._wait))
+            if late := times.over(ONCE, step):
+                raise late
+            left = (times.left((ONCE,), step) or {}).get(ONCE)
+            try:
+                result = self._work.act_aside(Mode.APPLY, self._cancellation, self._wait, left)
+            finally:
+                times.use(ONCE, self._tools.monotonic() - began, step)
+            return self._until(result)
+        except StepTimeout as error:
+            return self._work.failed(times.over(ONCE, step) or error)
         except NornFlowError as error:
             return self._work.failed(error)
 

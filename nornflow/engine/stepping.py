@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from nornflow.engine.calls import Call
+from nornflow.engine.deadlines import ONCE
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.graph import rescue_groups, walk
 from nornflow.engine.held_batch import HeldBatch
@@ -98,7 +99,7 @@ class Stepping:
             except Suspended:
                 return False
             self._progress.record(step, result)
-            tools.log.result(step.id, self._progress.batch, result)
+            tools.log.result(step.id, self._progress.batch, result, self._progress.times.used(ONCE))
             tools.emitter.emit(
                 EventKind.HOST_STATE,
                 result.error or result.warning,

@@ -102,22 +102,39 @@ class StepWork:
             ) from None
 
     def act(
-        self, mode: Mode, session: DeviceSession | None, change: Change | None = None, wait: Wait | None = None
+        self,
+        mode: Mode,
+        session: DeviceSession | None,
+        change: Change | None = None,
+        wait: Wait | None = None,
+        left: float | None = None,
     ) -> StepResult:
-        """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it."""
-        rounds = self._rounds(session.host.name if session else None)
+        """Do (or plan) the step once, or once per item of `for_each`, and return how it ended; raises what ended it.
+
+        It has its `timeout`, or what is `left` of that of a call.
+        """
+        rounds, timeout = self._rounds(session.host.name if session else None), self._limited(left)
         if self.step.for_each is None:
-            return self._act_once(mode, session, rounds[0], self.timeout, change, wait)
-        deadline = self._tools.monotonic() + self.timeout
+            return self._act_once(mode, session, rounds[0], timeout, change, wait)
+        deadline = self._tools.monotonic() + timeout
         results = []
         for number, names in enumerate(rounds):
             self._go_on(mode, session, number, len(rounds))
             results.append(self._act_once(mode, session, names, self._left(deadline), change))
         return _merged(results)
 
-    def act_aside(self, mode: Mode, cancellation: Cancellation | None = None, wait: Wait | None = None) -> StepResult:
+    def act_aside(
+        self,
+        mode: Mode,
+        cancellation: Cancellation | None = None,
+        wait: Wait | None = None,
+        left: float | None = None,
+    ) -> StepResult:
         """Do (or plan) a step of the run in a thread of its own; raises what ended it, StepTimeout when it hangs."""
-        return self._aside(lambda: self.act(mode, None, wait=wait), cancellation)
+        return self._aside(lambda: self.act(mode, None, wait=wait, left=left), cancellation, left)
+
+    def _limited(self, left: float | None) -> float:
+        return self.timeout if left is None else max(min(self.timeout, left), 0.1)
 
     @property
     def may_wait(self) -> bool:
@@ -142,8 +159,8 @@ class StepWork:
 
         return self._aside(ask, cancellation)
 
-    def _aside(self, work: Callable[[], R], cancellation: Cancellation | None) -> R:
-        return aside(self.step.id, work, self.timeout, cancellation or self._tools.switch)
+    def _aside(self, work: Callable[[], R], cancellation: Cancellation | None, left: float | None = None) -> R:
+        return aside(self.step.id, work, self._limited(left), cancellation or self._tools.switch)
 
     def _go_on(self, mode: Mode, session: DeviceSession | None, done: int, of: int) -> None:
         """Raise StepCancelled between two items when the run shall end; a device's change is not left half done for that."""

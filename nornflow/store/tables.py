@@ -216,10 +216,8 @@ workers = Table(
     "workers",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("machine", Text, nullable=False),
-    Column("boot", Text, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("born", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("machine", "boot")),
+    *(Column(name, BigInteger, nullable=False) for name in ("pid", "born")),
     Column("user", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("beat", BigInteger, nullable=False),
@@ -235,8 +233,7 @@ workers = Table(
 Whether a process lives is never read from `beat_at`, which is for people: clocks jump, counters do not.
 
 One that takes runs from queues has `queues` (a JSON list), how many runs of each it takes at once, and the `versions` (JSON)
-that it runs with; `draining` 1 says that it shall take no more. `leads` (JSON) has the folder of its project (`home`) and the
-`settings` with which it leads pipelines.
+that it runs with; `draining` 1 says that it takes no more, `leads` (JSON) the folder and settings with which it leads pipelines.
 """
 
 locks = Table(

@@ -24,7 +24,7 @@ from nornflow.workflow.inputs import why_unfit
 from nornflow.workflow.library import Library
 from nornflow.workflow.templating import Renderer
 
-_OF_ITS_OWN = frozenset(("until", "timeout", "retry", "cache", "read_only", "once", "rollback", "outputs"))
+_OF_ITS_OWN = frozenset(("until", "retry", "cache", "read_only", "once", "rollback", "outputs"))
 """Keys of a step that say nothing about a call: each step of the called workflow has its own."""
 _OF_THE_RUN = {
     **dict.fromkeys(("rollout", "confirm", "snapshot", "timeout", "resources")),
@@ -101,6 +101,8 @@ class Calls:
             if key in _OF_ITS_OWN:
                 message = f"`{key}` says nothing on a step that calls a workflow"
                 hint = "give it to the steps of the called workflow"
+                if key in ("retry", "until"):
+                    hint += "; to try all of it again make it an entry of a pipeline, with `retries`"
                 self.reader.report("NF225", message, (*draft.path, key), key=True, found=key, hint=hint)
         if draft.check:
             message = "a check of the rollout cannot call a workflow"

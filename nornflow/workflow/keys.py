@@ -229,10 +229,7 @@ WORKFLOW = Record(
         "environment": Key(_ENVIRONMENT, "variables of the programs that steps start"),
         "profile": Key(Text(shortest=1, longest=64, what="the name of a profile"), "the profile it is written for"),
         "permissions": Key(ListOf(Text(shortest=1, longest=64), 0, 50), "the only permissions its steps may use"),
-        "timeout": Key(
-            _TIMEOUT,
-            "seconds the whole run may be at work (not waiting); without it, `default_timeout` of the settings",
-        ),
+        "timeout": Key(_TIMEOUT, "seconds of work (not waiting) for the run; without it, `default_timeout`"),
         "retry": Key(RETRY, "how failed steps are tried again, for every step that does not say so itself"),
         "cache": Key(
             _CACHE, "whether results may be taken from earlier runs, for every step that runs once and only reads"
@@ -286,10 +283,7 @@ STEP = Record(
             _CONDITION,
             "expression over `steps.<id>`, its own result: the step is tried again (see retry) until it is true",
         ),
-        "timeout": Key(
-            _TIMEOUT,
-            "seconds the step may be at work (not waiting); the profile's max_step_duration is the cap",
-        ),
+        "timeout": Key(_TIMEOUT, "seconds of work for the step, or for all of a call; max_step_duration is the cap"),
         "retry": Key(RETRY, "how the step is tried again when it fails"),
         "cache": Key(_CACHE, "whether the result may be taken from an earlier run; for steps that only read"),
         "read_only": Key(

@@ -276,7 +276,7 @@ def test_the_time_that_a_device_has_goes_on_where_it_stopped() -> None:
 
     limit = 1000.0
     free, record = undisturbed(script, network(1))
-    used = [entry.data["used"] for entry in free.entries if entry.kind is EntryKind.OUTCOME]
+    used = [entry.data["used"][""] for entry in free.entries if entry.kind is EntryKind.OUTCOME]
     assert (used, fates(record)) == (sorted(set(used)), {"r1": "changed"})
     limit = used[1]  # all that it has is gone when it comes to the last step
     calm, record = undisturbed(script, network(1))

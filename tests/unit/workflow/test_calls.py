@@ -31,7 +31,7 @@ SHOWN = "{id: shown, type: ttp.show, depends_on: change, command: show}"
 HEAD = "name: main\nversion: 1.0\nsteps:\n"
 CALL = "  - {id: part, type: workflow, file: part.yaml, inputs: {line: hostname x}}\n"
 NOT_OF_CALLS = (
-    *("retry: {attempts: 2}", "until: 'true'", "timeout: 5", "once: true", "rollback: false", "cache: true"),
+    *("retry: {attempts: 2}", "until: 'true'", "once: true", "rollback: false", "cache: true"),
     *("read_only: true", "outputs: {x: {from: stdout}}"),
 )
 Made = tuple[Workflow | None, tuple[Diagnostic, ...]]
