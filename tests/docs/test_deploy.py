@@ -52,9 +52,49 @@ def test_kubernetes_takes_every_manifest() -> None:
     found = list(documents())
     for document in found:
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
-    assert {each["kind"] for each in found} >= {"Deployment", "Job", "Secret", "PodDisruptionBudget"}
+    kinds = {each["kind"] for each in found}
+    assert kinds >= {"Deployment", "Job", "ConfigMap", "PodDisruptionBudget", "NetworkPolicy"}
+    assert "Secret" not in kinds, "one that is applied again with the rest would take the place of the real one"
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate({**found[0], "kind": "Secret", "stringData": 1}, KUBERNETES, strict=True)
+
+
+def pods() -> Iterator[dict]:
+    yield from (each["spec"]["template"] for each in documents() if each["kind"] in ("Deployment", "Job"))
+
+
+def test_pods_keep_the_rules_of_the_level_restricted() -> None:
+    """Of Kubernetes' Pod Security Standards; and settings come from no Service that happens to be called so."""
+    found = list(pods())
+    assert found
+    for pod in found:
+        assert pod["metadata"]["labels"]["app"] == "nornflow", "the NetworkPolicy is for it, too"
+        spec = pod["spec"]
+        security = spec["securityContext"]
+        assert (security["runAsNonRoot"], security["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+        assert (spec["enableServiceLinks"], spec["automountServiceAccountToken"]) == (False, False)
+        for container in spec["containers"]:
+            own = container["securityContext"]
+            assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True)
+            assert own["capabilities"] == {"drop": ["ALL"]}
+            assert {"/tmp", "/var/lib/nornflow"} <= {each["mountPath"] for each in container["volumeMounts"]}
+            assert container["envFrom"] == [{"configMapRef": {"name": "nornflow"}}, {"secretRef": {"name": "nornflow"}}]
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_a_version_that_cannot_start_takes_no_worker_away() -> None:
+    for each in documents():
+        if each["kind"] == "Deployment":
+            assert each["spec"]["minReadySeconds"] > 10
+            assert each["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_what_compose_needs_is_asked_for() -> None:
+    """A value that is missing ends it with words; a default would be wrong (the folder is that of the file, not one's own)."""
+    text = (DEPLOY / "docker" / "compose.yaml").read_text()
+    asked = re.findall(r"\$\{(\w+)(\S\S)", text)
+    assert {name for name, _ in asked} == {"PROJECT", "PGPASSWORD", "JOURNAL_KEY", "NORNFLOW_PASSWORD"}
+    assert {how for _, how in asked} == {":?"}
 
 
 def test_who_is_killed_had_the_time_to_drain() -> None:
@@ -85,9 +125,19 @@ def test_systemd_takes_every_unit(tmp_path: Path) -> None:
     assert (done.returncode, ours) == (0, []), done.stderr
 
 
+def test_a_unit_bears_a_store_that_is_away_and_a_run_that_takes_all_memory() -> None:
+    for unit in UNITS:
+        lines = unit.read_text().splitlines()
+        assert {"Restart=always", "StartLimitIntervalSec=0", "OOMPolicy=continue", "CapabilityBoundingSet="} <= set(
+            lines
+        )
+        words = [line.partition("=")[0] for line in lines]
+        assert "ProtectProc" not in words, "who lives is read in /proc"
+
+
 def test_the_image_starts_the_worker_so_that_it_hears_signals() -> None:
     lines = (DEPLOY / "docker" / "Dockerfile").read_text().splitlines()
-    assert 'ENTRYPOINT ["nornflow"]' in lines, "the exec form: a shell would keep SIGTERM to itself"
+    assert 'ENTRYPOINT ["tini", "--", "nornflow"]' in lines, "the exec form: a shell would keep SIGTERM to itself"
     assert any(re.match(r"USER \d+$", line) for line in lines)
 
 
