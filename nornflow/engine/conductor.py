@@ -141,9 +141,9 @@ class Conductor:
             worker = entry.worker if run is None else run.worker
             if not worker or self._stage.gone(worker):
                 # what its process did and told before it went; now that it is gone, no more comes from it
-                begun, now = self._stage.run(entry.run) is not None, self._stage.desk.record(self._id).entry(entry.id)
-                if begun is (run is not None) and now.worker == entry.worker:
-                    self._left_alone(now, begun=begun)
+                after, now = self._stage.run(entry.run), self._stage.desk.record(self._id).entry(entry.id)
+                if after == run and now.worker == entry.worker:
+                    self._left_alone(now, begun=after is not None)
 
     def _is_taken_up(self, entry: EntryRecord, run: RunLook) -> bool:
         """Tell whether somebody is about to go on with a run that waits."""

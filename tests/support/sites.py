@@ -109,7 +109,7 @@ class Sites:
         found = json.loads(self.project.run("runs", "list", "--format", "json").ok().stdout)
         return str(next(each["state"] for each in found if each["id"] == run))
 
-    def ends(self, run: str, state: str = "succeeded", seconds: float = 40) -> None:
+    def ends(self, run: str, state: str = "succeeded", seconds: float = 60) -> None:
         """Wait for the end of a run; AssertionError with all logs when it does not come."""
         until(lambda: self.state(run) not in UNENDED, self, seconds, every=0.3)
         found = self.state(run)
@@ -180,7 +180,7 @@ def kill_whole(worker: subprocess.Popen[str]) -> None:
     until(lambda: not any(map(birth, held)), "what a dead worker held goes on", seconds=5, every=0.005)
 
 
-def until(holds: Callable[[], object], told: object = "", seconds: float = 40, every: float = 0.05) -> None:
+def until(holds: Callable[[], object], told: object = "", seconds: float = 60, every: float = 0.05) -> None:
     """Wait until something holds; AssertionError when it does not in time.
 
     `every` is for what is dear to look at: workers need the processor.

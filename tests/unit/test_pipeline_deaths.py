@@ -65,6 +65,20 @@ def test_a_process_that_begins_and_dies_between_two_looks_has_begun() -> None:
     assert story.record.entry("a").run == slow.run, "what it has begun is gone on with, not done anew"
 
 
+def test_a_process_that_ends_its_run_and_goes_between_two_looks_has_not_died() -> None:
+    story = world(entry("a"))
+    story.lead().step()
+    quick = story.of("a")
+    assert story.begin(quick)
+    anew = story.lead()
+    story.meanwhile.append(lambda: story.end(quick))
+    anew.step()
+    assert story.meanwhile == []
+    assert story.record.entry("a").deaths == 0
+    assert [one.entry for one in story.processes] == ["a"], "nobody goes on with what has ended"
+    assert anew.step().state is PipelineState.SUCCEEDED
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_process_that_comes_between_two_looks_is_let_be(begun: bool) -> None:
     story = world(entry("a"))

@@ -134,9 +134,12 @@ def followed(
                 heard = heard or _tells(stored.event.kind, stored.event.data, wish)
             about = workers.about(standing.worker)
             found = Cancelled(run, wish, standing.state, heard, str(about) if about else standing.worker)
-            if standing.state is RunState.WAITING and (not standing.worker or workers.gone(standing.worker)):
+            gone = not standing.worker or workers.gone(standing.worker)
+            if gone and store.standing(run) != standing:  # its process ended it, and went, between these two looks
+                continue
+            if gone and standing.state is RunState.WAITING:
                 return found
-            if not standing.worker or workers.gone(standing.worker):
+            if gone:
                 with suppress(RunLost):  # a worker took it in this very moment
                     return _of_the_dead(store, project.records(), found, standing.fence, clock())
             if not until_end and (heard or monotonic() - began >= PATIENCE):

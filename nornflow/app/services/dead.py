@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nornflow.abc import RunStore
 from nornflow.app.services.alive import Alive
@@ -13,8 +13,14 @@ from nornflow.model.journal import Standing
 
 def dead_runs(store: RunStore, me: Alive) -> Sequence[Standing]:
     """Return the runs that nobody carries out any more, as far as that can be told at once."""
-    workers = me.workers
-    return [] if workers is None else [run for run in store.unended() if run.cut_off(workers.is_dead)]
+    return [] if me.workers is None else cut_off_runs(store, me.workers.is_dead)
+
+
+def cut_off_runs(store: RunStore, is_dead: Callable[[str], bool]) -> Sequence[Standing]:
+    """Return the runs whose process is known to be dead; not those that it ended, and then went, while they were looked at."""
+    found = [run for run in store.unended() if run.cut_off(is_dead)]
+    left = {run.run: run.worker for run in store.unended()} if found else {}
+    return [run for run in found if left.get(run.run) == run.worker]
 
 
 def told_of(store: RunStore, dead: Standing) -> str:

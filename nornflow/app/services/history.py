@@ -95,13 +95,13 @@ def followed(
 
 def cut_off(store: RunStore) -> frozenset[str]:
     """Return the runs whose process is known to be dead, so that nobody carries them out; nothing is changed."""
+    from nornflow.app.services.dead import cut_off_runs
     from nornflow.store.runs import SqlRunStore
     from nornflow.store.workers import Workers
 
     if not isinstance(store, SqlRunStore):
         return frozenset()
-    workers = Workers(store.engine)
-    return frozenset(run.run for run in store.unended() if run.cut_off(workers.is_dead))
+    return frozenset(run.run for run in cut_off_runs(store, Workers(store.engine).is_dead))
 
 
 def parked(store: RunStore) -> Mapping[str, str]:

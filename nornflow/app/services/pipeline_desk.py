@@ -152,6 +152,9 @@ def cancel_pipeline(
             posts = takers(store)
             taken = bool(posts) and not why_untaken(desk.spec(pipeline), record, posts)
             if workers.gone(record.worker) and not taken:
+                record = desk.record(pipeline)
+                if record.over:  # its process ended it, and went, between these two looks
+                    return record
                 with suppress(StateConflict):  # somebody leads it by now
                     return resume_pipeline(project, pipeline, voices, request, wait)
             elif not until_end:
