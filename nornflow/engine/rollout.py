@@ -8,7 +8,7 @@ from dataclasses import replace
 from nornflow.engine.batches import Batching
 from nornflow.engine.confirmation import Confirmation
 from nornflow.engine.given_up import GivenUp
-from nornflow.engine.record import check_record
+from nornflow.engine.record import check_record, few
 from nornflow.engine.recovery import Recovered
 from nornflow.engine.snapshots import Snapshots
 from nornflow.engine.stepping import Stepping, Working
@@ -194,8 +194,10 @@ class InBatches:
         rollout = self._rollout
         if batch.number not in rollout.pause_after or self._tools.switch.finishing:
             return
+        failed = [host for host in batch.hosts if self._failed(host)]
         done = "is done" if batch.hosts else f"({batch.by}) has no device"
-        text = f"batch {batch.number} of {of} {done}; go on?"
+        bad = f", and failed on {len(failed)} of {len(batch.hosts)} devices: {few(failed)}" if failed else ""
+        text = f"batch {batch.number} of {of} {done}{bad}; go on?"
         elsewhere = rollout.pause is not None or self._was_asked_about(batch)
         answer = None if elsewhere else self._tools.question(text)
         if answer is None and self._waiting.possible:

@@ -195,6 +195,17 @@ class TestPauses:
         assert segment(story).state is RunState.SUCCEEDED
         assert story.naps == [30, 30]  # the batch before the pause is not soaked once more
 
+    def test_whoever_is_asked_is_told_what_failed(self) -> None:
+        def script(stage: Stage) -> Stage:
+            rollout = Rollout(batches=(Amount(2), Amount(9)), max_failures=Amount(1), pause_after=frozenset({1}))
+            stage.workflow["rollout"] = rollout
+            return changing(stage)
+
+        story = Story(script, network(3), asks=False)
+        story.devices["r2"].rejects = ("192.0.2.9",)
+        (wait,) = segment(story).waits
+        assert wait.asked.text == "batch 1 of 2 is done, and failed on 1 of 2 devices: r2; go on?"
+
     def test_a_pause_that_names_who_has_to_say_yes_asks_them_on_a_terminal_too(self) -> None:
         story = Story(self.pausing(Awaited(WaitKind.APPROVAL, approvers=1)), network(2))
         assert segment(story).state is RunState.WAITING
