@@ -308,3 +308,25 @@ def test_a_site_that_no_worker_could_be_started_for_is_refused(site: ProjectFold
 )
 def test_a_site_has_the_name_that_the_inventory_gives_it(value: Any, name: str) -> None:
     assert site_of(HostView("r1", data={"site": value}), "site") == name
+
+
+def test_a_waiting_run_that_its_workers_could_not_go_on_with_is_shown(site: ProjectFolder) -> None:
+    """Whoever replaces workers learns of it before anybody has answered."""
+
+    def shown() -> list[tuple[str, str]]:
+        found = site.run("workers", "list", "--format", "json").ok().json()["waiting"]
+        return [(each["run"], each["why"]) for each in found]
+
+    run = str(site.run("run", "waiter.yaml", "--format", "json").json()["id"])
+    assert site.run("runs", "resume", run, "--detach").exit_code == 0
+    with at_work(site, Carried(Came.WAITS), [], []):
+        assert soon(lambda: bool(watched(load_project(site.path)).workers))
+        assert shown() == []  # it needs no worker
+        with closing(sqlite3.connect(site.path / ".nornflow" / "nornflow.db")) as connection:
+            connection.execute("""UPDATE submissions SET versions = '{"nornflow-netops": "0.0.1"}'""")
+            connection.commit()
+        assert shown()[0][0] == run
+        assert "nornflow-netops 0.0.1 is wanted" in shown()[0][1]
+    assert shown() == []
+    site.run("runs", "signal", run, "go").ok()
+    assert shown() == [(run, "no worker takes these")]

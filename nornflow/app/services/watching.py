@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 
 from nornflow.app.build import Project
+from nornflow.app.clock import now
 from nornflow.errors import UsageError
 from nornflow.model.run import RunState
 from nornflow.model.submission import RUNS, Submitted, version_differences
@@ -16,6 +17,7 @@ from nornflow.store.posts import Posted, Posts
 from nornflow.store.runs import SqlRunStore
 from nornflow.store.site_shards import parts_of
 from nornflow.store.submissions import Submissions
+from nornflow.store.waits import SqlWaits
 from nornflow.store.workers import Workers
 
 
@@ -92,8 +94,12 @@ def seen_in(found: SqlRunStore, silent: Collection[str] = ()) -> Watched:
     submitted = Submissions(found.engine).open()
     standings = [found.standing(each.run) for each in submitted]
     carried = {each.run for each in standings if each.worker and not looker.is_dead(each.worker)}
-    resting = {each.run for each in standings if each.state is RunState.WAITING}
+    resting = {each.run for each in standings if each.state is RunState.WAITING}.difference(SqlWaits(found).due(now()))
     there = [each for each in posts if each.worker.id in alive.difference(silent) and not each.draining]
+    # one that waits for people wants no worker yet, but it will: whoever replaces workers has to know
+    idle = {
+        each.run for each in submitted if each.run in resting and not _wants_others(each.submission.place, each, there)
+    }
     pipelines = SqlPipelines(found).unended()
     return Watched(
         tuple(
@@ -114,7 +120,7 @@ def seen_in(found: SqlRunStore, silent: Collection[str] = ()) -> Watched:
         tuple(
             RunSeen(each.run, each.submission.place, _why(each.submission.place, each, there), each.submission.parked)
             for each in submitted
-            if each.run not in carried and (each.submission.parked or each.run not in resting)
+            if each.run not in carried and (each.submission.parked or each.run not in idle)
         )
         + tuple(
             RunSeen(each.run, site, _why(site, each, there), part=True)
@@ -142,6 +148,12 @@ def _why(place: str, each: Submitted, there: list[Posted]) -> str:
     here = [worker.post for worker in there if place in worker.post.places]
     if not here:
         return "no worker takes these"
-    if any(post.versions == each.submission.versions for post in here):
+    if not _wants_others(place, each, there):
         return ""
     return f"no worker has its versions: {version_differences(each.submission.versions, here[0].versions)}"
+
+
+def _wants_others(place: str, each: Submitted, there: Sequence[Posted]) -> bool:
+    """Tell whether there are workers for the place, and all of them have other versions than the run was left with."""
+    here = [worker.post for worker in there if place in worker.post.places]
+    return bool(here) and all(post.versions != each.submission.versions for post in here)
