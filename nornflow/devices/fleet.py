@@ -334,9 +334,8 @@ class NornirDevices(Devices):
 def _too_late(host: str, name: str, timeout: float | None, limit: float | None) -> StepTimeout:
     if limit is not None and (timeout is None or limit < timeout):
         return StepTimeout(
-            f"{host}: {name} did not end within the {limit:g} s that were left of its host_timeout, or of the timeout of a call;"
-            " its sessions were closed",
-            hint="raise that one, or look at what the device was doing",
+            f"{host}: {name} did not end within the {limit:g} s that were left of its host_timeout; its sessions were closed",
+            hint="raise `host_timeout` of the rollout, or look at what the device was doing",
         )
     return StepTimeout(
         f"{host}: {name} did not end within {timeout:g} s; its sessions were closed",

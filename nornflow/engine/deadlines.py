@@ -68,8 +68,9 @@ class HostTimes:
     def over(self, host: str, step: str = "") -> StepTimeout | None:
         """Return the error of a device that has nothing left for a step."""
         name = next((name for name in self._names(step) if not self._rest(host, name)), None)
-        if name is None:
-            return None
+        return None if name is None else self._error(host, name)
+
+    def _error(self, host: str, name: str) -> StepTimeout:
         where = f"{host}: " if host else ""
         if name == ROLLOUT:
             return StepTimeout(

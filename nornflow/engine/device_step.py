@@ -18,7 +18,7 @@ from nornflow.engine.shards import Desk, Done, Round, Work
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
-from nornflow.errors import GuardDenied, NornFlowError, StepCancelled, StepError
+from nornflow.errors import GuardDenied, NornFlowError, StepCancelled, StepError, StepTimeout
 from nornflow.model.device import Change
 from nornflow.model.event import EventKind
 from nornflow.model.permission import Grant, Mode
@@ -137,9 +137,21 @@ class DeviceStep:
         found: dict[str, StepResult] = {}
         for host in hosts:
             answer = answers[host]
-            result = answer if isinstance(answer, StepResult) else self._ended_from_outside(host, answer)
-            found[host] = result if result.attempts == attempt else replace(result, attempts=attempt)
+            if not isinstance(answer, StepResult):
+                answer = self._ended_from_outside(host, self._late(host, answer, limits))
+            found[host] = answer if answer.attempts == attempt else replace(answer, attempts=attempt)
         return Done(found, told=self._told & found.keys(), kept=self._kept & found.keys())
+
+    def _late(self, host: str, error: NornFlowError, limits: Mapping[str, float] | None) -> NornFlowError:
+        """Return why a device was cut off: where it was the time of several steps that was over, which one."""
+        times, step = self._progress.times, self._step.id
+        if limits is None or limits[host] >= self._work.timeout or not isinstance(error, StepTimeout):
+            return error
+        times.use(host, limits[host], step)  # its work may come to no end
+        late = times.over(host, step)
+        if late is None:
+            return error
+        return StepTimeout(f"{late.message}; {step} was ended, and its sessions were closed", hint=late.hint)
 
     def _ended_from_outside(self, host: str, error: NornFlowError) -> StepResult:
         """Return the result of a device whose work was cut off: it may have changed, so it is not simply "failed"."""

@@ -63,8 +63,9 @@ def test_hung_devices_do_not_stop_the_healthy_ones(how: str, fleet: MakeFleet, p
     assert soon(lambda: not network.open_sessions(), 10.0), network.open_sessions()
 
 
-def test_a_device_that_takes_too_long_over_many_steps_ends_at_its_host_timeout(
-    fleet: MakeFleet, project: MakeProject
+@pytest.mark.parametrize("over", ["host_timeout", "step all, which calls a workflow"])
+def test_a_device_that_takes_too_long_over_many_steps_ends_when_their_time_is_over(
+    fleet: MakeFleet, project: MakeProject, over: str
 ) -> None:
     network = fleet(count=3, latency=0.01)
     network.fault("r2", "slow", after=60)  # 0.6 s for each answer: no step is over its own time
@@ -73,11 +74,16 @@ def test_a_device_that_takes_too_long_over_many_steps_ends_at_its_host_timeout(
         f"{f', depends_on: look{n - 1}' if n else ''}}}\n"
         for n in range(8)
     )
-    head = "name: look\nversion: 1.0\non_failure: continue\nrollout: {host_timeout: 4}\nsteps:\n"
-    record = run(project({"look.yaml": head + steps}, fleet=network))
+    head = "name: look\nversion: 1.0\non_failure: continue\n"
+    files = {"look.yaml": f"{head}rollout: {{host_timeout: 4}}\nsteps:\n{steps}"}
+    if over != "host_timeout":
+        call = "steps: [{id: all, type: workflow, file: part.yaml, timeout: 3}]\n"
+        files = {"look.yaml": head + call, "part.yaml": f"name: part\nversion: 1.0\nsteps:\n{steps}"}
+    record = run(project(files, fleet=network))
     states = {host.host: host.state.value for host in record.hosts}
     assert states == {"r1": "ok", "r2": "timed_out", "r3": "ok"}
-    assert "host_timeout" in record.hosts[1].error
+    assert over in record.hosts[1].error
+    assert "its sessions were closed" in record.hosts[1].error
     assert soon(lambda: not network.open_sessions(), 10.0)
 
 
