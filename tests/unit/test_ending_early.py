@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from called import compiled
 from engine_stage import CONFIG, Stage, changing, fates, network
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.deadlines import HostTimes
@@ -187,14 +188,19 @@ def wishes(stage: Stage, level: Level, host: str) -> None:
         stage.switch.heed(wish(level))
 
 
+def paced(rollout: str = "") -> HostTimes:
+    steps = 'steps: [{id: look, type: fake.check, condition: "true"}]'
+    return HostTimes(compiled(f"name: paced\nversion: 1.0\n{rollout}{steps}\n"))
+
+
 class TestHostTimes:
     def test_without_a_limit_there_is_none(self) -> None:
-        times = HostTimes(0)
+        times = paced()
         times.use("r1", 1e9)
         assert (times.left(["r1"]), times.over("r1")) == (None, None)
 
     def test_what_is_used_is_gone(self) -> None:
-        times = HostTimes(10)
+        times = paced("rollout: {host_timeout: 10}\n")
         times.use("r1", 4)
         assert times.left(["r1", "r2"]) == {"r1": 6, "r2": 10}
         times.use("r1", 7)
