@@ -9,6 +9,8 @@ import pytest
 
 from nornflow.app.services import going_on
 from nornflow.errors import StateConflict
+from nornflow.model.journal import Entry, EntryKind
+from nornflow.store.runs import SqlRunStore
 from nornflow.testing.project import ProjectFolder
 from waiting_site import PIPELINE, latest
 
@@ -26,6 +28,28 @@ CALLS = """
     version: 1.0
     steps:
       - {id: part, type: workflow, file: pipeline.yaml}
+    """
+
+OWN = """
+    name: own
+    version: 1.0
+    steps:
+      - {id: go, type: wait, signal: go}
+      - {id: say, type: own.say, depends_on: [go]}
+    """
+PLUGIN = """
+    from nornflow import StepResult, hookimpl, run_step
+
+
+    @run_step("own.say")
+    def say(text: str = "") -> StepResult:
+        \"\"\"Say it.\"\"\"
+        return StepResult()
+
+
+    @hookimpl
+    def nornflow_step_types():
+        yield say
     """
 
 
@@ -83,15 +107,24 @@ class TestCancel:
         assert "cannot go on: something is not what it was when it was begun" in refused.stderr
         assert f"run {run} has ended: cancelled" in site.run("runs", "cancel", run, "--after-device").ok().stdout
 
-    def test_what_keeps_everybody_from_ending_it_is_told(
-        self, site: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("changed", [False, True])
+    def test_a_run_that_nobody_can_go_on_with_is_ended_unless_it_has_sent_something(
+        self, site: ProjectFolder, monkeypatch: pytest.MonkeyPatch, changed: bool
     ) -> None:
-        run = begun(site, "pipeline.yaml")
-
-        def hindered(*given: Any) -> Any:
-            raise StateConflict(f"run {run} cannot go on")
-
-        monkeypatch.setattr(going_on, "resume_run", hindered)
-        told = site.run("runs", "cancel", run, "--after-batch")
-        assert (told.exit_code, told.stdout) == (1, "")
-        assert f"run {run} cannot go on" in told.stderr
+        site.write("plugin.py", PLUGIN)
+        site.write("nornflow.yaml", "plugins: {local: [plugin.py]}")
+        site.write("own.yaml", OWN)
+        run = begun(site, "own.yaml")
+        if changed:
+            entries = [Entry(EntryKind.INTENT, "say", "r1", {})]
+            monkeypatch.setattr(SqlRunStore, "entries", lambda store, run: entries)
+        site.write("nornflow.yaml", "# the plugin is gone")
+        ended = site.run("runs", "cancel", run, "--after-device")
+        if changed:
+            assert (ended.exit_code, ended.stdout) == (2, "")
+            assert "there is no step type 'own.say'" in ended.stderr
+            assert latest(site)["state"] == "waiting"
+        else:
+            assert f"run {run} has ended: cancelled" in ended.ok().stdout
+            shown = site.run("runs", "show", run).ok().json()
+            assert shown["error"].endswith("it waited, nothing had been sent to a device")

@@ -17,6 +17,7 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.fates import fates
 from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import EventKind
+from nornflow.model.journal import EntryKind
 from nornflow.model.run import RUN_MOVES, RunState
 from nornflow.model.wish import Level, Wish
 from nornflow.record import record
@@ -167,6 +168,18 @@ def _tells(kind: EventKind, data: object, wish: Wish) -> bool:
     return Level(data["level"]).height >= wish.level.height
 
 
+def end_untouched(project: Project, found: Cancelled) -> Cancelled | None:
+    """End a waiting run that cannot be gone on with, as is wished, if it has sent nothing to a device; else None.
+
+    StateConflict, or RunLost, when somebody goes on with it in this moment.
+    """
+    with closing(project.store(create=False)) as store:
+        standing = store.standing(found.run)
+        if standing.state is not RunState.WAITING or any(e.kind is EntryKind.INTENT for e in store.entries(found.run)):
+            return None
+        return _ended(store, project.records(), found, standing.fence, now(), "it waited")
+
+
 def _of_the_dead(store: RunStore, records: RunRecords, found: Cancelled, fence: int, at: datetime) -> Cancelled:
     """End a run whose process is dead, where it had sent nothing to a device; StateConflict elsewhere."""
     if found.state not in BEFORE_DEVICES:
@@ -174,8 +187,12 @@ def _of_the_dead(store: RunStore, records: RunRecords, found: Cancelled, fence: 
             f"run {found.run} is {found.state} and its process is dead ({found.process}): nobody carries out the wish",
             hint=f"nornflow runs resume {found.run} looks at what it was doing, and then ends it so: {found.wish.level}",
         )
-    known = store.record(found.run)
     why = "its process was dead" if found.process else "no worker had taken it"
+    return _ended(store, records, found, fence, at, why)
+
+
+def _ended(store: RunStore, records: RunRecords, found: Cancelled, fence: int, at: datetime, why: str) -> Cancelled:
+    known = store.record(found.run)
     record = replace(
         known,
         state=RunState.CANCELLED,

@@ -10,9 +10,9 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.services.alive import Alive
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.cancel import Cancelled, followed
+from nornflow.app.services.cancel import Cancelled, end_untouched, followed
 from nornflow.app.services.resume import Wanted, resume_run
-from nornflow.errors import StateConflict, UsageError
+from nornflow.errors import NornFlowError
 
 
 def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
@@ -35,13 +35,15 @@ def due(store: RunStore, me: Alive, moment: datetime) -> Sequence[str]:
 def end_waiting(project: Project, found: Cancelled, voices: Voices, *, until_end: bool = False) -> Cancelled:
     """End a run that waits without a process, as somebody wishes: take back what has to be. Raises as `resume_run`.
 
-    A worker may be quicker: then what becomes of it there is returned, as `cancel_run` does.
+    A worker may be quicker: then what becomes of it there is returned, as `cancel_run` does. One that nobody can go on with
+    (a plugin is gone, say) ends all the same if it has sent nothing to a device.
     """
     try:
         record = resume_run(project, Wanted(found.run), voices)
-    except (StateConflict, UsageError):
+    except NornFlowError:
         after = followed(project, found.run, found.wish, until_end=until_end)
-        if after.waits:  # nobody goes on with it
+        ended = end_untouched(project, after) if after.waits else after
+        if ended is None:
             raise
-        return after
+        return ended
     return replace(found, state=record.state, heard=True)
