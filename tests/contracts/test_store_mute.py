@@ -26,8 +26,7 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def engine(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Connections that ask after a third of a second whether the server is there, and wait for an answer for two."""
-    monkeypatch.setattr(heard, "KNOCKS", 2)
+    """Connections that ask after a third of a second whether the server is there."""
     monkeypatch.setattr(heard, "QUIET", 0.3)
     engine = connect(parsed(server.url))
     yield engine
@@ -44,8 +43,9 @@ def frozen(server: PostgresServer) -> Iterator[None]:
 
 
 def test_in_the_middle_of_a_statement_it_counts_as_away_and_the_next_one_finds_it_again(
-    server: PostgresServer, engine: Engine
+    server: PostgresServer, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(heard, "KNOCKS", 2)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
         with frozen(server), pytest.raises(StoreAway) as failed, told(engine, "it could not be read"):
