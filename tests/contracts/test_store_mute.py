@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from nornflow.app.services.call import Call
 from nornflow.store import heard
@@ -25,12 +25,17 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def engine(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Connections that ask after a third of a second whether the server is there."""
-    monkeypatch.setattr(heard, "QUIET", 0.3)
+def engine(server: PostgresServer) -> Iterator[Engine]:
     engine = connect(parsed(server.url))
     yield engine
     engine.dispose()
+
+
+def impatient(connection: Connection) -> None:
+    """Have a connection wonder after a third of a second."""
+    opened = connection.connection.dbapi_connection
+    assert isinstance(opened, Heard)
+    opened.quiet = 0.3
 
 
 @contextmanager
@@ -48,6 +53,7 @@ def test_in_the_middle_of_a_statement_it_counts_as_away_and_the_next_one_finds_i
     monkeypatch.setattr(heard, "KNOCKS", 2)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
+        impatient(connection)
         with frozen(server), pytest.raises(StoreAway) as failed, told(engine, "it could not be read"):
             connection.execute(text("SELECT 2"))
     assert "has not answered for 0 s, nor opened another connection" in failed.value.message
@@ -55,26 +61,30 @@ def test_in_the_middle_of_a_statement_it_counts_as_away_and_the_next_one_finds_i
         assert connection.execute(text("SELECT 3")).scalar() == 3
 
 
-def test_one_that_has_much_to_do_is_waited_for(engine: Engine) -> None:
+def test_one_that_has_much_to_do_is_waited_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It opens another connection each time that it is asked whether it is there."""
+    monkeypatch.setattr(heard, "KNOCKS", 60)
     with engine.connect() as connection:
+        impatient(connection)
         assert connection.execute(text("SELECT 'done' FROM pg_sleep(1.2)")).scalar() == "done"
 
 
 def test_a_sign_of_life_is_not_asked_twice(server: PostgresServer, engine: Engine) -> None:
     """What must not be late fails when it hangs, whether the server is there or not."""
-    line = brisk(engine, 0.3)
-    with pytest.raises(StoreAway, match="has not answered"), told(line, "no beat"), line.connect() as connection:
-        connection.execute(text("SELECT pg_sleep(60)"))
+    line = brisk(engine, 30)
+    with line.connect() as connection:
+        impatient(connection)
+        with pytest.raises(StoreAway, match="has not answered"), told(line, "no beat"):
+            connection.execute(text("SELECT pg_sleep(60)"))
     line.dispose()
 
 
-def test_who_listens_hears_nothing_for_long(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Heard, "quiet", 0.1)
-    monkeypatch.setattr(Heard, "knock", False)
+def test_who_listens_hears_nothing_for_long(server: PostgresServer) -> None:
     with Heard.connect(server.url, autocommit=True) as connection:
         connection.execute("LISTEN nothing")
+        connection.quiet, connection.knock = 0.1, False
         assert list(connection.notifies(timeout=0.5)) == []
+        connection.quiet = 60
         row = connection.execute("SELECT 1").fetchone()
     assert row == (1,)
 
