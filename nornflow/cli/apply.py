@@ -45,9 +45,9 @@ def command(
     Ends with 4 when approvals are missing and with 5 when nothing could be applied because it is stale.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.applying import Wanted, apply_plan, stale_hosts
-    from nornflow.app.services.applying import replan_stale as replan
-    from nornflow.app.services.plan_files import read_plan
+    from nornflow.app.services.plans.applying import Wanted, apply_plan, stale_hosts
+    from nornflow.app.services.plans.applying import replan_stale as replan
+    from nornflow.app.services.plans.files import read_plan
     from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import tell
@@ -58,7 +58,7 @@ def command(
     warn_of_plugins(project.plugin_host)
     plan = read_plan(file, key)
     if detach:
-        from nornflow.app.services.submitting import submit_plan
+        from nornflow.app.services.workers.submitting import submit_plan
         from nornflow.cli.left import demand_here, show_left
 
         demand_here(workers, form, replan_stale=replan_stale)

@@ -61,7 +61,7 @@ def _answer(
     what: str, comment: str, about: tuple[str, int, str], key: Path | None, config_file: Path | None, word: str
 ) -> None:
     from nornflow.app.build import load_project
-    from nornflow.app.services.deciding import About, decide, is_run
+    from nornflow.app.services.waits.deciding import About, decide, is_run
     from nornflow.cli.output import show, tell
     from nornflow.errors import UsageError
     from nornflow.model.approval import Answer
@@ -88,8 +88,8 @@ def _answer(
 
 
 def _answer_plan(project: Project, file: Path, comment: str, key: Path | None, word: Answer) -> None:
-    from nornflow.app.services.approvals import answer
-    from nornflow.app.services.plan_files import read_plan
+    from nornflow.app.services.plans.approvals import answer
+    from nornflow.app.services.plans.files import read_plan
     from nornflow.cli.output import show, tell
     from nornflow.cli.planned import warn_of_neighbours
     from nornflow.model.approval import Answer

@@ -31,7 +31,7 @@ def command(run: str, level: str | None, until_end: bool, form: str) -> None:
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.cancel import cancel_run
-    from nornflow.app.services.going_on import end_waiting
+    from nornflow.app.services.waits.going_on import end_waiting
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import show, show_json
     from nornflow.cli.screen import screen_for

@@ -15,9 +15,9 @@ def command(line: int, config_file: Path | None) -> int:
     """Do the errand of a worker (a run, its part at one site, or an entry of a pipeline), and tell it what came of that."""
     from nornflow.app.build import load_project
     from nornflow.app.services.asking import Voices
-    from nornflow.app.services.carrier import Line
-    from nornflow.app.services.carrying import Came, Carried, carry_on, stopped_by, warmed_up
-    from nornflow.app.services.pipeline_work import leave_run
+    from nornflow.app.services.pipelines.work import leave_run
+    from nornflow.app.services.workers.carrier import Line
+    from nornflow.app.services.workers.carrying import Came, Carried, carry_on, stopped_by, warmed_up
     from nornflow.app.sites.part import work_on_part
     from nornflow.cli.output import quiet_libraries, tell
     from nornflow.cli.strays import strays_shown

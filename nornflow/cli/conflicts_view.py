@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nornflow.app.services.conflicting import Conflicts, Meeting
+from nornflow.app.services.plans.conflicting import Conflicts, Meeting
 from nornflow.cli.plan_view import host_names
 from nornflow.model.plain import plain
 from nornflow.model.sealed import SealedPlan

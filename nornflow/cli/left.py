@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nornflow.app.services.submitting import Left
+from nornflow.app.services.workers.submitting import Left
 from nornflow.cli.output import show, show_json, tell
 from nornflow.errors import UsageError
 from nornflow.model.plain import plain

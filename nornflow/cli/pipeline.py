@@ -10,7 +10,7 @@ import click
 from nornflow.cli.pipeline_run import CONFIG, FILE, FORMAT, INPUT, INVENTORY, cancel, request_of, resume, run, work
 
 if TYPE_CHECKING:
-    from nornflow.app.services.pipeline_plan import PlannedEntry
+    from nornflow.app.services.pipelines.plan import PlannedEntry
 
 STATES = ("running", "waiting", "succeeded", "failed", "cancelled", "timed_out")
 """The values of `model.pipeline.PipelineState`, which is not imported to show help."""
@@ -34,7 +34,7 @@ def command() -> None:
 def validate(files: tuple[Path, ...], form: str, config_file: Path | None) -> int:
     """Check pipeline FILES and the workflows that they name, and report every problem at once."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_file import checked_pipeline
+    from nornflow.app.services.pipelines.file import checked_pipeline
     from nornflow.cli.output import show
     from nornflow.workflow.reports import report
 
@@ -67,7 +67,7 @@ def plan(
     3 when the plan of one is denied, and with 1 when a device of one could not be planned.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_plan import plan_pipeline
+    from nornflow.app.services.pipelines.plan import plan_pipeline
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import show, show_diff, show_json
     from nornflow.cli.plan import plan_exit
@@ -107,7 +107,7 @@ def _planned_json(one: PlannedEntry) -> dict[str, Any]:
 def list_pipelines(status: str | None, name: str, last: int, form: str) -> None:
     """List the pipelines of this project, newest first."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_desk import pipelines_of
+    from nornflow.app.services.pipelines.desk import pipelines_of
     from nornflow.cli.output import show, show_json
     from nornflow.cli.pipeline_view import list_lines, view_json
     from nornflow.model.pipeline import PipelineState
@@ -126,7 +126,7 @@ def list_pipelines(status: str | None, name: str, last: int, form: str) -> None:
 def show_pipeline(pipeline: str, form: str) -> None:
     """Show PIPELINE (the beginning of its id is enough): where each entry stands, its run, and what it waits for."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_desk import pipeline_of_id
+    from nornflow.app.services.pipelines.desk import pipeline_of_id
     from nornflow.cli.output import show, show_json
     from nornflow.cli.pipeline_view import view_json, view_lines
 
@@ -145,7 +145,7 @@ def show_pipeline(pipeline: str, form: str) -> None:
 def graph(file: Path, form: str, config_file: Path | None) -> None:
     """Draw the entries of the pipeline FILE: what comes after what, and on which condition."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_file import usable_pipeline
+    from nornflow.app.services.pipelines.file import usable_pipeline
     from nornflow.cli.output import show
     from nornflow.workflow.pipeline_graph import draw_pipeline
 

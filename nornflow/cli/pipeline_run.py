@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from nornflow.app.build import Project
     from nornflow.app.services.asking import Voices
-    from nornflow.app.services.pipeline_lead import PipelineRequest
+    from nornflow.app.services.pipelines.lead import PipelineRequest
     from nornflow.model.pipeline import PipelineRecord
 
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to show it.")
@@ -52,7 +52,7 @@ def run(
     begins no further entry and ends the runs after the devices at work, a second one now, a third one leaves them alone.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_lead import detach_pipeline, run_pipeline
+    from nornflow.app.services.pipelines.lead import detach_pipeline, run_pipeline
 
     project = load_project(config_file=config_file)
     request = request_of(file, inputs, inventory, config_file, yes=yes)
@@ -78,7 +78,7 @@ def resume(pipeline: str, every: bool, config_file: Path | None, yes: bool, form
     Entries that have ended are not begun again; a run that was at work goes on by itself, or from its own journal.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_lead import resume_pipeline
+    from nornflow.app.services.pipelines.lead import resume_pipeline
     from nornflow.errors import UsageError
 
     if bool(pipeline) is every:
@@ -93,7 +93,7 @@ def resume(pipeline: str, every: bool, config_file: Path | None, yes: bool, form
 
 
 def _resume_all(project: Project, request: PipelineRequest, form: str) -> int:
-    from nornflow.app.services.pipeline_desk import resume_all
+    from nornflow.app.services.pipelines.desk import resume_all
     from nornflow.cli.output import show, show_json
 
     found = resume_all(project, request)
@@ -125,7 +125,7 @@ def _resume_all(project: Project, request: PipelineRequest, form: str) -> int:
 def cancel(pipeline: str, level: str | None, until_end: bool, form: str) -> None:
     """Have PIPELINE (the beginning of its id is enough) end early: no further entry is begun; say how runs at work end."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_desk import cancel_pipeline
+    from nornflow.app.services.pipelines.desk import cancel_pipeline
     from nornflow.cli.output import show, show_json
     from nornflow.errors import UsageError
     from nornflow.model.plain import plain
@@ -157,7 +157,7 @@ def cancel(pipeline: str, level: str | None, until_end: bool, form: str) -> None
 def work(pipeline: str, entry: str, run: str, config_file: Path | None, yes: bool) -> int:
     """Carry out RUN of an ENTRY; `pipeline run` starts this."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.pipeline_work import work_on
+    from nornflow.app.services.pipelines.work import work_on
     from nornflow.cli.ending import show_record
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.screen import screen_for
@@ -178,7 +178,7 @@ def request_of(
     file: Path, inputs: tuple[str, ...], inventory: Path | None, config_file: Path | None, *, yes: bool
 ) -> PipelineRequest:
     """Return what the words of a command line ask for; every run is given the settings file that was named."""
-    from nornflow.app.services.pipeline_lead import PipelineRequest
+    from nornflow.app.services.pipelines.lead import PipelineRequest
 
     options = ("--config", str(config_file.resolve())) if config_file is not None else ()
     return PipelineRequest(file, inputs, inventory, yes, options)
@@ -210,7 +210,7 @@ def _tell_detached(record: PipelineRecord, notice: str, form: str) -> None:
 
 
 def _end(project: Project, record: PipelineRecord, form: str) -> int:
-    from nornflow.app.services.pipeline_desk import PipelineView, pipeline_of_id
+    from nornflow.app.services.pipelines.desk import PipelineView, pipeline_of_id
     from nornflow.cli.output import show, show_json
     from nornflow.cli.pipeline_view import view_json, view_lines
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nornflow.abc import Observer
-from nornflow.app.services.pipeline_desk import PipelineView
+from nornflow.app.services.pipelines.desk import PipelineView
 from nornflow.cli.output import colours, printable, show, tell
 from nornflow.model.event import Event, EventKind
 from nornflow.model.pipeline import EntryRecord, PipelineState

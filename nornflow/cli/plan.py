@@ -62,7 +62,7 @@ def command(
     """
     from nornflow.app.build import load_project
     from nornflow.app.services.change import Request, plan_change
-    from nornflow.app.services.sealing import seal_change
+    from nornflow.app.services.plans.sealing import seal_change
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.planned import tell_sealed
     from nornflow.cli.plugins import warn_of_plugins

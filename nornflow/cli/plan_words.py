@@ -23,7 +23,7 @@ KEY = click.option(
 def show_plan(file: Path, key: Path | None, config_file: Path | None, form: str) -> None:
     """Show what the plan in FILE would do, who made it of what, what the gates said, and who approved it."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.inspecting import inspected
+    from nornflow.app.services.plans.inspecting import inspected
     from nornflow.cli.output import show_diff, show_json
     from nornflow.cli.sealed_view import sealed_json, sealed_lines
 
@@ -40,8 +40,8 @@ def show_plan(file: Path, key: Path | None, config_file: Path | None, form: str)
 @click.argument("b", type=_FILE)
 def diff_plans(a: Path, b: Path) -> int:
     """Tell what plan B would do otherwise than plan A; ends with 1 when there is a difference."""
-    from nornflow.app.services.inspecting import differences_of
-    from nornflow.app.services.plan_files import read_plan
+    from nornflow.app.services.plans.files import read_plan
+    from nornflow.app.services.plans.inspecting import differences_of
     from nornflow.cli.output import show, show_diff
 
     lines = list(differences_of(read_plan(a), read_plan(b)))
@@ -64,8 +64,8 @@ def plan_conflicts(a: Path, b: Path, config_file: Path | None, form: str) -> int
     other, and where nobody can tell.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.conflicting import conflicts_of
-    from nornflow.app.services.plan_files import read_plan
+    from nornflow.app.services.plans.conflicting import conflicts_of
+    from nornflow.app.services.plans.files import read_plan
     from nornflow.cli.conflicts_view import conflicts_json, conflicts_text
     from nornflow.cli.output import show_diff, show_json
 
@@ -98,8 +98,8 @@ def rebase_plan_file(
     and with approvals of its own. Devices that are neither as A found them nor as it leaves them are not planned.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.plan_files import read_plan
-    from nornflow.app.services.rebasing import rebase_plan
+    from nornflow.app.services.plans.files import read_plan
+    from nornflow.app.services.plans.rebasing import rebase_plan
     from nornflow.cli.change_options import overrides
     from nornflow.cli.interrupt import stopping_on_interrupt
     from nornflow.cli.output import tell
@@ -126,7 +126,7 @@ def rebase_plan_file(
 def verify_plan(file: Path, key: Path | None, config_file: Path | None) -> int:
     """Check that FILE is what was sealed, by whom it is signed, and whether it could be applied now; no device is asked."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.inspecting import verified
+    from nornflow.app.services.plans.inspecting import verified
     from nornflow.cli.output import show
 
     code, lines = verified(load_project(config_file=config_file), file, key)

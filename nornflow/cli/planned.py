@@ -18,7 +18,7 @@ def tell_sealed(project: Project, plan: SealedPlan, file: Path) -> None:
 
 def warn_of_neighbours(project: Project, plan: SealedPlan) -> None:
     """Tell of each other plan that waits for devices of this one."""
-    from nornflow.app.services.conflicting import neighbours
+    from nornflow.app.services.plans.conflicting import neighbours
     from nornflow.cli.output import tell
 
     found = neighbours(project, plan)

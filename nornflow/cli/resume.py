@@ -43,7 +43,7 @@ def command(run: str, hosts: str | None, step: str, yes: bool, detach: bool, for
     project = load_project()
     warn_of_plugins(project.plugin_host)
     if detach:
-        from nornflow.app.services.submitting import submit_again
+        from nornflow.app.services.workers.submitting import submit_again
         from nornflow.cli.left import demand_whole, show_left
 
         demand_whole(hosts, step, form)

@@ -64,7 +64,7 @@ def command(
     warn_of_plugins(project.plugin_host)
     request = Request(workflow, inputs, limit, profile, inventory, locked=locked or "")
     if detach:
-        from nornflow.app.services.submitting import submit_change
+        from nornflow.app.services.workers.submitting import submit_change
         from nornflow.cli.left import demand_here, show_left
         from nornflow.cli.output import tell
 
@@ -77,7 +77,7 @@ def command(
     ):
         voices = screen.voices(switch)
         if awaited:
-            from nornflow.app.services.awaiting import after_run, await_runs, seconds_of
+            from nornflow.app.services.waits.awaiting import after_run, await_runs, seconds_of
 
             await_runs(project, [after_run(word) for word in awaited], seconds_of(within or LONGEST), voices)
         record = run_change(project, request, voices)

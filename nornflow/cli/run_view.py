@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nornflow.app.reports.markdown import block, code, escaped, table
 from nornflow.app.reports.shown import confirm_lines
-from nornflow.app.services.waiting import advice, told
+from nornflow.app.services.waits.waiting import advice, told
 from nornflow.model.plain import plain
 from nornflow.model.run import BAD_ENDS, HostRecord, HostState, RunRecord, StepResult
 from nornflow.planning.diff import added_removed, group_by_diff

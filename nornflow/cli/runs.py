@@ -47,9 +47,9 @@ command.add_command(carry)
 def list_runs(workflow: str, status: str | None, user: str, since: str, host: str, last: int, form: str) -> None:
     """List the runs of this project, newest first."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.deciding import pending
     from nornflow.app.services.history import cut_off, history, parked
     from nornflow.app.services.locks import queue_places
+    from nornflow.app.services.waits.deciding import pending
     from nornflow.cli.output import show, show_json, tell
     from nornflow.cli.runs_view import summary_json, summary_lines
     from nornflow.model.run import RunState

@@ -7,8 +7,8 @@ from typing import Any
 
 from nornflow.app.reports.markdown import escaped
 from nornflow.app.services.change import PlannedChange
-from nornflow.app.services.inspecting import Inspected
-from nornflow.app.services.provenance import ELSEWHERE
+from nornflow.app.services.plans.inspecting import Inspected
+from nornflow.app.services.plans.provenance import ELSEWHERE
 from nornflow.cli.plan_view import host_names, plan_markdown, plan_text
 from nornflow.model.plain import plain
 from nornflow.model.sealed import SealedPlan

@@ -20,8 +20,8 @@ def command(run: str, name: str, data: str) -> None:
     A signal that nobody waits for yet is kept until a step does. What it brings is `steps.<id>.data`.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.deciding import send_signal
-    from nornflow.app.services.signal_data import signal_data
+    from nornflow.app.services.waits.deciding import send_signal
+    from nornflow.app.services.waits.signal_data import signal_data
     from nornflow.cli.output import show, tell
 
     said = send_signal(load_project(), run, name, signal_data(_read(data)), lambda text: tell(f"note: {text}"))
@@ -34,7 +34,7 @@ def command(run: str, name: str, data: str) -> None:
 
 def _read(data: str) -> bytes:
     """Return the bytes that are meant, not many more than may be sent; UsageError when they cannot be read."""
-    from nornflow.app.services.signal_data import LARGEST
+    from nornflow.app.services.waits.signal_data import LARGEST
     from nornflow.errors import UsageError
 
     try:

@@ -46,11 +46,11 @@ def command(sites: tuple[str, ...], runs: bool, concurrency: int, grace: int, co
     left is gone on with by another worker, and nothing is sent to a device twice.
     """
     from nornflow.app.build import load_project
-    from nornflow.app.services.call import LAST, Call
-    from nornflow.app.services.carrier import Carrier
-    from nornflow.app.services.pipeline_spec import settings_of
-    from nornflow.app.services.sealing import demands
-    from nornflow.app.services.serving import Worker
+    from nornflow.app.services.pipelines.spec import settings_of
+    from nornflow.app.services.plans.sealing import demands
+    from nornflow.app.services.workers.call import LAST, Call
+    from nornflow.app.services.workers.carrier import Carrier
+    from nornflow.app.services.workers.serving import Worker
     from nornflow.cli.interrupt import hearing
     from nornflow.cli.output import quiet_libraries, tell
     from nornflow.cli.plugins import warn_of_plugins

@@ -15,7 +15,7 @@ def command() -> None:
 def list_workers(form: str) -> None:
     """List workers, what they take and what is in the queues."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.watching import watched
+    from nornflow.app.services.workers.watching import watched
     from nornflow.cli.output import show, show_json
     from nornflow.cli.workers_view import watched_lines
     from nornflow.model.plain import plain
@@ -33,7 +33,7 @@ def list_workers(form: str) -> None:
 def drain(worker: str) -> None:
     """Have WORKER (the beginning of its id is enough) take no further run, and end when those at work have ended."""
     from nornflow.app.build import load_project
-    from nornflow.app.services.watching import drain_worker
+    from nornflow.app.services.workers.watching import drain_worker
     from nornflow.cli.output import show
 
     show(f"worker {drain_worker(load_project(), worker)} takes no further run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nornflow.app.services.watching import Watched, WorkerSeen
+from nornflow.app.services.workers.watching import Watched, WorkerSeen
 from nornflow.model.submission import RUNS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from nornflow.engine.batches import Batching
+from nornflow.engine.rollouts.batches import Batching
 from nornflow.engine.tools import Tools
 from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plans.plan_step import PlannedWork
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.errors import PlanStale
 from nornflow.model.plan import Method, PlannedStep

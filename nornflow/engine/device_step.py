@@ -9,12 +9,12 @@ from nornflow.abc import Cancellation, DeviceSession
 from nornflow.engine.aftercare import Aftercare
 from nornflow.engine.attempts import in_rounds, worth_retrying
 from nornflow.engine.cached import CachedStep
-from nornflow.engine.cut_off import CutOff
 from nornflow.engine.device_memory import DeviceMemory
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plans.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
-from nornflow.engine.settle import LOOK
-from nornflow.engine.shards import Desk, Done, Round, Work
+from nornflow.engine.recovery.cut_off import CutOff
+from nornflow.engine.recovery.settle import LOOK
+from nornflow.engine.shards.shards import Desk, Done, Round, Work
 from nornflow.engine.taking_back import TakeBack
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork

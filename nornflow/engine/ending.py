@@ -11,8 +11,8 @@ from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import BY_HAND, Ledger, few
-from nornflow.engine.recovery import Earlier
-from nornflow.engine.thresholds import Thresholds
+from nornflow.engine.recovery.recovery import Earlier
+from nornflow.engine.rollouts.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.errors import (
     ApprovalRequired,

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TypeVar
 
 from nornflow.engine.deadlines import Used
-from nornflow.engine.plan_notes import PlanNotes, StepPlan
+from nornflow.engine.plans.plan_notes import PlanNotes, StepPlan
 from nornflow.engine.progress import PreImage, Progress
 from nornflow.model.confirm import Armed, Hold
 from nornflow.model.plan import HostPlan

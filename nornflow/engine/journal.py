@@ -12,7 +12,7 @@ from typing import Any
 from nornflow.abc import Journal
 from nornflow.engine.deadlines import Used
 from nornflow.engine.emit import Emitter
-from nornflow.engine.plan_notes import StepPlan
+from nornflow.engine.plans.plan_notes import StepPlan
 from nornflow.engine.progress import PreImage
 from nornflow.errors import NornFlowError, StoreError
 from nornflow.model.confirm import Armed

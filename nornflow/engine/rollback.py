@@ -9,7 +9,7 @@ from typing import Any
 from nornflow.abc import DeviceSession
 from nornflow.engine.own_way import OVERTIME, REVERT, OwnWay
 from nornflow.engine.progress import PreImage, Progress
-from nornflow.engine.shards import Desk, Done, Round, Work
+from nornflow.engine.shards.shards import Desk, Done, Round, Work
 from nornflow.engine.tools import Tools
 from nornflow.engine.work import StepWork
 from nornflow.errors import NornFlowError, RollbackFailed, StepError

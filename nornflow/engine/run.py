@@ -8,12 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from nornflow.engine.admission import Admission
-from nornflow.engine.batches import Batching
 from nornflow.engine.calls import recall
 from nornflow.engine.closing import Ended, as_it_waits, record_of
-from nornflow.engine.deployment import Deployment
-from nornflow.engine.drafts import Drafts
-from nornflow.engine.drift import Sealed
 from nornflow.engine.ending import (
     cut_state,
     end_for,
@@ -27,11 +23,15 @@ from nornflow.engine.ending import (
 from nornflow.engine.graph import device_phases
 from nornflow.engine.locking import Turn, demand_none_of, devices_to_lock, in_order, touched
 from nornflow.engine.outputs import workflow_outputs
+from nornflow.engine.plans.drafts import Drafts
+from nornflow.engine.plans.drift import Sealed
+from nornflow.engine.plans.sealed import keep_errors, leave_drifted, open_sealed
 from nornflow.engine.record import Ledger
-from nornflow.engine.recovery import Earlier, Recovered, Recovery
-from nornflow.engine.sealed import keep_errors, leave_drifted, open_sealed
+from nornflow.engine.recovery.recovery import Earlier, Recovered, Recovery
+from nornflow.engine.rollouts.batches import Batching
+from nornflow.engine.rollouts.deployment import Deployment
+from nornflow.engine.rollouts.thresholds import Thresholds
 from nornflow.engine.stepping import Working
-from nornflow.engine.thresholds import Thresholds
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, bound_to, left
 from nornflow.engine.works import progress_of, works_of

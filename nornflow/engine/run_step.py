@@ -7,8 +7,8 @@ from dataclasses import replace
 from nornflow.engine.attempts import delay_before, worth_retrying
 from nornflow.engine.cached import CachedStep
 from nornflow.engine.deadlines import ONCE
-from nornflow.engine.held_batch import HeldBatch
 from nornflow.engine.progress import Progress
+from nornflow.engine.rollouts.held_batch import HeldBatch
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Waiting
 from nornflow.engine.work import StepWork

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plans.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times
 from nornflow.engine.tools import Tools

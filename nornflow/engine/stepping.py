@@ -10,11 +10,11 @@ from nornflow.engine.calls import Call
 from nornflow.engine.deadlines import ONCE
 from nornflow.engine.device_step import DeviceStep
 from nornflow.engine.graph import rescue_groups, walk
-from nornflow.engine.held_batch import HeldBatch
-from nornflow.engine.plan_step import PlannedWork
+from nornflow.engine.plans.plan_step import PlannedWork
 from nornflow.engine.progress import Progress
 from nornflow.engine.record import Ledger, Times
-from nornflow.engine.recovery import AtWork
+from nornflow.engine.recovery.recovery import AtWork
+from nornflow.engine.rollouts.held_batch import HeldBatch
 from nornflow.engine.run_step import RunStep
 from nornflow.engine.tools import Tools
 from nornflow.engine.waiting import Suspended, Waiting

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from nornflow.abc import DeviceSession, StepContext, StepType
-from nornflow.engine.images import Left
+from nornflow.engine.recovery.images import Left
 from nornflow.engine.rollback import PASSES
 from nornflow.errors import PlanStale, RollbackFailed
 from nornflow.model.permission import Grant

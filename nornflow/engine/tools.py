@@ -12,7 +12,7 @@ from nornflow.abc import Devices, Gate, Journal, ResultCache, Sandbox, StepType,
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import Logbook, NoJournal
-from nornflow.engine.shards import Here, Shards
+from nornflow.engine.shards.shards import Here, Shards
 from nornflow.engine.turns import Turns
 from nornflow.model.plan import Plan
 from nornflow.model.profile import Profile

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from nornflow.abc import Waits
-from nornflow.engine.drift import Sealed
+from nornflow.engine.plans.drift import Sealed
 from nornflow.engine.record import few
 from nornflow.engine.tools import Tools
 from nornflow.errors import Expired, Rejected, StepCancelled, StepError, StoreError

@@ -12,8 +12,8 @@ from nornflow.abc import Cancellation, DeviceSession, StepContext, StepType
 from nornflow.engine.aside import aside
 from nornflow.engine.outputs import is_expression, with_outputs
 from nornflow.engine.params import BoundParams
+from nornflow.engine.plans.reading import ReadingSandbox
 from nornflow.engine.progress import UNPLANNED, Progress, is_bearable
-from nornflow.engine.reading import ReadingSandbox
 from nornflow.engine.sight import Sight
 from nornflow.engine.strangers import answered, asked
 from nornflow.engine.tools import Tools

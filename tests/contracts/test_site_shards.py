@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 
 from nornflow.app.sites.owner import AtSites, entry_of
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.orders_as_data import finished_data
-from nornflow.engine.shard import Finished, Order
-from nornflow.engine.shards import Done, Round, Work
+from nornflow.engine.shards.orders_as_data import finished_data
+from nornflow.engine.shards.shard import Finished, Order
+from nornflow.engine.shards.shards import Done, Round, Work
 from nornflow.errors import LockLost, RunLost
 from nornflow.model.history import NewRun
 from nornflow.model.journal import Entry, EntryKind

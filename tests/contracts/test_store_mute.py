@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from nornflow.app.services.call import Call
+from nornflow.app.services.workers.call import Call
 from nornflow.store import heard
 from nornflow.store.database import StoreAway, brisk, connect, parsed, told
 from nornflow.store.heard import Heard

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from nornflow.app.services.alive import Alive
-from nornflow.app.services.going_on import due
+from nornflow.app.services.waits.going_on import due
+from nornflow.app.services.workers.alive import Alive
 from nornflow.errors import PolicyDenied, RunLost, StateConflict, UsageError
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.event import EventKind

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nornflow.app.services import submitting
+from nornflow.app.services.workers import submitting
 from nornflow.testing import Fleet
 from sites import Sites, fleet_of, makes, seen, until
 

@@ -41,7 +41,7 @@ KILLED = """
 import os
 import signal
 
-from nornflow.app.services import submitting
+from nornflow.app.services.workers import submitting
 from nornflow.cli.main import main
 
 submitting._submitted = lambda *given: os.kill(os.getpid(), signal.SIGKILL)  # it is in the store, and in no queue

@@ -10,7 +10,7 @@ import pytest
 
 from nornflow.app.build import load_project
 from nornflow.app.services.asking import Request
-from nornflow.app.services.submitting import submit_change
+from nornflow.app.services.workers.submitting import submit_change
 from nornflow.app.sites.part import change_at
 from nornflow.errors import StateConflict
 from nornflow.store.runs import SqlRunStore

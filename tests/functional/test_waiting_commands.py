@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nornflow.app.services import going_on
+from nornflow.app.services.waits import going_on
 from nornflow.errors import StateConflict
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.store.runs import SqlRunStore

@@ -9,7 +9,7 @@ import pytest
 
 from frr_changes import CHANGES, MORE, PROVEN
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.twins import Case, Played, play
+from nornflow.engine.plans.twins import Case, Played, play
 from nornflow.errors import LineRejected
 from nornflow.model.device import HostView
 from nornflow.planning.diff import unified

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 
 from nornflow.abc import EventSink, Gate, Journal, StepContext, StepType, Twin, Waits
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.plans.drift import Sealed
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.engine.run import Run
-from nornflow.engine.shard import Shard
+from nornflow.engine.shards.shard import Shard
 from nornflow.engine.tools import Results, Tools
 from nornflow.engine.turns import Turns
 from nornflow.errors import ConnectionLost, StepError

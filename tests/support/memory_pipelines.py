@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nornflow.abc import PipelineStore, Starter
-from nornflow.engine.conductor import Conductor, RunLook, Stage
+from nornflow.engine.pipelines.conductor import Conductor, RunLook, Stage
 from nornflow.errors import RunLost, StateConflict, UsageError
 from nornflow.model.pipeline import (
     ENTRY_MOVES,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from engine_stage import CONFIG, Say, Stage, fates
 from memory_waits import MemoryWaits
 from nornflow.abc import Journal
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.engine.turns import Turns
 from nornflow.model.event import EventKind
 from nornflow.model.journal import Entry, EntryKind

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine_stage import Stage
 from mortal import Mortal, Script
-from nornflow.engine.drift import Sealed
+from nornflow.engine.plans.drift import Sealed
 
 
 def plan_for(script: Script, devices: dict[str, Mortal], **keys: Any) -> Sealed:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from nornflow.abc import Cancellation, Journal
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.orders_as_data import finished_data, finished_of, order_data, order_of
-from nornflow.engine.shard import Finished, Order, Shard
-from nornflow.engine.sharing import Died, Sharing
+from nornflow.engine.shards.orders_as_data import finished_data, finished_of, order_data, order_of
+from nornflow.engine.shards.shard import Finished, Order, Shard
+from nornflow.engine.shards.sharing import Died, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.model.journal import Entry
 from nornflow.model.plain import plain

@@ -13,7 +13,7 @@ import pytest
 
 from nornflow.app.build import Project, load_project
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.awaiting import after_run, await_runs, seconds_of
+from nornflow.app.services.waits.awaiting import after_run, await_runs, seconds_of
 from nornflow.errors import StateConflict, UsageError
 from nornflow.model.run import RunState
 from nornflow.store.runs import SqlRunStore

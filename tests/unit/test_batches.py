@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nornflow.engine.batches import Batching
+from nornflow.engine.rollouts.batches import Batching
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView
 from nornflow.model.diagnostic import Location

@@ -7,7 +7,7 @@ import pytest
 from engine_stage import CONFIG, Stage, changing, fates
 from mortal import SAVE, Death, Paper, Script, Story, both, growing, network, seen, sent, stage_start, undisturbed
 from nornflow.abc import Gate
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.errors import PolicyDenied, RunLost, Unreachable, UsageError
 from nornflow.model.decision import Decision, GateRequest, Verdict
 from nornflow.model.journal import Entry, EntryKind

@@ -6,7 +6,7 @@ import pytest
 
 from engine_stage import Stage
 from mortal import Death, Story, growing, network, undisturbed
-from nornflow.engine.fates import fates
+from nornflow.engine.recovery.fates import fates
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.rollout import Amount, Rollout
 from nornflow.model.run import HostState

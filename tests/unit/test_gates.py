@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nornflow.abc import Gate
-from nornflow.engine.batches import Batching
+from nornflow.engine.rollouts.batches import Batching
 from nornflow.errors import ApprovalRequired, PolicyDenied
 from nornflow.model.decision import Decision, GateRequest, Verdict, strictest
 from nornflow.model.device import HostView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nornflow.app.services.once import QUIET, Once
+from nornflow.app.services.workers.once import QUIET, Once
 
 
 def test_an_outage_is_told_once_and_the_next_one_too() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from memory_pipelines import NOON, at_work, entry, world
-from nornflow.engine.orchestration import next_moment
+from nornflow.engine.pipelines.orchestration import next_moment
 from nornflow.model.pipeline import After, On, PipelineState, PipelineWish
 from nornflow.model.run import RunState
 from nornflow.model.wish import Level

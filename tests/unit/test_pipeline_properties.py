@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory_pipelines import NOON, MemoryPipelines, Process, World
-from nornflow.engine.orchestration import next_moment, stopping
+from nornflow.engine.pipelines.orchestration import next_moment, stopping
 from nornflow.model.pipeline import After, Entry, EntryState, Mode, On, Pipeline, PipelineState
 from nornflow.model.pool import Asked, fits, total
 from nornflow.model.run import RUN_MOVES, RunState

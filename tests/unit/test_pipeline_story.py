@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memory_pipelines import at_work, entry, world
-from nornflow.engine.orchestration import chains
+from nornflow.engine.pipelines.orchestration import chains
 from nornflow.model.pipeline import After, Mode, On, Pipeline, PipelineState, PipelineWish
 from nornflow.model.pool import Asked
 from nornflow.model.run import RunState

@@ -16,15 +16,15 @@ import pytest
 
 from nornflow.app.build import Project, load_project
 from nornflow.app.clock import now
-from nornflow.app.services import pipeline_desk, pipeline_lead
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.carrier import Errand
-from nornflow.app.services.pipeline_desk import pipelines_of, resume_all
-from nornflow.app.services.pipeline_lead import PipelineRequest, resume_pipeline
-from nornflow.app.services.pipeline_leaving import LeavingStarter
-from nornflow.app.services.pipeline_spec import PipelineSpec, request_for, settings_of
-from nornflow.app.services.pipeline_work import leave_run
-from nornflow.app.services.pipeline_worker import Pipelines
+from nornflow.app.services.pipelines import desk, lead
+from nornflow.app.services.pipelines.desk import pipelines_of, resume_all
+from nornflow.app.services.pipelines.lead import PipelineRequest, resume_pipeline
+from nornflow.app.services.pipelines.leaving import LeavingStarter
+from nornflow.app.services.pipelines.spec import PipelineSpec, request_for, settings_of
+from nornflow.app.services.pipelines.work import leave_run
+from nornflow.app.services.pipelines.worker import Pipelines
+from nornflow.app.services.workers.carrier import Errand
 from nornflow.cli.pipeline_view import view_lines
 from nornflow.engine.herald import Herald
 from nornflow.errors import StoreError, UsageError
@@ -246,7 +246,7 @@ def test_a_timer_goes_on_with_what_waits_when_a_time_of_its_own_is_over(
     site.desk.begin(replace(new_pipeline("moved"), state=PipelineState.WAITING, entries=(ended,), worker=""), untimed)
     site.store.begin(replace(new_run("r-2"), worker=""))  # somebody has resumed the run itself
     led: list[str] = []
-    monkeypatch.setattr(pipeline_desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
+    monkeypatch.setattr(desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
     assert resume_all(site.project, PipelineRequest(Path())) == ["late", "moved"] == led
 
 
@@ -332,7 +332,7 @@ def test_people_are_told_why_no_worker_takes_a_pipeline(site: Site) -> None:
 
 def test_a_timer_goes_on_with_what_no_worker_takes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     led: list[str] = []
-    monkeypatch.setattr(pipeline_desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
+    monkeypatch.setattr(desk, "starter", lambda project, one, request: SimpleNamespace(lead=led.append))
     dead = Workers(site.store.engine)
     dead.register()
     for name, settings in (("strict", STRICT), ("fine", settings_of(site.project))):
@@ -371,7 +371,7 @@ def test_who_goes_on_with_a_pipeline_need_not_say_yes_once_more(
         said.append(request.yes)
         raise InterruptedError("that is all there is to see")
 
-    monkeypatch.setattr(pipeline_lead, "starter", starter)
+    monkeypatch.setattr(lead, "starter", starter)
     with pytest.raises(InterruptedError):
         resume_pipeline(site.project, "p", Voices(), PipelineRequest(Path(), yes=now))
     assert said == [yes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nornflow.app.services.change import PlannedChange
 from nornflow.cli.plan_view import plan_markdown, plan_text
-from nornflow.engine.batches import Batching
+from nornflow.engine.rollouts.batches import Batching
 from nornflow.model.device import HostView
 from nornflow.model.plan import HostPlan, Plan, PlannedStep
 from nornflow.model.rollout import Amount, Matching, Rollout

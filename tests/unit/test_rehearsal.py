@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import nornflow.engine.twins as twins
+import nornflow.engine.plans.twins as twins
 from engine_stage import CONFIG, Stage, changing, fates, network
 from nornflow.abc import Stage as TwinStage
 from nornflow.abc import Twin

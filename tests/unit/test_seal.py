@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nornflow.app.services.plan_files import read_plan, write_plan
+from nornflow.app.services.plans.files import read_plan, write_plan
 from nornflow.app.services.spec import Spec
 from nornflow.engine.journal import approved_data
 from nornflow.errors import NornFlowError, PlanInvalid, PolicyDenied, UsageError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nornflow.engine.settle import NOT_STARTED, UNKNOWN, Settled, settle
+from nornflow.engine.recovery.settle import NOT_STARTED, UNKNOWN, Settled, settle
 from nornflow.model.plan import PlannedStep
 from nornflow.planning.normalise import normalise
 from nornflow.planning.predict import predict

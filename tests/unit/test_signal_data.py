@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nornflow.app.services.signal_data import LARGEST, signal_data
+from nornflow.app.services.waits.signal_data import LARGEST, signal_data
 from nornflow.errors import UsageError
 from nornflow.model.plain import plain
 

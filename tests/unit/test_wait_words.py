@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nornflow.app.services.waiting import advice, told
+from nornflow.app.services.waits.waiting import advice, told
 from nornflow.model.approval import Answer, Approval
 from nornflow.model.wait import Awaited, Wait, WaitKind
 from nornflow.policy.waits import possible, standing

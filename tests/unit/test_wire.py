@@ -14,8 +14,8 @@ from nornflow.app.processes.forked import Forked
 from nornflow.app.processes.process import Process
 from nornflow.app.processes.wire import Begin, Born, Line, Stop
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.shard import Finished, Order
-from nornflow.engine.shards import Done, Round, Work
+from nornflow.engine.shards.shard import Finished, Order
+from nornflow.engine.shards.shards import Done, Round, Work
 from nornflow.redaction import Redactor
 
 

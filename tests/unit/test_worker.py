@@ -19,13 +19,13 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from nornflow.app.build import load_project
-from nornflow.app.services import carrier, carriers, insisting, serving
-from nornflow.app.services.call import Call
-from nornflow.app.services.carrier import Carrier, Errand
-from nornflow.app.services.carrying import Came, Carried
-from nornflow.app.services.sealing import demands
-from nornflow.app.services.serving import Worker
-from nornflow.app.services.watching import watched
+from nornflow.app.services.plans.sealing import demands
+from nornflow.app.services.workers import carrier, carriers, insisting, serving
+from nornflow.app.services.workers.call import Call
+from nornflow.app.services.workers.carrier import Carrier, Errand
+from nornflow.app.services.workers.carrying import Came, Carried
+from nornflow.app.services.workers.serving import Worker
+from nornflow.app.services.workers.watching import watched
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owning import why_given_up
 from nornflow.errors import UsageError

@@ -29,7 +29,7 @@ from nornflow.app.services.decided import Change
 from nornflow.app.services.prepared import tools_for
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
-from nornflow.engine.shard import Finished, Order, Shard, as_plain
+from nornflow.engine.shards.shard import Finished, Order, Shard, as_plain
 from nornflow.model.run import RunInfo
 
 

@@ -10,8 +10,8 @@ from nornflow.app.processes.clerk import Clerk
 from nornflow.app.processes.process import Process
 from nornflow.app.processes.wire import NewPass
 from nornflow.app.processes.zygote import Zygote
-from nornflow.engine.shard import Finished, Order
-from nornflow.engine.sharing import Died, Sharing
+from nornflow.engine.shards.shard import Finished, Order
+from nornflow.engine.shards.sharing import Died, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.model.event import EventKind
 from nornflow.model.run import RunInfo

@@ -12,7 +12,7 @@ from contextlib import suppress
 from nornflow.abc import Cancellation
 from nornflow.app.processes.clerk import Clerk
 from nornflow.app.processes.wire import Asked, Begin, Born, End, Failed, Learned, Line, Noted, Stop
-from nornflow.engine.shard import Finished, Order
+from nornflow.engine.shards.shard import Finished, Order
 from nornflow.model.journal import Entry
 from nornflow.model.run import RunInfo
 from nornflow.redaction import Redactor

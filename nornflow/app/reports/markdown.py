@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from nornflow.app.reports import shown
 from nornflow.app.services.report import DeviceReport, Report, StateDifference
-from nornflow.app.services.waiting import told
+from nornflow.app.services.waits.waiting import told
 from nornflow.model.run import StepRecord
 
 MOST_ROWS = 200

@@ -15,7 +15,7 @@ from nornflow.app.services.decided import kept_change
 from nornflow.app.services.spec import fingerprints, kept_spec
 from nornflow.engine.graph import descendants
 from nornflow.engine.journal import compact
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.errors import UsageError
 from nornflow.model.journal import Entry, EntryKind
 from nornflow.model.run import BAD_ENDS, HostState, RunRecord, RunState, StepResult

@@ -14,7 +14,7 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.fates import fates
+from nornflow.engine.recovery.fates import fates
 from nornflow.errors import RunLost, StateConflict, StoreError
 from nornflow.model.event import EventKind
 from nornflow.model.journal import EntryKind
@@ -25,7 +25,7 @@ from nornflow.store.processes import user
 from nornflow.store.records import RunRecords
 
 if TYPE_CHECKING:
-    from nornflow.app.services.alive import Alive
+    from nornflow.app.services.workers.alive import Alive
 
 LOOK = 0.2
 """Seconds between two looks at whether the wish was heard."""

@@ -17,8 +17,8 @@ from nornflow.app.services.decided import Change, asked_change
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.remember import remembered
-from nornflow.engine.drift import Sealed
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.plans.drift import Sealed
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.model.approval import Approval
 from nornflow.model.decision import Decision
 from nornflow.model.plan import Plan
@@ -93,10 +93,10 @@ def carry_out(
     """
     demand_possible(project, change.spec.asks)
     # these load the database, which a plan does not need
-    from nornflow.app.services.alive import alive, turns_of
     from nornflow.app.services.cancel import heeding
     from nornflow.app.services.dead import dead_runs, told_of
-    from nornflow.app.services.waiting import waits_of
+    from nornflow.app.services.waits.waiting import waits_of
+    from nornflow.app.services.workers.alive import alive, turns_of
 
     run = commission.run if commission else new_run_id(now())
     opened = partial(project.store, given_up=lambda: voices.switch.rollbacks.aborted)  # the last Ctrl-C of three

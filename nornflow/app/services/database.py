@@ -56,7 +56,7 @@ def purge_runs(project: Project, before: datetime, *, files: bool) -> list[str]:
 
     So with their jobs, with pipelines, and with what the processes of their runs have said.
     """
-    from nornflow.app.services.pipeline_lead import logs_of, of_pipelines
+    from nornflow.app.services.pipelines.lead import logs_of, of_pipelines
     from nornflow.store.pipelines import SqlPipelines
 
     _demand_store(project)

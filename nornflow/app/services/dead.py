@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nornflow.abc import RunStore
-from nornflow.app.services.alive import Alive
+from nornflow.app.services.workers.alive import Alive
 from nornflow.engine.record import few
-from nornflow.engine.recovery import unconfirmed
+from nornflow.engine.recovery.recovery import unconfirmed
 from nornflow.model.journal import Standing
 
 

@@ -14,7 +14,7 @@ from nornflow.app.services.asking import Request
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.given import given_inputs
 from nornflow.app.services.own_plugins import own_plugin_files
-from nornflow.app.services.provenance import of_stranger
+from nornflow.app.services.plans.provenance import of_stranger
 from nornflow.app.services.spec import (
     Spec,
     at_home,
@@ -27,7 +27,7 @@ from nornflow.app.services.spec import (
 )
 from nornflow.devices.inventory import Only
 from nornflow.devices.selection import demand_known, select
-from nornflow.engine.images import Left, left_by
+from nornflow.engine.recovery.images import Left, left_by
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
 from nornflow.model.device import HostView

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nornflow.app.services.pipeline_spec import PipelineSpec
+from nornflow.app.services.pipelines.spec import PipelineSpec
 from nornflow.errors import UsageError
 from nornflow.model.pipeline import PipelineRecord
 from nornflow.model.submission import Post

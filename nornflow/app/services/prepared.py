@@ -15,13 +15,13 @@ from nornflow.app.services.caching import results_of
 from nornflow.app.services.decided import Change
 from nornflow.app.services.spec import Spec
 from nornflow.engine.cancel import StopSwitch
-from nornflow.engine.drift import Sealed
 from nornflow.engine.emit import Emitter
 from nornflow.engine.journal import NoJournal
-from nornflow.engine.recovery import Earlier
+from nornflow.engine.plans.drift import Sealed
+from nornflow.engine.recovery.recovery import Earlier
 from nornflow.engine.run import Run
-from nornflow.engine.shards import Here
-from nornflow.engine.sharing import Sharing
+from nornflow.engine.shards.shards import Here
+from nornflow.engine.shards.sharing import Sharing
 from nornflow.engine.tools import Premise, Tools
 from nornflow.engine.turns import Turns
 from nornflow.model.history import NewRun

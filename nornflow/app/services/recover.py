@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from nornflow.app.build import Project
-from nornflow.app.services.alive import alive
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.dead import dead_runs
 from nornflow.app.services.resume import Wanted, resume_run
-from nornflow.engine.recovery import unconfirmed
+from nornflow.app.services.workers.alive import alive
+from nornflow.engine.recovery.recovery import unconfirmed
 from nornflow.model.confirm import Armed
 from nornflow.model.run import RunRecord
 

@@ -13,19 +13,19 @@ from nornflow.abc import RunStore
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.processes import shared_out
-from nornflow.app.services.alive import Alive, alive, living, turns_of
-from nornflow.app.services.applying import sealed_again
 from nornflow.app.services.approving import answers_about, remembering
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.cancel import heeding
 from nornflow.app.services.decided import Change, kept_change
+from nornflow.app.services.plans.applying import sealed_again
 from nornflow.app.services.pooling import demand_possible
 from nornflow.app.services.prepared import Prepared
 from nornflow.app.services.remember import remembered
 from nornflow.app.services.spec import kept_spec, spec_of
-from nornflow.app.services.waiting import demand_due, remind_all, waits_of
-from nornflow.engine.recovery import Earlier, unconfirmed
-from nornflow.engine.sharing import Sharing
+from nornflow.app.services.waits.waiting import demand_due, remind_all, waits_of
+from nornflow.app.services.workers.alive import Alive, alive, living, turns_of
+from nornflow.engine.recovery.recovery import Earlier, unconfirmed
+from nornflow.engine.shards.sharing import Sharing
 from nornflow.errors import StateConflict, StillWaiting, UsageError
 from nornflow.model.device import HostView
 from nornflow.model.event import EventKind

@@ -14,7 +14,7 @@ from nornflow.app.services.change import PlannedChange, carry_out, plan_made_rea
 from nornflow.app.services.choice import chosen_profile
 from nornflow.app.services.decided import Change, compiled, origin_of
 from nornflow.app.services.spec import Spec, fingerprints
-from nornflow.engine.images import Left
+from nornflow.engine.recovery.images import Left
 from nornflow.engine.taking_back import TakeBack
 from nornflow.errors import UsageError
 from nornflow.model.journal import Standing
@@ -69,8 +69,8 @@ def seal_rollback(
     project: Project, wanted: Wanted, voices: Voices, file: Path, key: Path | None = None
 ) -> tuple[PlannedChange, SealedPlan]:
     """Plan taking a run back into a plan file: what takes it back can be approved and applied as any plan."""
-    from nornflow.app.services.plan_files import demand_place
-    from nornflow.app.services.sealing import seal_made
+    from nornflow.app.services.plans.files import demand_place
+    from nornflow.app.services.plans.sealing import seal_made
 
     demand_place(file, key)
     with _change(project, wanted, voices) as change:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from nornflow.abc import Cancellation
-from nornflow.engine.orders_as_data import finished_of, order_data
-from nornflow.engine.shard import Finished, Order
-from nornflow.engine.shards import Desk, Done, Round
-from nornflow.engine.sharing import Died, Refused, Sharing
+from nornflow.engine.shards.orders_as_data import finished_of, order_data
+from nornflow.engine.shards.shard import Finished, Order
+from nornflow.engine.shards.shards import Desk, Done, Round
+from nornflow.engine.shards.sharing import Died, Refused, Sharing
 from nornflow.engine.tools import Tools
 from nornflow.errors import StepCancelled, StepError, StoreError
 from nornflow.model.event import EventKind

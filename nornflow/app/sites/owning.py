@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 from nornflow.abc import RunStore
 from nornflow.abc.durable import DurableEngine
 from nornflow.app.build import Project
-from nornflow.app.services.alive import Alive
 from nornflow.app.services.decided import Change
-from nornflow.app.services.sealing import demands
+from nornflow.app.services.plans.sealing import demands
+from nornflow.app.services.workers.alive import Alive
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.owner import AtSites, left_over
-from nornflow.engine.sharing import Sharing
+from nornflow.engine.shards.sharing import Sharing
 from nornflow.model.job import Job, JobState
 from nornflow.model.submission import RUNS, part_queue_of
 from nornflow.store.patience import Patience

@@ -14,18 +14,18 @@ from typing import Any
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.processes import shared_out
-from nornflow.app.services.alive import Alive, alive
 from nornflow.app.services.decided import Change, kept_change
+from nornflow.app.services.plans.sealing import masked_step
 from nornflow.app.services.prepared import run_info, tools_for
-from nornflow.app.services.sealing import masked_step
 from nornflow.app.services.spec import kept_spec
+from nornflow.app.services.workers.alive import Alive, alive
 from nornflow.app.sites.names import site_of
 from nornflow.app.sites.tellings import SiteFence, Tellings
 from nornflow.engine.cancel import StopSwitch
 from nornflow.engine.emit import Emitter
-from nornflow.engine.orders_as_data import finished_data, order_of
-from nornflow.engine.shard import Shard
-from nornflow.engine.sharing import Sharing
+from nornflow.engine.shards.orders_as_data import finished_data, order_of
+from nornflow.engine.shards.shard import Shard
+from nornflow.engine.shards.sharing import Sharing
 from nornflow.errors import NornFlowError, RunLost, StateConflict, StoreError, WrongKey
 from nornflow.store.database import StoreAway
 from nornflow.store.patience import Patience

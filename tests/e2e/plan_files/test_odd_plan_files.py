@@ -219,7 +219,7 @@ class TestPlaces:
         assert [router.counters.connections for router in network] == asked
 
     def test_writers_at_once_leave_one_whole_plan(self, site: ProjectFolder) -> None:
-        from nornflow.app.services.plan_files import read_plan, write_plan
+        from nornflow.app.services.plans.files import read_plan, write_plan
 
         plan = read_plan(site.path / "keep" / "change.plan")
         target = site.path / "many" / "change.plan"

@@ -1,0 +1,1 @@
+"""Pipelines: read, planned, led, looked at, and their runs begun."""

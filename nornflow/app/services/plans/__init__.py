@@ -1,0 +1,1 @@
+"""Sealed plans: made, looked at, compared, approved and applied."""

@@ -1,0 +1,1 @@
+"""Runs that are left to workers, and the workers."""

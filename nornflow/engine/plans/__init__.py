@@ -1,0 +1,1 @@
+"""Plans while they are made and when they are taken up again."""

@@ -1,0 +1,1 @@
+"""Going on after a process died: what was done is known again, what was open is settled."""

@@ -1,0 +1,1 @@
+"""Growing batches of devices, held to thresholds, perhaps on trial."""
