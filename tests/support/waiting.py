@@ -20,6 +20,12 @@ def segment(story: Story, **more: bool) -> RunRecord:
     return record
 
 
+def after(story: Story, seconds: float) -> None:
+    """Let time go by while nothing runs."""
+    for _ in range(int(seconds)):
+        next(story.ticks)
+
+
 def before_devices(stage: Stage) -> Stage:
     stage.step("board", "fake.await", awaited=BOARD)
     return stage.step("configure", "fake.configure", "board", lines=["ntp server 192.0.2.9"])
