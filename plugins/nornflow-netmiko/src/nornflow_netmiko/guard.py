@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from nornflow import ConnectionGuard, Login, NornFlowError, Surface, Target
+from nornflow_netmiko.importing import import_netmiko
 
 _DEVICE_TYPES = {
     "ios": "cisco_ios",
@@ -95,7 +96,7 @@ class NetmikoGuard(ConnectionGuard):
 
     def load(self) -> None:
         """Import the driver."""
-        from netmiko import ssh_dispatcher  # noqa: F401
+        import_netmiko()
 
     def open(self, target: Target, wrap: Callable[[Any], Any]) -> Any:
         """Log in, reach the privileged exec prompt, and return the netmiko connection with the wire below it."""
