@@ -11,6 +11,7 @@ import pytest
 
 from nornflow.testing import Fleet
 from nornflow.testing.postgres import PostgresServer
+from patience import soon
 from sites import Sites, fleet_of, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults]
@@ -58,12 +59,12 @@ def least(server: PostgresServer, seconds: float = 1.0) -> int:
 
 def test_workers_and_runs_keep_few(engine: str, sites: Sites, fleet: Fleet, server: PostgresServer) -> None:
     sites.worker("--runs")
-    until(lambda: least(server) <= AT_REST[engine], "a worker at rest holds more")
+    assert soon(lambda: least(server) <= AT_REST[engine]), "a worker at rest holds more"
     sites.worker("--site", "ams")
     sites.worker("--site", "fra")
     run = sites.leave("both")
     until(lambda: "soak.started" in sites.project.run("runs", "logs", run).stdout, sites, every=0.3)
-    until(lambda: least(server) <= 3 * AT_REST[engine] + 3 * FOR_A_RUN, "processes of a run hold more")
+    assert soon(lambda: least(server) <= 3 * AT_REST[engine] + 3 * FOR_A_RUN), "processes of a run hold more"
     sites.project.run("runs", "cancel", run, "--after-batch").ok()
     sites.ends(run, "cancelled")
-    until(lambda: least(server) <= 3 * AT_REST[engine], "workers at rest hold more")
+    assert soon(lambda: least(server) <= 3 * AT_REST[engine]), "workers at rest hold more"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from nornflow.app.build import Project
+from nornflow.app.build import Project, load_project
 from nornflow.app.services.pipelines.leaving import LeavingStarter
 from nornflow.app.services.pipelines.spec import PipelineSpec
 from nornflow.app.services.pipelines.worker import Pipelines
@@ -74,3 +77,13 @@ class Site:
 
     def look(self, *due: str) -> None:
         self.here.look(due, self.submitted)
+
+
+@contextmanager
+def site_in(folder: Path) -> Iterator[Site]:
+    """Yield the worker of a new project in the folder that this process is in."""
+    (folder / "nornflow.yaml").write_text("profile: standard\n")
+    project = load_project()
+    with closing(project.store()) as store:
+        assert isinstance(store, SqlRunStore)
+        yield Site(project, store)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nornflow.app.build import Project, load_project
+from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.pipelines import desk, lead
@@ -25,20 +24,16 @@ from nornflow.errors import StoreError, UsageError
 from nornflow.model.pipeline import Entry, EntryRecord, EntryState, Pipeline, PipelineState, kept_pipeline
 from nornflow.model.run import RunState
 from nornflow.store.pipelines import SqlPipelines
-from nornflow.store.runs import SqlRunStore
 from nornflow.testing.pipeline_store import NOON, new_pipeline
 from nornflow.testing.run_store import new_run
-from pipeline_worker import WINDOW, Site
+from pipeline_worker import WINDOW, Site, site_in
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    (tmp_path / "nornflow.yaml").write_text("profile: standard\n")
     monkeypatch.chdir(tmp_path)
-    project = load_project()
-    with closing(project.store()) as store:
-        assert isinstance(store, SqlRunStore)
-        yield Site(project, store)
+    with site_in(tmp_path) as made:
+        yield made
 
 
 def test_what_nobody_leads_is_led_and_left_alone_while_nothing_changes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,20 +21,16 @@ from nornflow.model.pipeline import EntryState, PipelineState, PipelineWish, kep
 from nornflow.model.submission import RUNS, Post
 from nornflow.model.wish import Level
 from nornflow.store.posts import Posts
-from nornflow.store.runs import SqlRunStore
 from nornflow.store.workers import Workers
 from nornflow.testing.pipeline_store import new_pipeline
-from pipeline_worker import WINDOW, Site
+from pipeline_worker import WINDOW, Site, site_in
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    (tmp_path / "nornflow.yaml").write_text("profile: standard\n")
     monkeypatch.chdir(tmp_path)
-    project = load_project()
-    with closing(project.store()) as store:
-        assert isinstance(store, SqlRunStore)
-        yield Site(project, store)
+    with site_in(tmp_path) as made:
+        yield made
 
 
 STRICT = {"profile": "plan_only", "inventory": "lab"}
