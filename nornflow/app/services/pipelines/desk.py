@@ -10,9 +10,9 @@ from dataclasses import field
 from nornflow.app.build import Project
 from nornflow.app.clock import now
 from nornflow.app.services.asking import Voices
-from nornflow.app.services.pipeline_takers import takers, why_not, why_untaken
 from nornflow.app.services.pipelines.lead import PipelineRequest, of_pipelines, resume_pipeline, starter
 from nornflow.app.services.pipelines.spec import PipelineSpec, settings_of
+from nornflow.app.services.pipelines.takers import takers, why_not, why_untaken
 from nornflow.app.services.waits.waiting import remind_all
 from nornflow.app.services.workers.watching import Watched, seen_in
 from nornflow.engine.pipelines.orchestration import is_due

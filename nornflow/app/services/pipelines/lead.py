@@ -14,11 +14,11 @@ from nornflow.app.build import Project
 from nornflow.app.clock import new_run_id, now
 from nornflow.app.services.asking import Voices
 from nornflow.app.services.given import given_inputs
-from nornflow.app.services.pipeline_takers import takers, why_untaken
 from nornflow.app.services.pipelines.file import usable_pipeline
 from nornflow.app.services.pipelines.spec import PipelineSpec, settings_of
 from nornflow.app.services.pipelines.stage import stage_of
 from nornflow.app.services.pipelines.starter import ProcessStarter
+from nornflow.app.services.pipelines.takers import takers, why_untaken
 from nornflow.app.services.waits.waiting import remind
 from nornflow.app.services.workers.alive import Alive, alive, living
 from nornflow.engine.herald import Herald

@@ -13,10 +13,10 @@ from datetime import datetime
 
 from nornflow.app.build import Project
 from nornflow.app.clock import now
-from nornflow.app.services.pipeline_takers import why_not
 from nornflow.app.services.pipelines.leaving import LeavingStarter
 from nornflow.app.services.pipelines.spec import PipelineSpec, settings_of
 from nornflow.app.services.pipelines.stage import stage_of
+from nornflow.app.services.pipelines.takers import why_not
 from nornflow.engine.herald import Herald
 from nornflow.engine.pipelines.conductor import Conductor
 from nornflow.engine.pipelines.orchestration import next_moment
